@@ -1,0 +1,55 @@
+# Every target sets up what it needs: a fresh clone and `make design` are enough. `make help` lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+TIME ?= 10m
+TASK ?=
+
+# Data sets that lie beside the repository save the download.
+ifndef AGENTNAS_DATA_DIR
+ifneq ($(wildcard ../shared/datasets),)
+export AGENTNAS_DATA_DIR := $(abspath ../shared/datasets)
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup design test check docs wheel prove bench
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## create the environment in .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) is older than Python 3.11; give another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+design: $(STAMP)  ## design an architecture: make design TASK=citeseer TIME=5m
+	$(VENV)/bin/agentnas design $(if $(TASK),--task $(TASK)) --time $(TIME)
+
+test: $(STAMP)  ## all tests but the measurements of minutes
+	$(RUN) -m pytest
+
+check: $(STAMP)  ## style and types
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+docs: $(STAMP)  ## write docs/spec.md and docs/cli.md anew
+	$(RUN) -m agentnas.cli.reference docs
+
+wheel: $(STAMP)  ## build the wheel and try it in a clean environment, beside openai-agents
+	rm -rf build
+	$(RUN) -m build --wheel
+	AGENTNAS_WHEEL=full $(RUN) -m pytest tests/packaging/test_wheel.py
+
+prove: $(STAMP)  ## the measurements that stand behind the claims; takes long
+	AGENTNAS_PROVE=1 $(RUN) -m pytest -m prove --timeout 7200
+
+bench: $(STAMP)  ## milliseconds: start of the command, training steps
+	@for script in tests/benchmarks/*.py; do echo "== $$script"; OMP_NUM_THREADS=1 $(RUN) $$script || exit 1; done
