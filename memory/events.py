@@ -1,0 +1,256 @@
+"""The typed events of a journal: everything that happened in a run, in order; all else is derived from them.
+
+Plain pydantic models, torch-free. ``t`` is active seconds since the run began, added up over resumes.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SCHEMA_VERSION = 1
+
+
+class Event(BaseModel):
+    """One line of the journal. A ``durable`` event is on disk (fsync) before ``Journal.append`` returns."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+    durable: ClassVar[bool] = False
+
+    t: float = Field(0.0, description="active seconds since the run began")
+
+
+class RunStarted(Event):
+    """The first event of every journal; carries the schema version under which the file is read."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["run_started"] = "run_started"
+    schema_version: int = SCHEMA_VERSION
+    task: str
+    protocol: str
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    metric: str = ""
+    higher_is_better: bool = True
+    rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
+
+
+class RunResumed(Event):
+    """A writer took the run up again after it had ended, crashed or been interrupted."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["run_resumed"] = "run_resumed"
+    environment: dict[str, Any] = {}
+
+
+class RunInterrupted(Event):
+    """The run stopped early in good order, at the wish of a person or the system."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["run_interrupted"] = "run_interrupted"
+    reason: str
+
+
+class TaskCarded(Event):
+    """The task card, as plain data."""
+
+    type: Literal["task_carded"] = "task_carded"
+    card: dict[str, Any]
+
+
+class EvidenceRecalled(Event):
+    """What memory returned to one question of a round."""
+
+    type: Literal["evidence_recalled"] = "evidence_recalled"
+    round: int
+    question: str
+    evidence: tuple[dict[str, Any], ...]
+
+
+class PlanMade(Event):
+    """Directions for a round, each with its share of the budget and its evidence."""
+
+    type: Literal["plan_made"] = "plan_made"
+    round: int
+    author: str
+    directions: tuple[dict[str, Any], ...]
+    reason: str = ""
+
+
+class Proposal(BaseModel):
+    """A spec and why it is worth a trial. ``trial`` is the id under which it is tried (``t0001``)."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+
+    trial: str
+    spec: dict[str, Any]
+    spec_hash: str
+    text: str = Field(description="canonical one-line rendering of the spec")
+    author: str
+    parent: str | None = None
+    factor: str | None = Field(None, description="what was changed against the parent")
+    change: str | None = Field(None, description="how: old -> new")
+    hypothesis: str = ""
+    expected_gain: float | None = None
+    evidence: tuple[str, ...] = ()
+    anchor: Literal["plain", "strong"] | None = None
+    name: str | None = Field(None, description="name of the anchor")
+
+
+class ProposalsDrafted(Event):
+    """All proposals of a round; their order is the order in which results are folded."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["proposals_drafted"] = "proposals_drafted"
+    round: int
+    proposals: tuple[Proposal, ...]
+
+
+class TrialRejected(Event):
+    """A proposal that was not tried: over a limit, a duplicate, or not buildable."""
+
+    type: Literal["trial_rejected"] = "trial_rejected"
+    trial: str
+    reason: str
+
+
+class TrialPriced(Event):
+    """Static checks and price, before any training."""
+
+    type: Literal["trial_priced"] = "trial_priced"
+    trial: str
+    profile: dict[str, Any]
+
+
+class EvaluationFinished(Event):
+    """One training (or look-up) of a trial on one rung with one seed. Scores are validation scores; the test stays sealed."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["evaluation_finished"] = "evaluation_finished"
+    trial: str
+    rung: str
+    seed: int
+    split: int
+    val: float
+    seconds: float
+    epochs: int | None = None
+    best_epoch: int | None = None
+    details: dict[str, Any] = Field(default_factory=dict, description="curve, train score, peak memory, further metrics on validation")
+    weights: str | None = Field(None, description="file of the weights, relative to the run directory")
+
+
+class EvaluationFailed(Event):
+    """An evaluation that ended without a score, and why."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["evaluation_failed"] = "evaluation_failed"
+    trial: str
+    rung: str
+    seed: int
+    split: int
+    kind: Literal["timeout", "memory", "diverged", "crashed", "error"]
+    reason: str
+    seconds: float
+
+
+class RungCorrelation(Event):
+    """Spearman rank correlation of the trials that two rungs share; None where it is undefined."""
+
+    type: Literal["rung_correlation"] = "rung_correlation"
+    round: int
+    lower: str
+    upper: str
+    trials: int
+    spearman: float | None
+
+
+class FindingsMade(Event):
+    """What the analyst concluded from a round. Finding ``i`` (from 1) has the evidence id ``finding:r<round>-<i>``."""
+
+    type: Literal["findings_made"] = "findings_made"
+    round: int
+    author: str
+    findings: tuple[dict[str, Any], ...]
+    verdict: str
+
+
+class FinalistsChosen(Event):
+    """The trials that are confirmed with many seeds, and the anchors that they are compared with."""
+
+    type: Literal["finalists_chosen"] = "finalists_chosen"
+    finalists: tuple[str, ...]
+    plain_anchor: str | None
+    strong_anchor: str | None
+    reason: str
+
+
+class WinnerChosen(Event):
+    """The choice by validation, made before the test is opened."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["winner_chosen"] = "winner_chosen"
+    trial: str
+    val_mean: float
+    val_sd: float | None
+    seeds: int
+    reason: str
+
+
+class TestOpened(Event):
+    """The one time at which test scores are read; per trial, one score a seed."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["test_opened"] = "test_opened"
+    scores: dict[str, dict[str, float]]
+    comparison: dict[str, Any]
+
+
+class Exported(Event):
+    """Files of the winner that are complete, relative to the run directory."""
+
+    type: Literal["exported"] = "exported"
+    files: tuple[str, ...]
+
+
+class Noted(Event):
+    """Anything a person should be able to find later: a warning, a fallback, a budget threshold."""
+
+    type: Literal["noted"] = "noted"
+    level: Literal["info", "warning"] = "info"
+    message: str
+
+
+class RunFinished(Event):
+    """The run ended, with the exit code of its command."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["run_finished"] = "run_finished"
+    outcome: Literal["designed", "failed", "no_design_fits", "budget_ended"]
+    exit_code: int
+    message: str = ""
+
+
+AnyEvent = Annotated[
+    RunStarted
+    | RunResumed
+    | RunInterrupted
+    | TaskCarded
+    | EvidenceRecalled
+    | PlanMade
+    | ProposalsDrafted
+    | TrialRejected
+    | TrialPriced
+    | EvaluationFinished
+    | EvaluationFailed
+    | RungCorrelation
+    | FindingsMade
+    | FinalistsChosen
+    | WinnerChosen
+    | TestOpened
+    | Exported
+    | Noted
+    | RunFinished,
+    Field(discriminator="type"),
+]
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -1,0 +1,239 @@
+"""What a run's events add up to. Everything that others read about a run (leaderboard, prompts, report, resume) comes from here."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from agentnas.memory import events as ev
+
+TrialState = Literal["proposed", "rejected", "failed", "done"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A trial on its highest rung: mean and sample standard deviation of the validation score (None for one seed)."""
+
+    trial: str
+    rung: str
+    val_mean: float
+    val_sd: float | None
+    seeds: int
+
+
+class JournalView:
+    """State derived from events, one ``apply`` each, in time that does not grow with the run.
+
+    Mappings and lists that it hands out are for reading. Dictionaries keep the order of the journal, proposals the order of drafting.
+    """
+
+    def __init__(self, events: Iterable[ev.AnyEvent] = ()) -> None:
+        self.started: ev.RunStarted | None = None
+        self.finished: ev.RunFinished | None = None
+        self.interrupted: ev.RunInterrupted | None = None
+        self.finalists: ev.FinalistsChosen | None = None
+        self.winner: ev.WinnerChosen | None = None
+        self.test: ev.TestOpened | None = None
+        self.exported: ev.Exported | None = None
+        self.card: dict[str, Any] | None = None
+        self.active_seconds = 0.0
+        self.resumes = 0
+        self.num_events = 0
+        self.proposals: dict[str, ev.Proposal] = {}
+        self.round_of: dict[str, int] = {}
+        self.rounds: dict[int, tuple[str, ...]] = {}
+        self.rejected: dict[str, str] = {}
+        self.profiles: dict[str, dict[str, Any]] = {}
+        self.plans: dict[int, ev.PlanMade] = {}
+        self.evidence: dict[int, ev.EvidenceRecalled] = {}
+        self.findings: dict[int, ev.FindingsMade] = {}
+        self.correlations: list[ev.RungCorrelation] = []
+        self.notes: list[ev.Noted] = []
+        self._seen: set[tuple[str, int | None]] = set()
+        self._by_hash: dict[str, str] = {}
+        self._finished: dict[str, dict[str, dict[tuple[int, int], ev.EvaluationFinished]]] = {}
+        self._failed: dict[str, list[ev.EvaluationFailed]] = {}
+        self._rung_rank: dict[str, int] = {}
+        self._scores: dict[str, dict[str, float]] = {}
+        self._ordinal: dict[str, int] = {}
+        self._standings: dict[str, Standing] = {}
+        self._board: list[tuple[int, float, int, str]] = []
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: ev.AnyEvent) -> None:
+        """Fold one event in; events come in the order of the journal."""
+        self.num_events += 1
+        self.active_seconds = max(self.active_seconds, event.t)
+        self._seen.add((event.type, None))
+        if (round_ := getattr(event, "round", None)) is not None:
+            self._seen.add((event.type, round_))
+        match event:
+            case ev.EvaluationFinished():
+                self._apply_finished(event)
+            case ev.EvaluationFailed():
+                self._ordinal.setdefault(event.trial, len(self._ordinal))
+                self._failed.setdefault(event.trial, []).append(event)
+            case ev.TrialPriced():
+                self.profiles[event.trial] = {**self.profiles.get(event.trial, {}), **event.profile}
+            case ev.TrialRejected():
+                self.rejected[event.trial] = event.reason
+            case ev.ProposalsDrafted():
+                self._apply_proposals(event)
+            case _:
+                self._apply_rare(event)
+
+    def _apply_rare(self, event: ev.AnyEvent) -> None:
+        match event:
+            case ev.PlanMade():
+                self.plans[event.round] = event
+            case ev.EvidenceRecalled():
+                self.evidence[event.round] = event
+            case ev.FindingsMade():
+                self.findings[event.round] = event
+            case ev.RungCorrelation():
+                self.correlations.append(event)
+            case ev.Noted():
+                self.notes.append(event)
+            case ev.TaskCarded():
+                self.card = event.card
+            case _:
+                self._apply_milestone(event)
+
+    def _apply_milestone(self, event: ev.AnyEvent) -> None:
+        match event:
+            case ev.RunStarted():
+                self.started = event
+                self._rung_rank = {rung: rank for rank, rung in enumerate(event.rungs)}
+            case ev.RunResumed():
+                self.resumes += 1
+                self.finished = self.interrupted = None
+            case ev.RunInterrupted():
+                self.interrupted = event
+            case ev.FinalistsChosen():
+                self.finalists = event
+            case ev.WinnerChosen():
+                self.winner = event
+            case ev.TestOpened():
+                self.test = event
+            case ev.Exported():
+                self.exported = event
+            case ev.RunFinished():
+                self.finished = event
+
+    def _apply_proposals(self, event: ev.ProposalsDrafted) -> None:
+        for proposal in event.proposals:
+            self.proposals[proposal.trial] = proposal
+            self.round_of[proposal.trial] = event.round
+            self._by_hash.setdefault(proposal.spec_hash, proposal.trial)
+            self._ordinal.setdefault(proposal.trial, len(self._ordinal))
+        drafted = tuple(proposal.trial for proposal in event.proposals)
+        self.rounds[event.round] = self.rounds.get(event.round, ()) + drafted
+
+    def _apply_finished(self, event: ev.EvaluationFinished) -> None:
+        self._ordinal.setdefault(event.trial, len(self._ordinal))
+        self._rung_rank.setdefault(event.rung, len(self._rung_rank))
+        on_rung = self._finished.setdefault(event.trial, {}).setdefault(event.rung, {})
+        on_rung[event.seed, event.split] = event
+        mean, sd = _mean_sd([evaluation.val for evaluation in on_rung.values()])
+        self._scores.setdefault(event.rung, {})[event.trial] = mean
+        standing = self._standings.get(event.trial)
+        if standing is None or self._rung_rank[event.rung] >= self._rung_rank[standing.rung]:
+            self._rank(Standing(event.trial, event.rung, mean, sd, len(on_rung)))
+
+    def _rank(self, standing: Standing) -> None:
+        old = self._standings.get(standing.trial)
+        if old is not None:
+            del self._board[bisect_left(self._board, self._key(old))]
+        self._standings[standing.trial] = standing
+        insort(self._board, self._key(standing))
+
+    def _key(self, standing: Standing) -> tuple[int, float, int, str]:
+        """Ascending: highest rung, then best mean, then first drafted, so that ties do not depend on who finished first."""
+        signed = -standing.val_mean if self.higher_is_better else standing.val_mean
+        worst_last = math.inf if math.isnan(signed) else signed
+        return -self._rung_rank[standing.rung], worst_last, self._ordinal[standing.trial], standing.trial
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Direction of the task's metric, as the run's first event says."""
+        return self.started is None or self.started.higher_is_better
+
+    @property
+    def rungs(self) -> list[str]:
+        """Names of the rungs, lowest first."""
+        return sorted(self._rung_rank, key=self._rung_rank.__getitem__)
+
+    @property
+    def num_tried(self) -> int:
+        """Trials that reached the first training rung: what a budget of trials counts."""
+        return len(self._finished.keys() | self._failed.keys())
+
+    @property
+    def num_evaluations(self) -> int:
+        """Evaluations that finished, over all trials, rungs and seeds."""
+        return sum(len(on_rung) for rungs in self._finished.values() for on_rung in rungs.values())
+
+    def has(self, kind: type[ev.Event], round: int | None = None) -> bool:  # noqa: A002  # the field's own name
+        """Whether an event of this type was written, of that round if one is given."""
+        return (kind.model_fields["type"].default, round) in self._seen
+
+    def trial_of(self, spec_hash: str) -> str | None:
+        """The first trial that was drafted with this spec."""
+        return self._by_hash.get(spec_hash)
+
+    def evaluations(self, trial: str, rung: str | None = None) -> list[ev.EvaluationFinished]:
+        """Finished evaluations of a trial, by seed and split; all rungs in order, or one."""
+        rungs = self._finished.get(trial, {})
+        wanted = self.rungs if rung is None else [rung]
+        return [rungs[name][key] for name in wanted if name in rungs for key in sorted(rungs[name])]
+
+    def evaluation(self, trial: str, rung: str, seed: int, split: int) -> ev.EvaluationFinished | None:
+        """The finished evaluation with exactly this rung, seed and split: what must not be run again."""
+        return self._finished.get(trial, {}).get(rung, {}).get((seed, split))
+
+    def failures(self, trial: str, rung: str | None = None) -> list[ev.EvaluationFailed]:
+        """Failed evaluations of a trial, in the order of the journal."""
+        return [failure for failure in self._failed.get(trial, []) if rung in (None, failure.rung)]
+
+    def failed_trials(self) -> list[str]:
+        """Trials with a failed and no finished evaluation."""
+        return [trial for trial in self._failed if trial not in self._finished]
+
+    def state(self, trial: str) -> TrialState:
+        """``done`` once any evaluation finished, ``failed`` if all failed, ``rejected`` before training, else ``proposed``."""
+        if trial in self._finished:
+            return "done"
+        if trial in self._failed:
+            return "failed"
+        return "rejected" if trial in self.rejected else "proposed"
+
+    def scores(self, rung: str) -> Mapping[str, float]:
+        """Mean validation score of every trial that finished on a rung; a live, read-only view."""
+        return MappingProxyType(self._scores.get(rung, {}))
+
+    def standing(self, trial: str) -> Standing | None:
+        """The trial's score on its highest rung; None before its first finished evaluation."""
+        return self._standings.get(trial)
+
+    def leaderboard(self, limit: int | None = None) -> list[Standing]:
+        """Trials by highest rung, then mean validation score in the direction of the metric, then order of drafting."""
+        return [self._standings[trial] for *_, trial in self._board[:limit]]
+
+    @property
+    def best(self) -> Standing | None:
+        """The head of the leaderboard."""
+        return next(iter(self.leaderboard(1)), None)
+
+
+def _mean_sd(values: list[float]) -> tuple[float, float | None]:
+    if not all(map(math.isfinite, values)):
+        return math.nan, None
+    mean = math.fsum(values) / len(values)  # fsum: the same for any order of the seeds
+    if len(values) == 1:
+        return mean, None
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
