@@ -1,0 +1,215 @@
+"""The canonical form of a spec, its JSON and its hash: specs that build the same network with the same recipe have the same hash.
+
+What has no effect takes its default (unreachable nodes go, settings of features that are off are reset), identities that change nothing
+collapse, inputs and outputs whose order means nothing are sorted, and nodes are named n1, n2, ... in canonical topological order.
+Nodes are never merged: a shared node and two equal nodes are different networks, with one set of weights or two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from agentnas.tools.operators.base import Operator, Value, operators
+from agentnas.tools.spec.isomorphism import SOURCE, LabelledDag, canonical_order
+from agentnas.tools.spec.model import (
+    LANGUAGE_VERSION,
+    MAX_WIDTH,
+    ArchitectureSpec,
+    Body,
+    Head,
+    Input,
+    Node,
+    Part,
+    Post,
+    Recipe,
+    topological_order,
+)
+
+IDENTITY = "identity"
+
+Symbol = int | str | None
+PartT = TypeVar("PartT", bound=Part)
+
+
+def canonical(spec: ArchitectureSpec) -> ArchitectureSpec:
+    """The canonical form: equal for specs that differ only in names, orders, dead nodes, pass-throughs or settings without effect."""
+    known = operators()
+    source = _input(spec.input)
+    body = _body(spec.body, source, known)
+    kinds = {known[node.op].kind for node in body.nodes}
+    return ArchitectureSpec.model_construct(
+        input=source,
+        body=body,
+        head=_head(spec.head),
+        recipe=_recipe(spec.recipe, kinds, spec.head),
+        post=_reset(spec.post, *(() if spec.post.kind != "none" else tuple(Post.model_fields))),
+    )
+
+
+def canonical_data(spec: ArchitectureSpec) -> dict[str, Any]:
+    """The canonical form as plain data: defaults are omitted, ``language`` is the version of the language."""
+    parts = canonical(spec).model_dump(mode="json", exclude_defaults=True)
+    return {"language": LANGUAGE_VERSION, **{name: part for name, part in parts.items() if part}}
+
+
+def canonical_json(spec: ArchitectureSpec) -> str:
+    """The canonical form as one line of JSON with sorted keys; ``parse_spec`` reads it back."""
+    return json.dumps(canonical_data(spec), sort_keys=True, separators=(",", ":"))
+
+
+def spec_hash(spec: ArchitectureSpec) -> str:
+    """16 hexadecimal digits that are equal exactly for specs with the same canonical form."""
+    return hashlib.sha256(canonical_json(spec).encode()).hexdigest()[:16]
+
+
+def _reset(part: PartT, *names: str) -> PartT:
+    """The part with the named fields at their defaults."""
+    fields = type(part).model_fields
+    changed = {name: fields[name].default for name in names if getattr(part, name) != fields[name].default}
+    return part.model_copy(update=changed) if changed else part
+
+
+def _input(source: Input) -> Input:
+    encodings = tuple(sorted(source.encodings, key=lambda encoding: (encoding.kind, encoding.dim)))
+    source = source.model_copy(update={"encodings": encodings})
+    return _reset(source, "width", "activation") if source.encoder == "none" else source
+
+
+def _head(head: Head) -> Head:
+    names = [] if head.kind == "graph" else ["pooling", "virtual_node"]
+    if head.decoder in {"none", "linear", "dot"}:
+        names += ["width", "layers"]
+    if head.decoder in {"none", "dot"}:
+        names.append("dropout")
+    return _reset(head, *names)
+
+
+def _recipe(recipe: Recipe, kinds: set[str], head: Head) -> Recipe:
+    """Resets what is off; a group's own weight decay that equals the common one says nothing new."""
+    names = [name for name in ("weight_decay_conv", "weight_decay_out") if getattr(recipe, name) == recipe.weight_decay]
+    if "convolution" not in kinds:
+        names.append("weight_decay_conv")
+    if kinds <= {"pointwise"} and head.kind == "node":
+        names.append("drop_edge")
+    if recipe.optimiser not in {"sgd", "rmsprop"}:
+        names.append("momentum")
+    if recipe.consistency_samples == 1:
+        names += ["consistency_weight", "consistency_temperature"]
+    if recipe.self_training_rounds == 0:
+        names += ["self_training_per_class", "self_training_confidence"]
+    if recipe.batching != "neighbour":
+        names += ["batch_size", "fanout"]
+    if recipe.batching != "cluster":
+        names.append("clusters")
+    return _reset(recipe, *names)
+
+
+def _body(body: Body, source: Input, known: Mapping[str, Operator]) -> Body:
+    nodes, outputs = _simplified(body, source, known)
+    nodes = _reachable(_absorb_merges(_reachable(nodes, outputs), outputs), outputs)
+    return _named(nodes, outputs, "concat" if len(outputs) == 1 else body.jump)
+
+
+def _simplified(body: Body, source: Input, known: Mapping[str, Operator]) -> tuple[list[Node], list[str]]:
+    """Nodes in topological order without pass-throughs, widths written out where they are known, parameters without defaults."""
+    widths: dict[str, Symbol] = {"input": source.width if source.encoder != "none" and not source.encodings else None}
+    alias = {"input": "input"}
+    kept: list[Node] = []
+    for node in topological_order(body.nodes):
+        node = _with_inputs(node, [alias[name] for name in node.inputs])
+        inherited = merged_width([widths[name] for name in node.inputs], node.merge)
+        if _passes_through(node, inherited):
+            alias[node.id] = node.inputs[0]
+            continue
+        node = _settled(node, inherited, known[node.op])
+        alias[node.id] = node.id
+        widths[node.id] = inherited if node.width is None else node.width
+        kept.append(node)
+    return kept, _distinct([alias[name] for name in body.outputs], body.jump)
+
+
+def _with_inputs(node: Node, inputs: list[str]) -> Node:
+    inputs = _distinct(inputs, node.merge)
+    merge = node.merge if len(inputs) > 1 else "sum"
+    return node.model_copy(update={"inputs": tuple(inputs), "merge": merge})
+
+
+def _distinct(names: list[str], merge: str) -> list[str]:
+    """The mean or maximum of one value with itself is that value."""
+    return names[:1] if merge in {"mean", "max"} and len(set(names)) == 1 else names
+
+
+def merged_width(widths: list[Symbol], merge: str) -> Symbol:
+    """Width of merged inputs: a number, 'out', or None where it depends on the data or on a projection."""
+    if len(widths) > 1 and merge == "concat":
+        total = sum(width if isinstance(width, int) else MAX_WIDTH + 1 for width in widths)
+        return total if total <= MAX_WIDTH else None
+    return widths[0] if len(set(widths)) == 1 else None
+
+
+def _does_nothing(node: Node, inherited: Symbol) -> bool:
+    plain = not node.dropout and node.norm == "none" and not node.residual and node.activation == "none"
+    return node.op == IDENTITY and plain and (node.width is None or node.width == inherited)
+
+
+def _passes_through(node: Node, inherited: Symbol) -> bool:
+    return len(node.inputs) == 1 and _does_nothing(node, inherited)
+
+
+def _settled(node: Node, inherited: Symbol, operator: Operator) -> Node:
+    """Width written out, parameters in the order and type of their description, without defaults, -0.0 as 0.0."""
+    params: dict[str, Value] = {}
+    for param in operator.params:
+        value = node.params.get(param.name, param.default)
+        if value != param.default:
+            params[param.name] = float(value) + 0.0 if isinstance(param.default, float) else value
+    width = inherited if node.width is None and operator.has_width else node.width
+    return node.model_copy(update={"params": params, "width": width, "dropout": node.dropout + 0.0})
+
+
+def _absorb_merges(nodes: list[Node], outputs: list[str]) -> list[Node]:
+    """An identity that only merges, for one user without other inputs, is that user's own merge."""
+    uses = Counter(name for node in nodes for name in node.inputs) + Counter(outputs)
+    merges = {node.id: node for node in nodes if len(node.inputs) > 1 and _does_nothing(node, None) and uses[node.id] == 1}
+    kept: list[Node] = []
+    for node in nodes:
+        while len(node.inputs) == 1 and node.inputs[0] in merges:
+            inner = merges[node.inputs[0]]
+            node = node.model_copy(update={"inputs": inner.inputs, "merge": inner.merge})
+        kept.append(node)
+    return kept
+
+
+def _reachable(nodes: list[Node], outputs: list[str]) -> list[Node]:
+    wanted = set(outputs)
+    for node in reversed(nodes):
+        if node.id in wanted:
+            wanted |= set(node.inputs)
+    return [node for node in nodes if node.id in wanted]
+
+
+def _named(nodes: list[Node], outputs: list[str], jump: str) -> Body:
+    order = _order(nodes, outputs)
+    rank = {"input": 0, **{nodes[i].id: place for place, i in enumerate(order, 1)}}
+
+    def names(given: list[str]) -> tuple[str, ...]:
+        return tuple(f"n{place}" if place else "input" for place in sorted(rank[name] for name in given))
+
+    renamed = tuple(nodes[i].model_copy(update={"id": f"n{rank[nodes[i].id]}", "inputs": names(list(nodes[i].inputs))}) for i in order)
+    return Body.model_construct(nodes=renamed, outputs=names(outputs), jump=jump)
+
+
+def _order(nodes: list[Node], outputs: list[str]) -> list[int]:
+    place = {"input": SOURCE, **{node.id: i for i, node in enumerate(nodes)}}
+    left = Counter(outputs)
+    labels = tuple(f"{left[node.id]} {node_label(node)}" for node in nodes)
+    return canonical_order(LabelledDag(labels, tuple(tuple(place[name] for name in node.inputs) for node in nodes)))
+
+
+def node_label(node: Node) -> str:
+    """All that a node says apart from its name and the names of its inputs."""
+    return json.dumps(node.model_dump(exclude={"id", "inputs"}, exclude_defaults=True), sort_keys=True)
