@@ -1,0 +1,119 @@
+"""Which tasks exist, where their files lie, and what a sound copy of them counts. Needs nothing but the standard library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agentnas.tools.errors import UsageError, suggest
+
+Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits"]
+
+PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
+TABLE_PREFIX = "nasbench:"
+TABLES = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
+
+_PLANETOID_URL = "https://github.com/kimiyoung/planetoid/raw/master/data"
+_GEOM_GCN_URL = "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/master"
+_SHCHUR_URL = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
+_YANDEX_URL = "https://github.com/yandex-research/heterophilous-graphs/raw/main/data"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set: its files in the raw layout of PyTorch Geometric, its counts after loading, its splits (the first is the default).
+
+    ``folder`` is where PyTorch Geometric puts it below its usual root; ``stem`` is what its file names begin with.
+    ``edges`` counts directed edges, after loading.
+    """
+
+    name: str
+    family: Family
+    folder: str
+    stem: str
+    nodes: int
+    edges: int
+    features: int
+    classes: int
+    splits: tuple[str, ...]
+    metric: Literal["accuracy", "roc_auc"] = "accuracy"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A raw file: its name in the raw folder and the address that it is hosted at."""
+
+    name: str
+    url: str
+
+
+_CITATION = ("public", "random", "geom-gcn")
+_GEOM = ("geom-gcn", "random")
+
+DATA_SETS: dict[str, DataSet] = {
+    data.name: data
+    for data in (
+        DataSet("cora", "planetoid", "Planetoid/Cora", "cora", 2708, 10556, 1433, 7, _CITATION),
+        DataSet("citeseer", "planetoid", "Planetoid/CiteSeer", "citeseer", 3327, 9104, 3703, 6, _CITATION),
+        DataSet("pubmed", "planetoid", "Planetoid/PubMed", "pubmed", 19717, 88648, 500, 3, _CITATION),
+        DataSet("photo", "npz", "Amazon/Photo", "amazon_electronics_photo", 7650, 238162, 745, 8, ("random",)),
+        DataSet("cs", "npz", "Coauthor/CS", "ms_academic_cs", 18333, 163788, 6805, 15, ("random",)),
+        DataSet("texas", "webkb", "WebKB/texas", "texas", 183, 325, 1703, 5, _GEOM),
+        DataSet("wisconsin", "webkb", "WebKB/wisconsin", "wisconsin", 251, 515, 1703, 5, _GEOM),
+        DataSet("actor", "actor", "Actor", "film", 7600, 30019, 932, 5, _GEOM),
+        DataSet(
+            "minesweeper",
+            "heterophilous",
+            "HeterophilousGraphDataset/minesweeper",
+            "minesweeper",
+            *(10000, 78804, 7, 2),
+            splits=("own", "random"),
+            metric="roc_auc",
+        ),
+        DataSet("digits", "digits", "", "digits", 1797, 0, 64, 10, ("random",)),
+    )
+}
+
+
+def task_names() -> tuple[str, ...]:
+    """All names that ``load_task`` knows, data sets first, then table tasks."""
+    return (*DATA_SETS, *(TABLE_PREFIX + name for name in TABLES))
+
+
+def data_set(name: str) -> DataSet:
+    """The data set of that name; UsageError names the nearest ones."""
+    if name not in DATA_SETS:
+        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
+    return DATA_SETS[name]
+
+
+def raw_folders(data: DataSet, split: str) -> tuple[str, ...]:
+    """Folders, relative to a data root, that may hold the raw files: PyG's usual root first, then the data set's own root."""
+    tail = "/geom-gcn/raw" if data.family == "planetoid" and split == "geom-gcn" else "/raw"
+    own = data.folder.rsplit("/", 1)[-1]
+    return tuple(dict.fromkeys((data.folder + tail, own + tail)))
+
+
+def raw_files(data: DataSet, split: str) -> tuple[RemoteFile, ...]:
+    """The files that one data set and split need."""
+    if data.family == "planetoid":
+        parts = tuple(RemoteFile(f"ind.{data.stem}.{part}", f"{_PLANETOID_URL}/ind.{data.stem}.{part}") for part in PLANETOID_PARTS)
+        return parts + (_split_files(data) if split == "geom-gcn" else ())
+    if data.family == "npz":
+        return (RemoteFile(f"{data.stem}.npz", f"{_SHCHUR_URL}/{data.stem}.npz"),)
+    if data.family == "heterophilous":
+        return (RemoteFile(f"{data.stem}.npz", f"{_YANDEX_URL}/{data.stem}.npz"),)
+    if data.family in ("webkb", "actor"):
+        texts = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
+        return tuple(RemoteFile(name, f"{_GEOM_GCN_URL}/new_data/{data.stem}/{name}") for name in texts) + _split_files(data)
+    return ()
+
+
+def split_file(data: DataSet, number: int) -> str:
+    """File name of one of the ten geom-gcn splits."""
+    return f"{data.stem}_split_0.6_0.2_{number}.npz"
+
+
+def _split_files(data: DataSet) -> tuple[RemoteFile, ...]:
+    names = (split_file(data, number) for number in range(10))
+    return tuple(RemoteFile(name, f"{_GEOM_GCN_URL}/splits/{name}") for name in names)

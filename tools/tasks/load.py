@@ -1,0 +1,67 @@
+"""``load_task``: a name -> data, splits and metric."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agentnas.tools.errors import UsageError, suggest
+from agentnas.tools.metrics import metric
+from agentnas.tools.tasks.base import Task
+from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX, TABLES, data_set, task_names
+
+
+def load_task(name: str, *, data_dir: Path | str | None = None, split: str | None = None, download: bool = True) -> Task:
+    """Load a task by name.
+
+    ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``.
+    Files are searched in ``data_dir``, $AGENTNAS_DATA_DIR, ./data and the user's cache, then downloaded unless ``download`` is False.
+    Raises UsageError for an unknown task or split, DataError for missing, unreadable or damaged files.
+    """
+    if name.startswith(TABLE_PREFIX):
+        return _table_task(name, split)
+    if name not in DATA_SETS:
+        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
+    return _data_task(name, Path(data_dir) if data_dir is not None else None, split, download)
+
+
+def _data_task(name: str, data_dir: Path | None, split: str | None, download: bool) -> Task:
+    from agentnas.tools.tasks.digits import digits_data
+    from agentnas.tools.tasks.locate import obtain_data
+    from agentnas.tools.tasks.readers import read_node_data
+    from agentnas.tools.tasks.splits import make_splits, parse_split
+
+    described = data_set(name)
+    request = parse_split(described, split)
+    folder = None if described.family == "digits" else obtain_data(described, request.kind, data_dir, download)
+    data = digits_data() if folder is None else read_node_data(described, folder)
+    splits, protocol = make_splits(described, request, data, folder)
+    return Task(
+        name=name,
+        metric=metric(described.metric),
+        protocol=protocol,
+        num_splits=len(splits),
+        fingerprint=data.fingerprint(),
+        split_name=request.text,
+        data=data,
+        splits=splits,
+    )
+
+
+def _table_task(name: str, split: str | None) -> Task:
+    from agentnas.tools.tasks.nasbench import NasBenchTable
+
+    table_name = name.removeprefix(TABLE_PREFIX)
+    if table_name not in TABLES:
+        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
+    if split is not None:
+        raise UsageError(f"split {split!r} does not exist for {name}: a table has its own; leave the split out")
+    table = NasBenchTable(table_name)
+    return Task(
+        name=name,
+        metric=metric("roc_auc" if table_name == "proteins" else "accuracy"),
+        protocol=f"NAS-Bench-Graph table, {len(table)} cells, one look-up each",
+        num_splits=1,
+        fingerprint=table.fingerprint,
+        split_name="table",
+        table=table,
+    )

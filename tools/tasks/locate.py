@@ -1,0 +1,130 @@
+"""Where the raw files of a data set lie, and how they get there when they do not."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from agentnas.tools.errors import DataError
+from agentnas.tools.tasks.catalog import DataSet, RemoteFile, data_set, raw_files, raw_folders
+
+DATA_DIR_VARIABLE = "AGENTNAS_DATA_DIR"
+DATA_URL_VARIABLE = "AGENTNAS_DATA_URL"
+TIMEOUT_S = 30.0
+MAX_FILE_BYTES = 2**30
+
+
+def data_roots(data_dir: Path | None = None) -> list[Path]:
+    """Folders that are searched, in order: the one given, $AGENTNAS_DATA_DIR, ./data, the user's cache.
+
+    Raises DataError where the given folder, or the variable's, does not exist: a mistyped folder is never passed over.
+    """
+    import platformdirs
+
+    named = [(data_dir, "--data-dir"), (_from_environment(), f"${DATA_DIR_VARIABLE}")]
+    for root, source in named:
+        if root is not None and not root.is_dir():
+            raise DataError(f"{source} {root} is not a folder; give an existing one that holds, or will hold, the data sets")
+        if root is not None and not os.access(root, os.R_OK | os.X_OK):
+            raise DataError(f"{source} {root} cannot be read; change its permissions or give another folder")
+    cache = Path(platformdirs.user_cache_dir("agentnas")) / "data"
+    return [root for root, _ in named if root is not None] + [Path("data"), cache]
+
+
+def find_data(name: str, data_dir: Path | None = None, split: str | None = None) -> Path | None:
+    """The first raw folder that holds every file of the data set (for its default split unless told), or None."""
+    data = data_set(name)
+    return _complete_folder(data, split or data.splits[0], data_roots(data_dir))
+
+
+def obtain_data(data: DataSet, split: str, data_dir: Path | None, download: bool) -> Path:
+    """A complete raw folder: found, or downloaded into the given folder (else the user's cache). DataError says what is missing."""
+    roots = data_roots(data_dir)
+    found = _complete_folder(data, split, roots)
+    if found is not None:
+        return found
+    if not download:
+        raise DataError(f"{_missing(data, split, roots)}; give --data-dir or {DATA_DIR_VARIABLE}, or allow the download")
+    return _download(data, split, roots[0] if data_dir is not None else roots[-1])
+
+
+def _from_environment() -> Path | None:
+    value = os.environ.get(DATA_DIR_VARIABLE, "")
+    return Path(value).expanduser() if value else None
+
+
+def _complete_folder(data: DataSet, split: str, roots: list[Path]) -> Path | None:
+    folders = (root / folder for root in roots for folder in raw_folders(data, split))
+    names = [file.name for file in raw_files(data, split)]
+    return next((folder for folder in folders if all(os.path.exists(folder / name) for name in names)), None)
+
+
+def _missing(data: DataSet, split: str, roots: list[Path]) -> str:
+    """Which file of the most promising folder is not there."""
+    folders = [root / folder for root in roots for folder in raw_folders(data, split)]
+    folder = next((folder for folder in folders if os.path.isdir(folder)), folders[0])
+    name = next(file.name for file in raw_files(data, split) if not os.path.exists(folder / file.name))
+    return f"{data.name}: no {folder / name}"
+
+
+def _download(data: DataSet, split: str, root: Path) -> Path:
+    folder = root / raw_folders(data, split)[0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in raw_files(data, split):
+            if not (folder / file.name).exists():
+                _fetch(data, _url(data, split, file), folder / file.name)
+    except OSError as error:
+        raise DataError(f"{data.name}: cannot write to {folder} ({error.strerror or error}); give another --data-dir") from None
+    return folder
+
+
+def _url(data: DataSet, split: str, file: RemoteFile) -> str:
+    base = os.environ.get(DATA_URL_VARIABLE, "")
+    if not base:
+        return file.url
+    if urllib.parse.urlsplit(base).scheme not in ("http", "https"):
+        raise DataError(f"{DATA_URL_VARIABLE} is {base!r}; expected an address that begins with http:// or https://")
+    return f"{base.rstrip('/')}/{raw_folders(data, split)[0]}/{file.name}"
+
+
+def _fetch(data: DataSet, url: str, target: Path) -> None:
+    """Download one file; it appears under its name only when it is whole."""
+    hint = f"put the raw files of {data.name} into a folder and give it as --data-dir, or use the built-in task digits"
+    try:
+        content = _get(url)
+    except urllib.error.HTTPError as error:
+        raise DataError(f"{data.name}: {url} answered {error.code} {error.reason}; {hint}") from None
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+        raise DataError(f"{data.name}: cannot download {url} ({reason}); {hint}") from None
+    handle, part = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(part, 0o644)
+        os.replace(part, target)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def _get(url: str) -> bytes:
+    request = urllib.request.Request(url, headers={"User-Agent": "agentnas", "Accept-Encoding": "identity"})
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        content: bytes = answer.read(MAX_FILE_BYTES + 1)
+        promised = answer.headers.get("Content-Length")
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"answer is larger than {MAX_FILE_BYTES} bytes")
+    if promised is not None and promised.isdigit() and int(promised) != len(content):
+        raise ValueError(f"answer broke off after {len(content)} of {promised} bytes")
+    if not content:
+        raise ValueError("answer is empty")
+    return content
