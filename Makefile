@@ -25,8 +25,9 @@ setup: $(STAMP)  ## create the environment in .venv
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make: $(PYTHON) is older than Python 3.11; give another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "setting up $(VENV); the first time takes some minutes" >&2
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(RUN) -m pip install -qq -c constraints.txt -e '.[dev]'
 	@touch $@
 
 design: $(STAMP)  ## design an architecture: make design TASK=citeseer TIME=5m

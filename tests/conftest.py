@@ -1,13 +1,44 @@
-"""Fixtures that every part of the tests uses."""
+"""What every test stands on: the public data sets, nobody's own configuration, one thread."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_DATA = REPOSITORY.parent / "shared" / "datasets"
+
+# Before anything imports torch: tests share the machine, and the number of threads decides the time that they take.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is no failure; and what a change must pass is the same at every try.
+hypothesis.settings.register_profile(
+    "agentnas",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("agentnas")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measurements of minutes run only where they were asked for."""
+    if os.environ.get("AGENTNAS_PROVE") == "1":
+        return
+    proofs = [item for item in items if item.get_closest_marker("prove")]
+    config.hook.pytest_deselected(items=proofs)
+    items[:] = [item for item in items if item not in proofs]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The person's own configuration must not decide whether tests pass; commands find the data sets beside the repository."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+    if SHARED_DATA.is_dir():
+        os.environ.setdefault("AGENTNAS_DATA_DIR", str(SHARED_DATA))
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +48,7 @@ def data_dir() -> Path:
     A continuous-integration run without it fails, because it would test nothing; elsewhere the tests that need it are skipped.
     """
     named = os.environ.get("AGENTNAS_DATA_DIR", "")
-    folder = Path(named) if named else REPOSITORY.parent / "shared" / "datasets"
+    folder = Path(named) if named else SHARED_DATA
     if folder.is_dir():
         return folder.resolve()
     reason = f"needs the public data sets; {folder} does not exist, set AGENTNAS_DATA_DIR"

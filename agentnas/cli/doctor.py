@@ -1,0 +1,143 @@
+"""``agentnas doctor``: what this machine has, and what to do about what it lacks."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from agentnas.cli.options import DataDir, Json, RunsDir
+from agentnas.cli.output import emit, emit_json
+from agentnas.cli.shell import command_app
+from agentnas.config import Config, resolve
+from agentnas.tools.errors import ConfigError
+
+app = command_app()
+OLDEST_PYTHON = (3, 11)
+LEAST_FREE_GIB = 1.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: ``ok`` is None for a fact that is neither good nor bad."""
+
+    name: str
+    ok: bool | None
+    found: str
+    fix: str = ""
+
+
+@app.command()
+def doctor(data_dir: DataDir = None, runs_dir: RunsDir = None, json: Json = False) -> None:
+    """Check that this machine has what AgentNAS needs."""
+    config = resolve({"data_dir": data_dir, "runs_dir": runs_dir}).config
+    checks = list(examine(config))
+    if json:
+        emit_json(checks)
+    else:
+        for check in checks:
+            emit(_line(check))
+    failed = [check.name for check in checks if check.ok is False]
+    if failed:
+        raise ConfigError(f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}")
+
+
+def examine(config: Config) -> Iterator[Check]:
+    """All checks, in the order in which they are shown."""
+    yield _python()
+    yield from map(_package, _requirements())
+    yield from _torch()
+    yield from _data_sets(config.data_dir)
+    yield _runs_dir(config.runs_dir)
+    yield _disk(config.runs_dir)
+
+
+def _line(check: Check) -> str:
+    mark = {True: typer.style("ok  ", fg="green"), False: typer.style("FAIL", fg="red"), None: "    "}[check.ok]
+    fix = f"; {check.fix}" if check.fix and check.ok is not True else ""
+    return f"{mark} {check.name:<30} {check.found}{fix}"
+
+
+def _python() -> Check:
+    enough = sys.version_info >= OLDEST_PYTHON
+    return Check("python", enough, f"{platform.python_version()} at {sys.executable}", "install Python 3.11 or newer")
+
+
+def _requirements() -> list[str]:
+    """What the installed package requires; the names only."""
+    try:
+        lines = importlib.metadata.requires("agentnas") or []
+    except importlib.metadata.PackageNotFoundError:
+        return ["agentnas"]
+    names = [re.split(r"[^A-Za-z0-9._-]", line)[0] for line in lines if "extra ==" not in line]
+    return ["agentnas", *names]
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, True, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, False, "not installed", "pip install agentnas" if name == "agentnas" else f"pip install {name}")
+
+
+def _torch() -> Iterator[Check]:
+    """Import torch and PyG for real: an installed package is not yet one that loads."""
+    for module in ("torch", "torch_geometric"):
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError) as error:
+            yield Check(f"import {module}", False, " ".join(str(error).split()), f"install {module} anew")
+            return
+        yield Check(f"import {module}", True, "loads")
+    yield from _devices()
+
+
+def _devices() -> Iterator[Check]:
+    import torch
+
+    yield Check("device cpu", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} threads of torch")
+    for index in range(torch.cuda.device_count()):
+        found = torch.cuda.get_device_properties(index)
+        yield Check(f"device cuda:{index}", True, f"{found.name}, {found.total_memory / 2**30:.0f} GiB")
+    if not torch.cuda.is_available():
+        yield Check("device cuda", None, "none; the CPU is used")
+
+
+def _data_sets(data_dir: Path | None) -> Iterator[Check]:
+    from agentnas.cli.tasks import where
+    from agentnas.tools.tasks import task_names
+
+    for name in task_names():
+        place = where(name, data_dir)
+        yield Check(f"task {name}", True if place else None, place or "not here", "downloaded when it is first used")
+
+
+def _runs_dir(folder: Path) -> Check:
+    """Writing is tried in the nearest folder that exists; nothing is left behind."""
+    place = _existing(folder)
+    try:
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".doctor-"):
+            pass
+    except OSError as error:
+        return Check("runs directory", False, f"{folder}: {error.strerror}", "choose another with --runs-dir")
+    return Check("runs directory", True, str(folder.resolve()))
+
+
+def _disk(folder: Path) -> Check:
+    free = shutil.disk_usage(_existing(folder)).free / 2**30
+    return Check("disk", free >= LEAST_FREE_GIB, f"{free:.1f} GiB free", f"a run needs up to {LEAST_FREE_GIB:g} GiB; free some")
+
+
+def _existing(folder: Path) -> Path:
+    return next(place for place in (folder.resolve(), *folder.resolve().parents) if place.exists())

@@ -1,0 +1,18 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of data sets.", show_default=False)]
+RunsDir = Annotated[Path | None, typer.Option(help="Folder of run directories.", show_default=False)]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Split: public, random, random:TRAIN/VAL per class, geom-gcn, own; the task's default if not given.", show_default=False
+    ),
+]

@@ -1,0 +1,53 @@
+"""What commands print: data on stdout, talk on stderr, colour only on a terminal that wants it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+
+
+def emit(text: str) -> None:
+    """Data, to stdout; colour is dropped where it goes to a file or ``NO_COLOR`` is set."""
+    typer.echo(text, color=colourful(sys.stdout))
+
+
+def emit_json(data: Any) -> None:
+    """Data as JSON, to stdout; models, dataclasses and paths become plain, numbers that are not finite become null."""
+    import pydantic_core
+
+    typer.echo(pydantic_core.to_json(data, indent=2, inf_nan_mode="null").decode())
+
+
+def say(text: str) -> None:
+    """Talk, to stderr."""
+    typer.echo(text, err=True, color=colourful(sys.stderr))
+
+
+def colourful(stream: Any) -> bool:
+    """Whether this stream is a terminal whose owner did not ask for none (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Aligned columns, the heading bold; None is shown as ``?``, numbers stand to the right."""
+    rows = [list(row) for row in rows]
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    right = [all(isinstance(row[i], int | float) or row[i] in (None, "-") for row in rows) for i in range(len(header))]
+    lines = [_line(line, widths, right) for line in [list(header), *cells]]
+    return "\n".join([typer.style(lines[0], bold=True), *lines[1:]])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "?" if value is None else str(value)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = (cell.rjust(width) if flag else cell.ljust(width) for cell, width, flag in zip(cells, widths, right, strict=True))
+    return "  ".join(padded).rstrip()

@@ -1,0 +1,86 @@
+"""``agentnas tasks``: which tasks there are, what is known of one, whether its data is sound."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agentnas.cli.options import DataDir, Json, Split
+from agentnas.cli.output import emit, emit_json, say, table
+from agentnas.cli.shell import COMMANDS, group_app
+from agentnas.config import resolve
+from agentnas.tools.tasks import find_data, load_task, task_names
+from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX
+
+app = group_app(COMMANDS["tasks"].help)
+Name = Annotated[str, typer.Argument(help="Name of a task; agentnas tasks list shows them.", show_default=False)]
+
+
+@app.command("list")
+def list_(data_dir: DataDir = None, json: Json = False) -> None:
+    """All tasks, and where their data is."""
+    folder = resolve({"data_dir": data_dir}).config.data_dir
+    rows = [_listed(name, folder) for name in task_names()]
+    if json:
+        emit_json(rows)
+        return
+    emit(table(list(rows[0]), (_as_row(row) for row in rows)))
+
+
+@app.command()
+def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """The card of a task: sizes, degrees, homophily, and what simple methods reach on validation."""
+    from agentnas.tools.tasks import make_card
+
+    card = make_card(_load(name, split, data_dir))
+    if json:
+        emit_json(card)
+    else:
+        emit(card.text())
+
+
+@app.command()
+def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Look for what would make scores on a task wrong: leaking splits, missing classes, broken features."""
+    from agentnas.tools.tasks import check_task
+
+    task = _load(name, split, data_dir)
+    problems = check_task(task)
+    if json:
+        emit_json(problems)
+        return
+    for problem in problems:
+        emit(str(problem))
+    say(f"{name}, {task.protocol}: {len(problems) or 'no'} {'problem' if len(problems) == 1 else 'problems'}")
+
+
+def _load(name: str, split: str | None, data_dir: Path | None) -> Any:
+    config = resolve({"split": split, "data_dir": data_dir}).config
+    return load_task(name, data_dir=config.data_dir, split=config.split)
+
+
+def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
+    if name.startswith(TABLE_PREFIX):
+        return {"task": name, "kind": "table", **dict.fromkeys(("nodes", "edges", "features", "classes")), "metric": "accuracy",
+                "splits": [], "data": where(name, data_dir)}  # fmt: skip
+    data = DATA_SETS[name]
+    sizes = {"nodes": data.nodes, "edges": data.edges or None, "features": data.features, "classes": data.classes}
+    return {"task": name, "kind": "node", **sizes, "metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
+
+
+def where(name: str, data_dir: Path | None) -> str | None:
+    """Where the data of a task is: a folder, or the package that carries it; None if it would be downloaded."""
+    if name.startswith(TABLE_PREFIX):
+        return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
+    if DATA_SETS[name].family == "digits":
+        return "package scikit-learn"
+    folder = find_data(name, data_dir)
+    return str(folder) if folder else None
+
+
+def _as_row(row: dict[str, Any]) -> list[Any]:
+    shown = row | {"splits": " ".join(row["splits"]) or "-", "data": row["data"] or "to download"}
+    return ["-" if value is None else value for value in shown.values()]

@@ -1,0 +1,199 @@
+"""The settings of a run, and where each value comes from.
+
+Later sources win: defaults, the user's ``config.toml`` (``agentnas config show`` prints where that is), ``./agentnas.toml``, the
+environment (``AGENTNAS_TRIALS=30``), flags. A key in a file has the flag's name with underscores: ``max_params = 50000``. Relative paths
+in a file start at the file's folder; ``"none"`` lifts a limit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from agentnas.tools.errors import AgentNASError, ConfigError, UsageError, suggest
+
+PREFIX = "AGENTNAS_"
+PROJECT_FILE = "agentnas.toml"
+# Variables that mean something to other parts: none of them is a misspelt setting.
+OTHER_VARIABLES = ("AGENTNAS_DATA_URL", "AGENTNAS_DEBUG", "AGENTNAS_OPERATORS", "AGENTNAS_PROVE", "AGENTNAS_WHEEL")
+
+_UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_DURATION = re.compile("".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?){unit})?" for unit in _UNITS))
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds from ``10m``, ``1h30m``, ``45s``, ``2d``, or a plain number of seconds; raises ValueError."""
+    match = _DURATION.fullmatch(str(text).strip().lower())
+    if match and any(match.groupdict().values()):
+        return sum(float(number) * _UNITS[unit] for unit, number in match.groupdict().items() if number)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise ValueError("allowed: a duration such as 45s, 10m or 1h30m, or seconds")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest text that ``parse_duration`` reads as this many seconds: ``5400`` is ``1h30m``."""
+    rest = round(seconds, 3)
+    text = ""
+    for unit in ("d", "h", "m"):
+        count, rest = divmod(rest, _UNITS[unit])
+        text += f"{count:.0f}{unit}" if count else ""
+    return text + (f"{rest:.3f}".rstrip("0").rstrip(".") + "s" if round(rest, 3) or not text else "")
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+
+
+class Config(BaseModel):
+    """All settings of a run, validated. ``time_s`` and ``trial_time_s`` are called ``time`` and ``trial_time`` elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, allow_inf_nan=False)
+
+    task: str | None = Field(None, description="task; none: cora where its files can be had, else digits")
+    split: str | None = Field(None, description="split protocol; none: the task's own")
+    trials: int | None = Field(None, ge=1, description="most trials; none: no limit")
+    time_s: Duration | None = Field(600.0, gt=0, alias="time", description="most active time; none: no limit")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of search and training")
+    trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="longest single training")
+    without_anchor: tuple[str, ...] = Field((), description="anchors that are left out, by name; a list, or names and commas")
+    confirm_seeds: int = Field(10, ge=1, le=1000, description="seeds on which the finalists are trained")
+    workers: int | None = Field(None, ge=1, le=1024, description="worker processes; none: one a core, or one a GPU")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    worker_memory_mb: float = Field(8192.0, gt=0, description="memory at which a worker process is ended, MiB")
+    max_params: int | None = Field(None, ge=1, description="most parameters")
+    max_latency_ms: float | None = Field(None, gt=0, description="longest full-graph inference, median, ms")
+    max_memory_mb: float | None = Field(None, gt=0, description="peak memory of inference, MiB")
+    max_train_memory_mb: float | None = Field(None, gt=0, description="peak memory of training, MiB")
+    data_dir: Path | None = Field(None, description="folder of data sets")
+    runs_dir: Path = Field(Path("runs"), description="folder of run directories")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("no setting takes true or false")
+        return None if value == "none" else value
+
+    @field_validator("without_anchor", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value or ()
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ValueError("allowed: auto, cpu, cuda, cuda:N")
+        return device
+
+
+class Resolved(NamedTuple):
+    """A configuration, and the source of each of its values by the setting's name."""
+
+    config: Config
+    origins: dict[str, str]
+
+    def value(self, name: str) -> Any:
+        """The value of a setting by the name that it has in files and flags."""
+        return getattr(self.config, FIELDS[name])
+
+
+FIELDS = {info.alias or field: field for field, info in Config.model_fields.items()}
+
+
+class _Layer(NamedTuple):
+    values: dict[str, Any]
+    origins: dict[str, str]
+
+
+def resolve(
+    flags: Mapping[str, Any] | None = None, *, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Resolved:
+    """Settings from all sources; flags that are None or an empty tuple were not given.
+
+    Raises ConfigError for a file or variable, and UsageError for a flag: which one, the key, the value seen and what is allowed.
+    """
+    environment = os.environ if environment is None else environment
+    files = [user_file(), (folder or Path.cwd()) / PROJECT_FILE]
+    layers = [*map(_from_file, files), _from_environment(environment), _from_flags(flags or {})]
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(FIELDS, "default")
+    for layer in layers:
+        values |= layer.values
+        origins |= layer.origins
+    try:
+        return Resolved(Config.model_validate(values), origins)
+    except ValidationError as error:
+        raise _wrong_value(error, values, origins) from None
+
+
+def user_file() -> Path:
+    """The user's own configuration file; it need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("agentnas", appauthor=False)) / "config.toml"
+
+
+def _from_file(path: Path) -> _Layer:
+    values = _read_toml(path)
+    for key in values:
+        if key not in FIELDS:
+            raise ConfigError(f"{path}: unknown key {key!r}; {suggest(key, FIELDS)}")
+    return _Layer(_placed(values, path.parent), dict.fromkeys(values, str(path)))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Folders with ``~`` expanded, relative ones below this folder."""
+    folders = {key for key, value in values.items() if key.endswith("_dir") and isinstance(value, str) and value != "none"}
+    return values | {key: folder / Path(values[key]).expanduser() for key in folders}
+
+
+def _from_environment(environment: Mapping[str, str]) -> _Layer:
+    known = {PREFIX + name.upper(): name for name in FIELDS}
+    for variable in sorted(set(environment) - set(known) - set(OTHER_VARIABLES)):
+        # A stranger's variable is none of our business, unless it is nearly one of ours.
+        near = difflib.get_close_matches(variable, known, n=1, cutoff=0.9) if variable.startswith(PREFIX) else []
+        if near:
+            raise ConfigError(f"environment: {variable} is no setting; did you mean {near[0]}?")
+    given = {variable: name for variable, name in known.items() if environment.get(variable)}
+    values = {name: environment[variable] for variable, name in given.items()}
+    return _Layer(_placed(values, Path()), {name: variable for variable, name in given.items()})
+
+
+def _from_flags(flags: Mapping[str, Any]) -> _Layer:
+    names = {field: name for name, field in FIELDS.items()}
+    values = {names.get(key, key): value for key, value in flags.items() if value is not None and value != ()}
+    return _Layer(values, {name: f"--{name.replace('_', '-')}" for name in values})
+
+
+def _wrong_value(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> AgentNASError:
+    problem = error.errors(include_url=False)[0]
+    name = str(problem["loc"][0])
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "allowed:")
+    origin = origins.get(name, f"--{name}")
+    if origin.startswith("--"):
+        return UsageError(f"{origin} is {values[name]!r}; {message}")
+    return ConfigError(f"{origin}: {name} is {values[name]!r}; {message}")
