@@ -166,7 +166,7 @@ class RungCorrelation(Event):
 
 
 class FindingsMade(Event):
-    """What the analyst concluded from a round. Finding ``i`` (from 1) has the evidence id ``finding:r<round>-<i>``."""
+    """What the analyst concluded from a round. Evidence ids are ``finding:<id>``; a finding without ``id`` is r<round>-<number from 1>."""
 
     type: Literal["findings_made"] = "findings_made"
     round: int

@@ -10,6 +10,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -27,7 +28,8 @@ E = TypeVar("E", bound=Event)
 
 
 class Journal:
-    """The one writer of a journal file. ``view`` always shows what the file holds, the events appended here included.
+    """The one writer of a journal file. ``view`` always shows what the file holds, the events appended here included; ``listeners`` are
+    called with each event once it is written.
 
     Use as a context manager or call ``close``. Appending is safe from several threads of this process; a second process that opens
     the same journal gets RunError.
@@ -36,6 +38,7 @@ class Journal:
     def __init__(self, path: Path, fd: int, lock: WriterLock, view: JournalView, size: int) -> None:
         self.path = path
         self.view = view
+        self.listeners: list[Callable[[AnyEvent], None]] = []
         self._fd: int | None = fd
         self._lock = lock
         self._size = size
@@ -93,10 +96,12 @@ class Journal:
             if self.view.started is None and not isinstance(event, RunStarted):
                 raise RunError(f"{self.path}: a journal begins with run_started, not {type(event).__name__}")
             line = self._line(event)
+            # What is read back is what a resumed run sees (lists for tuples, "NaN" for nan in details): live and resumed runs agree.
+            stored = _parse_line(line, self.path, self.view.num_events + 1)
             self._write(line, event.durable)
-            # What was read back is what a resumed run sees (lists for tuples, "NaN" for nan in details): live and resumed runs agree.
-            stored = EVENT.validate_json(line)
             self.view.apply(stored)
+        for listener in self.listeners:
+            listener(stored)
         return stored  # type: ignore[return-value]  # the tag of E selects E
 
     def _line(self, event: Event) -> bytes:

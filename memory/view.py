@@ -53,6 +53,8 @@ class JournalView:
         self.findings: dict[int, ev.FindingsMade] = {}
         self.correlations: list[ev.RungCorrelation] = []
         self.notes: list[ev.Noted] = []
+        self._num_evaluations = 0
+        self._tried: set[str] = set()
         self._seen: set[tuple[str, int | None]] = set()
         self._by_hash: dict[str, str] = {}
         self._finished: dict[str, dict[str, dict[tuple[int, int], ev.EvaluationFinished]]] = {}
@@ -77,6 +79,7 @@ class JournalView:
                 self._apply_finished(event)
             case ev.EvaluationFailed():
                 self._ordinal.setdefault(event.trial, len(self._ordinal))
+                self._tried.add(event.trial)
                 self._failed.setdefault(event.trial, []).append(event)
             case ev.TrialPriced():
                 self.profiles[event.trial] = {**self.profiles.get(event.trial, {}), **event.profile}
@@ -138,6 +141,8 @@ class JournalView:
         self._ordinal.setdefault(event.trial, len(self._ordinal))
         self._rung_rank.setdefault(event.rung, len(self._rung_rank))
         on_rung = self._finished.setdefault(event.trial, {}).setdefault(event.rung, {})
+        self._num_evaluations += (event.seed, event.split) not in on_rung
+        self._tried.add(event.trial)
         on_rung[event.seed, event.split] = event
         mean, sd = _mean_sd([evaluation.val for evaluation in on_rung.values()])
         self._scores.setdefault(event.rung, {})[event.trial] = mean
@@ -171,12 +176,17 @@ class JournalView:
     @property
     def num_tried(self) -> int:
         """Trials that reached the first training rung: what a budget of trials counts."""
-        return len(self._finished.keys() | self._failed.keys())
+        return len(self._tried)
+
+    @property
+    def num_ranked(self) -> int:
+        """Trials on the leaderboard."""
+        return len(self._board)
 
     @property
     def num_evaluations(self) -> int:
         """Evaluations that finished, over all trials, rungs and seeds."""
-        return sum(len(on_rung) for rungs in self._finished.values() for on_rung in rungs.values())
+        return self._num_evaluations
 
     def has(self, kind: type[ev.Event], round: int | None = None) -> bool:  # noqa: A002  # the field's own name
         """Whether an event of this type was written, of that round if one is given."""
@@ -219,6 +229,11 @@ class JournalView:
     def standing(self, trial: str) -> Standing | None:
         """The trial's score on its highest rung; None before its first finished evaluation."""
         return self._standings.get(trial)
+
+    def rank(self, trial: str) -> int | None:
+        """Place on the leaderboard, from 1; None before the trial's first finished evaluation."""
+        standing = self._standings.get(trial)
+        return None if standing is None else bisect_left(self._board, self._key(standing)) + 1
 
     def leaderboard(self, limit: int | None = None) -> list[Standing]:
         """Trials by highest rung, then mean validation score in the direction of the metric, then order of drafting."""

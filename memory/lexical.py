@@ -1,0 +1,186 @@
+"""Lexical search over a few hundred short documents: words, character n-grams, and what documents have in common.
+
+Three cosines are added. Words (stemmed, TF-IDF) say what is meant, character 3-5-grams forgive inflection and spelling, and a latent space
+of the word vectors (latent semantic analysis: Deerwester et al., 1990) lets a document match by the company that its words keep. Fields
+are weighted before term frequencies are damped. numpy only; an index of 270 cards takes about 0.2 s, a query a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NGRAMS = (3, 4, 5)
+ALPHABET = 37  # a-z, 0-9, and the gap between words
+LATENT = 40  # dimensions; on the judged queries 40 beats 64 and 90 under every weighting of the fields that was tried
+HINT_WEIGHT = 0.3
+SUFFIXES = ("ations", "ation", "ings", "ing", "edly", "ers", "ies", "es", "ed", "er", "ly", "s")
+STOP_WORDS = """
+a all an and are as at be been but by can did do does for from had has have how i if in is it its me more most my no not of on one or our so
+than that the their them then they this to us was we were what when which who why will with you your
+"""
+
+
+def fold(text: str) -> str:
+    """Lower-case ASCII letters and digits with single spaces between; accents are dropped."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", " ", plain.lower()).strip()
+
+
+def words(text: str) -> list[str]:
+    """Stems of the words that carry meaning, in order."""
+    return [_stem(word) for word in fold(text).split() if len(word) > 1 and word not in _stop_words()]
+
+
+@lru_cache(maxsize=1)
+def _stop_words() -> frozenset[str]:
+    return frozenset(STOP_WORDS.split())
+
+
+@lru_cache(maxsize=50_000)
+def _stem(word: str) -> str:
+    for suffix in SUFFIXES:
+        if word.endswith(suffix) and len(word) - len(suffix) >= 4:
+            return word[: -len(suffix)]
+    return word
+
+
+def ngrams(text: str) -> Ints:
+    """Codes of all character n-grams of the folded text, across words; different n-grams have different codes."""
+    letters = np.frombuffer(f" {fold(text)} ".encode(), dtype=np.uint8).astype(np.int64)
+    codes = np.where(letters >= 97, letters - 86, np.where(letters >= 48, letters - 47, 0))  # a-z 11-36, 0-9 1-10, gap 0
+    return np.concatenate([_windows(codes, n) for n in NGRAMS])
+
+
+def _windows(codes: Ints, n: int) -> Ints:
+    count = max(0, len(codes) - n + 1)
+    code = np.full(count, n, dtype=np.int64)
+    for offset in range(n):
+        code = code * ALPHABET + codes[offset : offset + count]
+    return code
+
+
+class Postings:
+    """TF-IDF vectors of documents, stored by term; a term is any integer code."""
+
+    def __init__(self, terms: Ints, documents: Ints, weights: Floats, num_documents: int) -> None:
+        """One entry an occurrence: ``terms``, ``documents`` and ``weights`` are [num_occurrences]."""
+        self.num_documents = num_documents
+        keys, inverse = np.unique(terms * num_documents + documents, return_inverse=True)
+        frequency = np.bincount(inverse, weights, minlength=len(keys))
+        codes, self.documents = np.divmod(keys, num_documents)
+        self.terms, start, document_frequency = np.unique(codes, return_index=True, return_counts=True)
+        self.start = np.append(start, len(codes))
+        self.idf = np.log((1 + num_documents) / (1 + document_frequency)) + 1
+        self.term_of = np.repeat(np.arange(len(self.terms)), document_frequency)
+        raw = np.log2(1 + frequency) * self.idf[self.term_of]
+        norms = np.sqrt(np.bincount(self.documents, raw**2, minlength=num_documents))
+        self.values = raw / np.where(norms > 0, norms, 1)[self.documents]
+
+    def cosines(self, terms: Ints) -> Floats:
+        """Cosine of a query with every document, [num_documents], 0 to 1. Terms that no document has are left out."""
+        index, value = self.vector(terms)
+        scores = np.zeros(self.num_documents)
+        for term, weight in zip(index.tolist(), value.tolist(), strict=True):
+            at = slice(self.start[term], self.start[term + 1])
+            scores[self.documents[at]] += weight * self.values[at]
+        return scores
+
+    def vector(self, terms: Ints) -> tuple[Ints, Floats]:
+        """Positions of a query's known terms, and their weights with norm 1."""
+        found, counts = np.unique(terms, return_counts=True)
+        index = np.searchsorted(self.terms, found)
+        known = self.terms[np.minimum(index, max(0, len(self.terms) - 1))] == found if len(self.terms) else np.zeros(len(found), bool)
+        index = index[known]
+        value = np.log2(1 + counts[known]) * self.idf[index]
+        norm = np.sqrt((value**2).sum())
+        return index, value / norm if norm else value
+
+    def gram(self) -> Floats:
+        """Cosines of all documents with each other, [num_documents, num_documents]."""
+        dense = np.zeros((self.num_documents, len(self.terms)))
+        dense[self.documents, self.term_of] = self.values
+        return np.asarray(dense @ dense.T)
+
+
+class LexicalIndex:
+    """An index over documents of named, weighted fields. Immutable; scores depend on the documents alone, not on their order."""
+
+    def __init__(self, documents: Sequence[Mapping[str, str]], weights: Mapping[str, float]) -> None:
+        self._vocabulary: dict[str, int] = {}
+        parts = [(i, document[field], weight) for i, document in enumerate(documents) for field, weight in weights.items()]
+        self._words = _postings([(i, self._codes(text, grow=True), weight) for i, text, weight in parts], len(documents))
+        self._ngrams = _postings([(i, ngrams(text), weight) for i, text, weight in parts], len(documents))
+        self._latent, self._to_latent = _latent_space(self._words.gram())
+
+    def scores(self, query: str, hints: str = "") -> Floats:
+        """Similarity of every document to the query, [num_documents], 0 to 1; hints count ``HINT_WEIGHT`` as much.
+
+        The order is that of the three cosines, each relative to its best document; the level says how strong the best match is: 1 for a
+        document's own text, 0 where no word or n-gram is shared.
+        """
+        by_words, by_ngrams = self._cosines(query)
+        if hints:
+            more_words, more_ngrams = self._cosines(hints)
+            by_words, by_ngrams = by_words + HINT_WEIGHT * more_words, by_ngrams + HINT_WEIGHT * more_ngrams
+        latent = self._latent @ _unit(self._to_latent @ by_words)
+        level = min(1.0, (by_words.max(initial=0) + by_ngrams.max(initial=0)) / 2)
+        total = _relative(by_words) + _relative(by_ngrams) + _relative(np.maximum(latent, 0))
+        return np.asarray(np.clip(level * total / 3, 0, 1))
+
+    def shared(self, query: str, document: int, limit: int = 6) -> list[str]:
+        """The query's words that speak most for a document, strongest first."""
+        index, weights = self._words.vector(self._codes(query))
+        gains = {}
+        for term, weight in zip(index.tolist(), weights.tolist(), strict=True):
+            at = slice(self._words.start[term], self._words.start[term + 1])
+            hit = np.flatnonzero(self._words.documents[at] == document)
+            if len(hit):
+                gains[int(self._words.terms[term])] = weight * float(self._words.values[at][hit[0]])
+        surface = {self._vocabulary[_stem(word)]: word for word in fold(query).split() if _stem(word) in self._vocabulary}
+        return [surface[code] for code, _ in Counter(gains).most_common(limit)]
+
+    def _cosines(self, query: str) -> tuple[Floats, Floats]:
+        return self._words.cosines(self._codes(query)), self._ngrams.cosines(ngrams(query))
+
+    def _codes(self, text: str, grow: bool = False) -> Ints:
+        if grow:
+            return np.array([self._vocabulary.setdefault(word, len(self._vocabulary)) for word in words(text)], dtype=np.int64)
+        return np.array([self._vocabulary[word] for word in words(text) if word in self._vocabulary], dtype=np.int64)
+
+
+def _postings(parts: Sequence[tuple[int, Ints, float]], num_documents: int) -> Postings:
+    lengths = [len(codes) for _, codes, _ in parts]
+    terms = np.concatenate([np.empty(0, np.int64), *(codes for _, codes, _ in parts)])
+    documents = np.repeat(np.array([i for i, _, _ in parts], dtype=np.int64), lengths)
+    weights = np.repeat(np.array([weight for _, _, weight in parts], dtype=np.float64), lengths)
+    return Postings(terms, documents, weights, num_documents)
+
+
+def _latent_space(gram: Floats) -> tuple[Floats, Floats]:
+    """Unit document vectors [num_documents, k], and the map [k, num_documents] from a query's cosines to its latent vector."""
+    values, vectors = np.linalg.eigh(gram)
+    keep = values > 1e-9
+    values, vectors = values[keep][-LATENT:], vectors[:, keep][:, -LATENT:]
+    documents = vectors * np.sqrt(values)
+    norms = np.linalg.norm(documents, axis=1, keepdims=True)
+    return documents / np.where(norms > 0, norms, 1), (vectors / np.sqrt(values)).T
+
+
+def _unit(vector: Floats) -> Floats:
+    norm = float(np.linalg.norm(vector))
+    return vector / norm if norm else vector
+
+
+def _relative(scores: Floats) -> Floats:
+    best = scores.max(initial=0)
+    return scores / best if best else scores

@@ -1,0 +1,300 @@
+"""The contract of memory, and the maker that lives as long as one run: its trials and findings, and the paper cards.
+
+``recall`` answers a question about a task with evidence of three kinds, each with an id that a proposal can cite and ``get`` can check:
+``trial:<id>``, ``finding:<id>``, ``card:<id>``. Retrieved text is data: one line, without control characters, to be quoted as a source.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, zip_longest
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentnas.memory.cards import PaperCard, shipped_cards, shipped_index
+from agentnas.memory.events import FindingsMade
+from agentnas.memory.lexical import words
+from agentnas.memory.query import conditions, hints
+from agentnas.memory.view import JournalView
+
+Kind = Literal["trial", "finding", "card"]
+LONGEST_TEXT = 700
+POOL = 50  # trials from the head of the leaderboard that a recall looks at: keeps recall fast in a run of 10,000 trials
+FAILURES = 5
+
+
+class Evidence(BaseModel):
+    """Something that a proposal can rest on. ``text`` is quoted from the source and is data, never an instruction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="trial:<id>, finding:<id> or card:<id>")
+    kind: Kind
+    similarity: float = Field(ge=0, le=1, description="of the task (trials, findings) or of the text (cards) to what was asked")
+    text: str
+    why: str = Field(description="why it was recalled")
+
+
+class Record(BaseModel):
+    """A trial or finding of another run, or of an earlier one on this task."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(min_length=1, description="unique in the memory, without its kind: <run>/t0003")
+    task: str
+    task_vector: tuple[float, ...] = Field((), description="TaskCard.vector() of that task; empty if unknown")
+    text: str
+
+
+class TrialRecord(Record):
+    """A trial that finished, with its mean validation score in percent (or the metric's own unit)."""
+
+    spec_hash: str = ""
+    val: float | None = None
+    protocol: str = ""
+
+
+class FindingRecord(Record):
+    """A conclusion, with the trials that support it."""
+
+    trials: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class TaskCardLike(Protocol):
+    """What memory needs of a task card."""
+
+    def text(self) -> str:
+        """Lines for prompts and people."""
+        ...
+
+    def vector(self) -> Sequence[float]:
+        """Normalised statistics; its length is the same for all tasks."""
+        ...
+
+
+@runtime_checkable
+class Memory(Protocol):
+    """What remembers. Every maker passes ``tests.memory.conformance.MemoryConformance``."""
+
+    def recall(self, card: TaskCardLike | None, question: str, k: int = 8) -> list[Evidence]:
+        """At most ``k`` pieces of evidence, most useful first, no id twice, kinds interleaved while they last.
+
+        The same memory and question give the same answer. A question that matches nothing gives less, or nothing; never an error.
+        """
+        ...
+
+    def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
+        """The evidence with this id, or None: how a citation is checked to exist."""
+        ...
+
+    def add_trials(self, trials: Iterable[TrialRecord]) -> None:
+        """Remember trials; a trial whose id is known replaces the old one."""
+        ...
+
+    def add_findings(self, findings: Iterable[FindingRecord]) -> None:
+        """Remember findings; a finding whose id is known replaces the old one."""
+        ...
+
+
+class InMemory:
+    """Memory over a run's journal view, records that were added, and the 270 cards. Reads the view live: nothing has to be added to it."""
+
+    def __init__(self, view: JournalView | None = None) -> None:
+        self.view = view or JournalView()
+        self._trials: dict[str, TrialRecord] = {}
+        self._findings: dict[str, FindingRecord] = {}
+
+    def recall(self, card: TaskCardLike | None, question: str, k: int = 8) -> list[Evidence]:
+        """Evidence from this run, from added records and from the cards, as ``Memory.recall`` says."""
+        if k <= 0:
+            return []
+        asked = frozenset(words(question))
+        vector = tuple(card.vector()) if card is not None else ()
+        kinds = (
+            islice(self._recall_cards(card, question), k),
+            islice(chain(self._run_trials(asked), self._records(self._trials.values(), "trial", asked, vector)), k),
+            islice(chain(self._run_findings(asked), self._records(self._findings.values(), "finding", asked, vector)), k),
+        )
+        mixed = (evidence for row in zip_longest(*kinds) for evidence in row if evidence is not None)
+        return list(islice(mixed, k))
+
+    def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
+        """The evidence with this id, or None; a trial of this run counts once it was evaluated, failed or was rejected."""
+        kind, _, name = id.partition(":")
+        if kind == "card" and name in shipped_cards():
+            return _card_evidence(shipped_cards()[name], 1.0, "asked for by its id")
+        if kind == "trial":
+            if self.view.state(name) != "proposed":
+                return self._trial_evidence(name)
+            return _record_evidence(self._trials[name], "trial", 1.0) if name in self._trials else None
+        if kind == "finding":
+            found = (evidence for _, evidence in self._all_run_findings() if evidence.id == id)
+            added = self._findings.get(name)
+            return next(found, None) or (_record_evidence(added, "finding", 1.0) if added else None)
+        return None
+
+    def add_trials(self, trials: Iterable[TrialRecord]) -> None:
+        """Remember trials of other runs."""
+        self._trials.update((trial.id, trial) for trial in trials)
+
+    def add_findings(self, findings: Iterable[FindingRecord]) -> None:
+        """Remember findings of other runs."""
+        self._findings.update((finding.id, finding) for finding in findings)
+
+    def _recall_cards(self, card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
+        about_task = card.text() if card is not None else ""
+        facts = " ".join(conditions(about_task))
+        # With no question, the conditions that the task meets are the question.
+        query, extra = (question, f"{hints(question)} {facts}") if question.strip() else (facts or about_task, "")
+        scores = shipped_index().scores(query, extra)
+        cards = list(shipped_cards().values())
+        for index in np.argsort(-scores, kind="stable").tolist():
+            if scores[index] <= 0:
+                return
+            shared = shipped_index().shared(f"{query} {extra}", index)
+            yield _card_evidence(cards[index], float(scores[index]), f"shares {', '.join(shared)}" if shared else "similar spelling")
+
+    def _run_trials(self, asked: frozenset[str]) -> Iterator[Evidence]:
+        """The leaders of this run, those unlike each other and near the question first, and after every third a failure."""
+        leaders = _diverse([standing.trial for standing in self.view.leaderboard(POOL)], self._text_of, asked)
+        failures = iter(self.view.failed_trials()[-FAILURES:][::-1])
+        for count, trial in enumerate(leaders, start=1):
+            yield self._trial_evidence(trial)
+            if count % 3 == 0 and (failed := next(failures, None)) is not None:
+                yield self._trial_evidence(failed)
+        yield from map(self._trial_evidence, failures)
+
+    def _text_of(self, trial: str) -> str:
+        proposal = self.view.proposals.get(trial)
+        return proposal.text if proposal else trial
+
+    def _trial_evidence(self, trial: str) -> Evidence:
+        why = "; ".join(part for part in (self._result(trial), self._change(trial)) if part)
+        return Evidence(id=f"trial:{trial}", kind="trial", similarity=1.0, text=one_line(self._text_of(trial)), why=one_line(why))
+
+    def _result(self, trial: str) -> str:
+        standing = self.view.standing(trial)
+        if standing is not None:
+            noise = "?" if standing.val_sd is None else f"{standing.val_sd:.2f}"
+            rank = f"rank {self.view.rank(trial)} of {self.view.num_ranked} in this run"
+            return f"validation {standing.val_mean:.2f} ± {noise} ({standing.rung}, seeds {standing.seeds}), {rank}"
+        failures = self.view.failures(trial)
+        if failures:
+            return f"failed in this run: {failures[-1].kind}: {failures[-1].reason}"
+        return f"rejected in this run: {self.view.rejected[trial]}"
+
+    def _change(self, trial: str) -> str:
+        proposal = self.view.proposals.get(trial)
+        if proposal is None or proposal.factor is None:
+            return ""
+        return f"changed {proposal.factor} ({proposal.change or '?'}) against {proposal.parent or '?'}"
+
+    def _run_findings(self, asked: frozenset[str]) -> Iterator[Evidence]:
+        """Nearest to the question first, then the newest."""
+        found = sorted(self._all_run_findings(), key=lambda item: (-_overlap(asked, item[1].text), -item[0]))
+        return (evidence for _, evidence in found)
+
+    def _all_run_findings(self) -> Iterator[tuple[int, Evidence]]:
+        for made in self.view.findings.values():
+            for number, finding in enumerate(made.findings, start=1):
+                yield made.round, _finding_evidence(made, number, finding)
+
+    def _records(
+        self, records: Iterable[TrialRecord] | Iterable[FindingRecord], kind: Kind, asked: frozenset[str], vector: tuple[float, ...]
+    ) -> Iterator[Evidence]:
+        """Records of the most similar tasks first, then those nearest to the question."""
+        found = {evidence.id for _, evidence in self._all_run_findings()}
+        others = [r for r in records if self.view.state(r.id) == "proposed" and f"finding:{r.id}" not in found]  # the view has its own
+        scored = [(task_similarity(vector, record.task_vector), _overlap(asked, record.text), record) for record in others]
+        for similarity, _, record in sorted(scored, key=lambda item: (-item[0], -item[1], item[2].id)):
+            yield _record_evidence(record, kind, similarity)
+
+
+def trial_records(view: JournalView, trials: Iterable[str], vector: Sequence[float] = ()) -> list[TrialRecord]:
+    """Records of those of a run's trials that have a score, under their ids in the run."""
+    standings = [standing for trial in trials if (standing := view.standing(trial)) is not None and trial in view.proposals]
+    task, protocol = (view.started.task, view.started.protocol) if view.started else ("", "")
+    return [
+        TrialRecord(
+            id=standing.trial, task=task, task_vector=tuple(vector), text=view.proposals[standing.trial].text,
+            spec_hash=view.proposals[standing.trial].spec_hash, val=standing.val_mean, protocol=protocol,
+        )
+        for standing in standings
+    ]  # fmt: skip
+
+
+def finding_records(view: JournalView, round: int, vector: Sequence[float] = ()) -> list[FindingRecord]:  # noqa: A002
+    """Records of a round's findings, under their ids in the run."""
+    made, task = view.findings.get(round), view.started.task if view.started else ""
+    return [
+        FindingRecord(
+            id=f"r{round}-{number}", task=task, task_vector=tuple(vector), text=_told(finding), trials=tuple(finding.get("trials", ()))
+        )
+        for number, finding in enumerate(made.findings if made else (), start=1)
+    ]
+
+
+def task_similarity(a: Sequence[float], b: Sequence[float]) -> float:
+    """0 to 1 from two task vectors: 1 for equal ones, falling with their root mean square distance; 0.5 where one is unknown."""
+    if not a or len(a) != len(b):
+        return 0.5
+    return 1 / (1 + math.dist(a, b) / math.sqrt(len(a)))
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Text as quotable data: one line, no control or formatting characters, cut with an ellipsis."""
+    clean = "".join(" " if unicodedata.category(letter) in {"Cc", "Zl", "Zp"} else letter for letter in text)
+    visible = "".join(letter for letter in clean if unicodedata.category(letter) not in {"Cf", "Cs", "Co", "Cn"})
+    line = " ".join(visible.split())
+    return line if len(line) <= longest else f"{line[: longest - 3].rstrip()}..."
+
+
+def _diverse(trials: list[str], text_of: Callable[[str], str], asked: frozenset[str]) -> Iterator[str]:
+    """Maximal marginal relevance (Carbonell and Goldstein, 1998) over rank, nearness to the question, and likeness to what was taken."""
+    bags = {trial: frozenset(words(text_of(trial))) for trial in trials}
+    likeness = dict.fromkeys(trials, 0.0)
+    worth = {trial: 1 - rank / POOL + _jaccard(asked, bags[trial]) for rank, trial in enumerate(trials)}
+    while worth:
+        best = max(worth, key=lambda trial: worth[trial] - likeness[trial])
+        yield best
+        del worth[best]
+        for trial in worth:
+            likeness[trial] = max(likeness[trial], _jaccard(bags[best], bags[trial]))
+
+
+def _overlap(asked: frozenset[str], text: str) -> float:
+    return len(asked & frozenset(words(text))) / len(asked) if asked else 0.0
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / len(a | b) if a or b else 0.0
+
+
+def _card_evidence(card: PaperCard, similarity: float, why: str) -> Evidence:
+    year = f", {card.year}" if card.year else ""
+    text = one_line(f"{card.title}{year}. {card.text()}")
+    return Evidence(
+        id=f"card:{card.id}", kind="card", similarity=round(similarity, 4), text=text, why=f"{why}; {', '.join(card.topics[:3])}"
+    )
+
+
+def _finding_evidence(made: FindingsMade, number: int, finding: Mapping[str, Any]) -> Evidence:
+    why = f"concluded in round {made.round} of this run by {made.author}"
+    id_ = finding.get("id") or f"r{made.round}-{number}"
+    return Evidence(id=f"finding:{id_}", kind="finding", similarity=1.0, text=one_line(_told(finding)), why=one_line(why))
+
+
+def _told(finding: Mapping[str, Any]) -> str:
+    return str(finding.get("text") or "; ".join(f"{key}: {value}" for key, value in finding.items()))
+
+
+def _record_evidence(record: TrialRecord | FindingRecord, kind: Kind, similarity: float) -> Evidence:
+    told = f"task {record.task}, similarity {similarity:.2f}"
+    if isinstance(record, TrialRecord) and record.val is not None:
+        told = f"validation {record.val:.2f} on {told}" + (f", {record.protocol}" if record.protocol else "")
+    return Evidence(id=f"{kind}:{record.id}", kind=kind, similarity=round(similarity, 4), text=one_line(record.text), why=one_line(told))
