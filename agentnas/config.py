@@ -66,16 +66,16 @@ class Config(BaseModel):
     trials: int | None = Field(None, ge=1, description="most trials; none: no limit")
     time_s: Duration | None = Field(600.0, gt=0, alias="time", description="most active time; none: no limit")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of search and training")
-    trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="longest single training")
-    without_anchor: tuple[str, ...] = Field((), description="anchors that are left out, by name; a list, or names and commas")
     confirm_seeds: int = Field(10, ge=1, le=1000, description="seeds on which the finalists are trained")
     workers: int | None = Field(None, ge=1, le=1024, description="worker processes; none: one a core, or one a GPU")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
-    worker_memory_mb: float = Field(8192.0, gt=0, description="memory at which a worker process is ended, MiB")
     max_params: int | None = Field(None, ge=1, description="most parameters")
     max_latency_ms: float | None = Field(None, gt=0, description="longest full-graph inference, median, ms")
     max_memory_mb: float | None = Field(None, gt=0, description="peak memory of inference, MiB")
     max_train_memory_mb: float | None = Field(None, gt=0, description="peak memory of training, MiB")
+    without_anchor: tuple[str, ...] = Field((), description="anchors that are left out: a list, or names and commas")
+    trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training")
+    worker_memory_mb: float = Field(8192.0, gt=0, description="most memory of one worker process, MiB")
     data_dir: Path | None = Field(None, description="folder of data sets")
     runs_dir: Path = Field(Path("runs"), description="folder of run directories")
 
@@ -89,7 +89,9 @@ class Config(BaseModel):
     @field_validator("without_anchor", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
-        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value or ()
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return () if value is None else value
 
     @field_validator("device")
     @classmethod
