@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from agentnas.tools.operators.base import Operator, Value, operators
@@ -24,12 +24,33 @@ from agentnas.tools.spec.model import (
     Input,
     Node,
     Part,
-    Post,
     Recipe,
     topological_order,
 )
 
 IDENTITY = "identity"
+
+# Field -> the field beside it that switches it off, and the values that do.
+OFF_WHILE: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "input.width": ("encoder", ("none",)),
+    "input.activation": ("encoder", ("none",)),
+    "head.width": ("decoder", ("none", "linear", "dot")),
+    "head.layers": ("decoder", ("none", "linear", "dot")),
+    "head.dropout": ("decoder", ("none", "dot")),
+    "head.pooling": ("kind", ("node", "link")),
+    "head.virtual_node": ("kind", ("node", "link")),
+    "recipe.momentum": ("optimiser", ("adam", "adamw")),
+    "recipe.consistency_weight": ("consistency_samples", (1,)),
+    "recipe.consistency_temperature": ("consistency_samples", (1,)),
+    "recipe.self_training_per_class": ("self_training_rounds", (0,)),
+    "recipe.self_training_confidence": ("self_training_rounds", (0,)),
+    "recipe.batch_size": ("batching", ("full", "cluster")),
+    "recipe.fanout": ("batching", ("full", "cluster")),
+    "recipe.clusters": ("batching", ("full", "neighbour")),
+    "post.alpha": ("kind", ("none",)),
+    "post.hops": ("kind", ("none",)),
+    "post.weight": ("kind", ("none",)),
+}
 
 Symbol = int | str | None
 PartT = TypeVar("PartT", bound=Part)
@@ -44,9 +65,9 @@ def canonical(spec: ArchitectureSpec) -> ArchitectureSpec:
     return ArchitectureSpec.model_construct(
         input=source,
         body=body,
-        head=_head(spec.head),
+        head=_without_effect_reset("head", spec.head),
         recipe=_recipe(spec.recipe, kinds, spec.head),
-        post=_reset(spec.post, *(() if spec.post.kind != "none" else tuple(Post.model_fields))),
+        post=_without_effect_reset("post", spec.post),
     )
 
 
@@ -66,52 +87,52 @@ def spec_hash(spec: ArchitectureSpec) -> str:
     return hashlib.sha256(canonical_json(spec).encode()).hexdigest()[:16]
 
 
-def _reset(part: PartT, *names: str) -> PartT:
+def is_off(part: str, name: str, settings: Part) -> bool:
+    """True where the field has no effect because of the value of the field that governs it."""
+    governor, values = OFF_WHILE.get(f"{part}.{name}", (name, ()))
+    return getattr(settings, governor) in values
+
+
+def _without_effect_reset(part: str, settings: PartT) -> PartT:
+    return _reset(settings, *(name for name in type(settings).model_fields if is_off(part, name, settings)))
+
+
+def _reset(settings: PartT, *names: str) -> PartT:
     """The part with the named fields at their defaults."""
-    fields = type(part).model_fields
-    changed = {name: fields[name].default for name in names if getattr(part, name) != fields[name].default}
-    return part.model_copy(update=changed) if changed else part
+    fields = type(settings).model_fields
+    changed = {name: fields[name].default for name in names if getattr(settings, name) != fields[name].default}
+    return settings.model_copy(update=changed) if changed else settings
+
+
+def without_idle_nodes(spec: ArchitectureSpec) -> ArchitectureSpec:
+    """The same spec without unreachable nodes and pass-throughs; everything else, names included, stays as it was written."""
+    nodes, outputs = _simplified(spec.body, _input(spec.input), operators())
+    written = {node.id: node for node in spec.body.nodes}
+    kept = [written[node.id].model_copy(update={"inputs": node.inputs}) for node in _reachable(nodes, outputs)]
+    body = spec.body.model_copy(update={"nodes": tuple(kept), "outputs": tuple(outputs)})
+    return spec.model_copy(update={"body": body})
 
 
 def _input(source: Input) -> Input:
     encodings = tuple(sorted(source.encodings, key=lambda encoding: (encoding.kind, encoding.dim)))
-    source = source.model_copy(update={"encodings": encodings})
-    return _reset(source, "width", "activation") if source.encoder == "none" else source
+    return _without_effect_reset("input", source.model_copy(update={"encodings": encodings}))
 
 
-def _head(head: Head) -> Head:
-    names = [] if head.kind == "graph" else ["pooling", "virtual_node"]
-    if head.decoder in {"none", "linear", "dot"}:
-        names += ["width", "layers"]
-    if head.decoder in {"none", "dot"}:
-        names.append("dropout")
-    return _reset(head, *names)
-
-
-def _recipe(recipe: Recipe, kinds: set[str], head: Head) -> Recipe:
+def _recipe(recipe: Recipe, kinds: Collection[str], head: Head) -> Recipe:
     """Resets what is off; a group's own weight decay that equals the common one says nothing new."""
     names = [name for name in ("weight_decay_conv", "weight_decay_out") if getattr(recipe, name) == recipe.weight_decay]
     if "convolution" not in kinds:
         names.append("weight_decay_conv")
-    if kinds <= {"pointwise"} and head.kind == "node":
+    if all(kind == "pointwise" for kind in kinds) and head.kind == "node":
         names.append("drop_edge")
-    if recipe.optimiser not in {"sgd", "rmsprop"}:
-        names.append("momentum")
-    if recipe.consistency_samples == 1:
-        names += ["consistency_weight", "consistency_temperature"]
-    if recipe.self_training_rounds == 0:
-        names += ["self_training_per_class", "self_training_confidence"]
-    if recipe.batching != "neighbour":
-        names += ["batch_size", "fanout"]
-    if recipe.batching != "cluster":
-        names.append("clusters")
-    return _reset(recipe, *names)
+    return _without_effect_reset("recipe", _reset(recipe, *names))
 
 
 def _body(body: Body, source: Input, known: Mapping[str, Operator]) -> Body:
     nodes, outputs = _simplified(body, source, known)
     nodes = _reachable(_absorb_merges(_reachable(nodes, outputs), outputs), outputs)
-    return _named(nodes, outputs, "concat" if len(outputs) == 1 else body.jump)
+    named, names = _named(nodes, outputs)
+    return Body.model_construct(nodes=named, outputs=names, jump="concat" if len(outputs) == 1 else body.jump)
 
 
 def _simplified(body: Body, source: Input, known: Mapping[str, Operator]) -> tuple[list[Node], list[str]]:
@@ -192,7 +213,7 @@ def _reachable(nodes: list[Node], outputs: list[str]) -> list[Node]:
     return [node for node in nodes if node.id in wanted]
 
 
-def _named(nodes: list[Node], outputs: list[str], jump: str) -> Body:
+def _named(nodes: list[Node], outputs: list[str]) -> tuple[tuple[Node, ...], tuple[str, ...]]:
     order = _order(nodes, outputs)
     rank = {"input": 0, **{nodes[i].id: place for place, i in enumerate(order, 1)}}
 
@@ -200,7 +221,7 @@ def _named(nodes: list[Node], outputs: list[str], jump: str) -> Body:
         return tuple(f"n{place}" if place else "input" for place in sorted(rank[name] for name in given))
 
     renamed = tuple(nodes[i].model_copy(update={"id": f"n{rank[nodes[i].id]}", "inputs": names(list(nodes[i].inputs))}) for i in order)
-    return Body.model_construct(nodes=renamed, outputs=names(outputs), jump=jump)
+    return renamed, names(outputs)
 
 
 def _order(nodes: list[Node], outputs: list[str]) -> list[int]:

@@ -156,7 +156,5 @@ def _inside(data: Any, step: Any) -> Any:
 
 
 def _siblings(location: tuple[Any, ...], root: type[BaseModel]) -> list[str]:
-    model: type[BaseModel] | None = root
-    for _, _, model in _steps(location[:-1], root):
-        pass
-    return list((model or root).model_fields)
+    models = [root, *(model for _, _, model in _steps(location[:-1], root) if model is not None)]
+    return list(models[-1].model_fields)
