@@ -50,7 +50,7 @@ class NodeData:
     @property
     def nnz(self) -> int:
         """Non-zero features."""
-        return int(self.x.nnz if sp.issparse(self.x) else np.count_nonzero(self.x))
+        return int(np.count_nonzero(self.x) if isinstance(self.x, np.ndarray) else self.x.nnz)
 
     def fingerprint(self) -> str:
         """sha256 of features, edges and labels: equal data, equal fingerprint, whatever file it came from."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentnas.tools.errors import UsageError, suggest
-from agentnas.tools.metrics import metric
-from agentnas.tools.tasks.base import Task
 from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX, TABLES, data_set, task_names
+
+if TYPE_CHECKING:
+    from agentnas.tools.tasks.base import Task
 
 
 def load_task(name: str, *, data_dir: Path | str | None = None, split: str | None = None, download: bool = True) -> Task:
@@ -25,6 +27,8 @@ def load_task(name: str, *, data_dir: Path | str | None = None, split: str | Non
 
 
 def _data_task(name: str, data_dir: Path | None, split: str | None, download: bool) -> Task:
+    from agentnas.tools.metrics import metric
+    from agentnas.tools.tasks.base import Task
     from agentnas.tools.tasks.digits import digits_data
     from agentnas.tools.tasks.locate import obtain_data
     from agentnas.tools.tasks.readers import read_node_data
@@ -48,6 +52,8 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
 
 
 def _table_task(name: str, split: str | None) -> Task:
+    from agentnas.tools.metrics import metric
+    from agentnas.tools.tasks.base import Task
     from agentnas.tools.tasks.nasbench import NasBenchTable
 
     table_name = name.removeprefix(TABLE_PREFIX)

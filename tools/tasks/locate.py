@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.tasks.catalog import DataSet, RemoteFile, data_set, raw_files, raw_folders
+from agentnas.tools.tasks.catalog import DATA_SETS, DataSet, RemoteFile, data_set, raw_files, raw_folders, task_names
 
 DATA_DIR_VARIABLE = "AGENTNAS_DATA_DIR"
 DATA_URL_VARIABLE = "AGENTNAS_DATA_URL"
@@ -26,36 +26,46 @@ def data_roots(data_dir: Path | None = None) -> list[Path]:
     """
     import platformdirs
 
-    named = [(data_dir, "--data-dir"), (_from_environment(), f"${DATA_DIR_VARIABLE}")]
-    for root, source in named:
-        if root is not None and not root.is_dir():
+    named = _named_roots(data_dir)
+    for root, source in named.items():
+        if not os.path.isdir(root):
             raise DataError(f"{source} {root} is not a folder; give an existing one that holds, or will hold, the data sets")
-        if root is not None and not os.access(root, os.R_OK | os.X_OK):
+        if not os.access(root, os.R_OK | os.X_OK):
             raise DataError(f"{source} {root} cannot be read; change its permissions or give another folder")
     cache = Path(platformdirs.user_cache_dir("agentnas")) / "data"
-    return [root for root, _ in named if root is not None] + [Path("data"), cache]
+    return [*named, Path("data"), cache]
 
 
 def find_data(name: str, data_dir: Path | None = None, split: str | None = None) -> Path | None:
-    """The first raw folder that holds every file of the data set (for its default split unless told), or None."""
+    """The first raw folder that holds every file of the data set (for its default split unless told).
+
+    None where no folder does, and for tasks that come with an installed package (``digits``, tables).
+    """
+    if name in task_names() and (name not in DATA_SETS or not raw_files(DATA_SETS[name], "")):
+        return None
     data = data_set(name)
     return _complete_folder(data, split or data.splits[0], data_roots(data_dir))
 
 
 def obtain_data(data: DataSet, split: str, data_dir: Path | None, download: bool) -> Path:
-    """A complete raw folder: found, or downloaded into the given folder (else the user's cache). DataError says what is missing."""
+    """A complete raw folder: found, or downloaded into the folder that the person named, else the user's cache.
+
+    DataError says which file is missing.
+    """
     roots = data_roots(data_dir)
     found = _complete_folder(data, split, roots)
     if found is not None:
         return found
     if not download:
         raise DataError(f"{_missing(data, split, roots)}; give --data-dir or {DATA_DIR_VARIABLE}, or allow the download")
-    return _download(data, split, roots[0] if data_dir is not None else roots[-1])
+    return _download(data, split, roots[0] if _named_roots(data_dir) else roots[-1])
 
 
-def _from_environment() -> Path | None:
+def _named_roots(data_dir: Path | None) -> dict[Path, str]:
+    """The folders that the person named, and how."""
     value = os.environ.get(DATA_DIR_VARIABLE, "")
-    return Path(value).expanduser() if value else None
+    named = {data_dir: "--data-dir"} if data_dir is not None else {}
+    return named | ({Path(value).expanduser(): f"${DATA_DIR_VARIABLE}"} if value else {})
 
 
 def _complete_folder(data: DataSet, split: str, roots: list[Path]) -> Path | None:

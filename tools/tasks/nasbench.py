@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -94,7 +94,7 @@ def cell_key(links: Sequence[int], ops: Sequence[str]) -> int:
     ``links[i]`` in 0..i is the node that node i+1 reads (0: the input), ``ops[i]`` its operation. UsageError for anything else.
     """
     codes = _codes(links, ops)
-    parents = {node: parent for node, parent in enumerate(links, start=1)}
+    parents = dict(enumerate(links, start=1))
     moved = 0
     # A skip that only passes on what it reads is the same cell with that skip in front of everything.
     while (node := next((n for n in parents if codes[n - 1] == _SKIP and _passes_through(n, parents)), None)) is not None:
@@ -149,7 +149,7 @@ def _spell(number: int, ops: list[int]) -> int:
     return number
 
 
-@lru_cache(maxsize=None)
+@cache
 def _orders(links: tuple[int, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
     """Every way to renumber four nodes into one of the nine macro graphs: (its number, old node at each new place)."""
     found = []

@@ -122,6 +122,8 @@ class _Machine:
         self.push(tuple(reversed(values)))
 
     def set_items(self, values: list[Any]) -> None:
+        if not all(type(key) in (int, str) for key in values[::2]):
+            raise ValueError("a key is neither a number nor a string")
         self.top(dict).update(zip(values[::2], values[1::2], strict=True))
 
     def append(self, values: list[Any]) -> None:
@@ -129,7 +131,7 @@ class _Machine:
 
     def name(self, name: str) -> None:
         if name not in _NAMES:
-            raise _NotAllowed(f"asks for {name.replace(' ', '.')[:80]}, which is not plain data")
+            raise _NotAllowed(f"asks for {name.replace(' ', '.')[:80]!r}, which is not plain data")
         self.push(_Name(name))
 
     def build(self) -> None:
@@ -155,6 +157,8 @@ class _Machine:
 
     def stack_name(self) -> None:
         name, module = self.pop(), self.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise ValueError("a name that is not a string")
         self.name(f"{module} {name}")
 
 
@@ -172,7 +176,7 @@ _PUSHED_AS_THEY_ARE = (
     *("BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"),
 )
 _ACTIONS: dict[str, _Action] = {
-    **{name: _push for name in _PUSHED_AS_THEY_ARE},
+    **dict.fromkeys(_PUSHED_AS_THEY_ARE, _push),
     "PROTO": lambda machine, arg: None,
     "FRAME": lambda machine, arg: None,
     "STOP": lambda machine, arg: None,
@@ -215,8 +219,10 @@ def _dtype(value: Any) -> np.dtype[Any]:
     if not isinstance(value, _Record) or value.name != "numpy dtype" or not value.args:
         raise ValueError("array without an element type")
     text = value.args[0]
-    if not isinstance(text, str) or not _DTYPE.fullmatch(text):
-        raise _NotAllowed(f"holds an array of {text!r:.40}, only numbers are allowed")
+    if not isinstance(text, str):
+        raise ValueError("array without an element type")
+    if not _DTYPE.fullmatch(text):
+        raise _NotAllowed(f"holds an array of {text[:20]!r}, only numbers are allowed")
     order = value.state[1] if isinstance(value.state, tuple) and len(value.state) > 1 else "|"
     return np.dtype((order if order in ("<", ">") else "") + text)
 
@@ -248,7 +254,14 @@ def _csr(record: _Record) -> sp.csr_matrix:
 def checked_csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: Any) -> sp.csr_matrix:
     """A CSR matrix [rows, columns] of float32 from its parts; ValueError if they do not fit together."""
     rows, columns = (int(size) for size in shape)
-    if data.ndim != 1 or data.dtype.kind not in "biuf" or indices.shape != data.shape or indptr.shape != (rows + 1,) or columns < 0:
+    if (
+        rows < 0
+        or data.ndim != 1
+        or data.dtype.kind not in "biuf"
+        or indices.shape != data.shape
+        or indptr.shape != (rows + 1,)
+        or columns < 0
+    ):
         raise ValueError("matrix parts do not fit together")
     if indices.dtype.kind not in "iu" or indptr.dtype.kind not in "iu":
         raise ValueError("matrix indices are not whole numbers")
@@ -257,6 +270,8 @@ def checked_csr(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any],
         raise ValueError("matrix rows do not add up")
     if len(places) and (places.min() < 0 or places.max() >= columns):
         raise ValueError(f"matrix has an entry outside its {columns} columns")
-    if not np.isfinite(data).all():
+    with np.errstate(over="ignore"):
+        values = data.astype(np.float32)
+    if not np.isfinite(values).all():
         raise ValueError("matrix holds values that are not finite")
-    return sp.csr_matrix((data.astype(np.float32), places, starts), shape=(rows, columns))
+    return sp.csr_matrix((values, places, starts), shape=(rows, columns))

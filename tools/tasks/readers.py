@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import math
 import struct
 import zipfile
@@ -21,11 +22,11 @@ from agentnas.tools.tasks.base import Index, NodeData, compact, sorted_edges
 from agentnas.tools.tasks.catalog import DataSet
 from agentnas.tools.tasks.pickles import checked_csr, read_pickle
 
-MAX_ARRAY_BYTES = 2**32  # no array of a known data set comes near; an archive that claims more is not one of them
+MAX_ARRAY_BYTES = 2**30  # no array of a known data set comes near; an archive that claims more is not one of them
 
 _BROKEN = (
     *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError, RuntimeError, NotImplementedError),
-    *(SyntaxError, TokenError, struct.error, zlib.error, zipfile.BadZipFile),
+    *(SyntaxError, TokenError, struct.error, zlib.error, zipfile.BadZipFile, lzma.LZMAError),
 )
 
 
@@ -85,7 +86,13 @@ def _planetoid(data: DataSet, folder: Path) -> NodeData:
         if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != labels["ally"].shape[-1]:
             raise DataError(f"{folder}/ind.{data.stem}.{name}: expected labels [nodes, classes] as wide as ally")
     known, tested = matrices["allx"].shape[0], matrices["tx"].shape[0]
-    if len(labels["ally"]) != known or len(labels["ty"]) != tested or len(test) != tested or test.min() != known:
+    if (
+        len(labels["ally"]) != known
+        or len(labels["ty"]) != tested
+        or len(test) != tested
+        or test.min() != known
+        or test.max() != data.nodes - 1
+    ):
         raise DataError(f"{where}: the parts do not belong together ({known} known, {tested} tested nodes, {len(test)} test indices)")
     return _assemble_planetoid(matrices, labels, graph, test, f"{folder}/ind.{data.stem}.graph")
 
@@ -137,7 +144,7 @@ def _npz(data: DataSet, folder: Path) -> NodeData:
         x, adjacency = (
             checked_csr(*(arrays[f"{kind}_{part}"] for part in ("data", "indices", "indptr", "shape"))) for kind in ("attr", "adj")
         )
-    except (ValueError, TypeError, OverflowError, MemoryError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, MemoryError) as error:
         raise DataError(f"{path}: {error}; expected an .npz of the gnn-benchmark format") from None
     if adjacency.shape != (x.shape[0], x.shape[0]):
         raise DataError(f"{path}: adjacency {adjacency.shape} does not fit {x.shape[0]} nodes")
@@ -209,7 +216,9 @@ def _table(path: Path, columns: int) -> list[list[str]]:
     rows = [line.split("\t") for line in lines[1:] if line]
     for number, row in enumerate(rows, start=2):
         if len(row) != columns:
-            raise DataError(f"{path}: line {number} has {len(row)} columns; expected {columns} separated by tabs, the file may be truncated")
+            raise DataError(
+                f"{path}: line {number} has {len(row)} columns; expected {columns} separated by tabs, the file may be truncated"
+            )
     if not rows or not lines[0].startswith("node_id"):
         raise DataError(f"{path}: expected a heading that begins with node_id, and rows below it")
     return rows

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from agentnas.tools.errors import DataError, UsageError, suggest
 from agentnas.tools.tasks.base import Index, NodeData, Split
 from agentnas.tools.tasks.catalog import DataSet, split_file
-from agentnas.tools.tasks.readers import read_npz, read_pickle, read_test_index
+from agentnas.tools.tasks.pickles import read_pickle
+from agentnas.tools.tasks.readers import read_npz, read_test_index
 
 RANDOM_SPLITS = 10
 TRAIN_PER_CLASS, VAL_PER_CLASS = 20, 30
@@ -118,7 +119,7 @@ def _own(data: DataSet, folder: Path, y: Index) -> tuple[Split, ...]:
 def _from_masks(masks: list[NDArray[Any]], y: Index, path: Path) -> Split:
     if any(mask.shape != y.shape or mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all() for mask in masks):
         raise DataError(f"{path}: expected masks of 0 and 1 for {len(y)} nodes")
-    if (sum(mask.astype(np.int64) for mask in masks) > 1).any():
+    if (np.sum(masks, axis=0, dtype=np.int64) > 1).any():
         raise DataError(f"{path}: a node is in two parts of the split")
     split = _labelled(Split(*(np.flatnonzero(mask) for mask in masks)), y)
     if not all(split.sizes):

@@ -1,0 +1,172 @@
+"""The task card: computed facts about a task, as text for prompts and people and as numbers for similarity."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentnas.tools.tasks.base import Task
+from agentnas.tools.tasks.published import PUBLISHED, SOURCE
+
+UNKNOWN = 0.5  # where a fact is not known, the vector says the middle
+_HOMOPHILY = "edges {:.2f}, nodes {:.2f}, adjusted {:.2f}"
+_REACHED = "best constant {:.1f}, features only {:.1f}, label propagation {:.1f}, linear propagation {:.1f}"
+
+
+class TaskCard(BaseModel):
+    """Aggregate facts about a task; None is unknown. Shares are 0..1, scores percent, edges directed; degrees count neighbours in either
+    direction. Homophily: of edges (Zhu et al. 2020), of nodes (Pei et al. 2020, isolated nodes left out), adjusted for class sizes
+    (Platonov et al. 2023). ``class_balance`` is the entropy of the labels over its maximum. Probes are validation scores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    source: str = Field(description="'computed', or where published numbers come from")
+    metric: str
+    protocol: str
+    num_splits: int
+    split_sizes: tuple[int, int, int] | None = Field(description="training, validation and test nodes of the first split")
+    nodes: int
+    edges: int
+    features: int
+    classes: int
+    feature_density: float | None = None
+    mean_degree: float | None = None
+    median_degree: float | None = None
+    max_degree: int | None = None
+    isolated_nodes: int | None = None
+    edge_homophily: float | None = None
+    node_homophily: float | None = None
+    adjusted_homophily: float | None = None
+    label_rate: float | None = Field(None, description="training nodes of the first split / nodes")
+    class_balance: float | None = None
+    clustering: float | None = None
+    components: int | None = None
+    probe_majority: float | None = None
+    probe_features: float | None = None
+    probe_label_propagation: float | None = None
+    probe_linear_propagation: float | None = None
+
+    def vector(self) -> list[float]:
+        """The facts as numbers in 0..1, in the order of ``vector_names()``; unknown ones are 0.5."""
+        return [UNKNOWN if value is None else min(1.0, max(0.0, value)) for value in self._scaled().values()]
+
+    def text(self) -> str:
+        """The card in a few lines; ``?`` is unknown."""
+        return "\n".join(f"{heading}: {facts}" for heading, facts in self._lines())
+
+    def _scaled(self) -> dict[str, float | None]:
+        return {
+            "nodes": math.log10(self.nodes) / 6,
+            "features": math.log10(1 + self.features) / 4,
+            "classes": math.log2(self.classes) / 7,
+            "mean_degree": _log(self.mean_degree, 3),
+            "degree_skew": _log(None if self.max_degree is None else self.max_degree / max(self.mean_degree or 0, 1e-9), 3),
+            "feature_density": None if self.feature_density is None else math.sqrt(self.feature_density),
+            "edge_homophily": self.edge_homophily,
+            "node_homophily": self.node_homophily,
+            "adjusted_homophily": self.adjusted_homophily,
+            "label_rate": None if self.label_rate is None else math.sqrt(self.label_rate),
+            "class_balance": self.class_balance,
+            "clustering": self.clustering,
+            "probe_features": _percent(self.probe_features),
+            "probe_label_propagation": _percent(self.probe_label_propagation),
+            "probe_linear_propagation": _percent(self.probe_linear_propagation),
+        }
+
+    def _lines(self) -> list[tuple[str, str]]:
+        sizes = "?" if self.split_sizes is None else "/".join(map(str, self.split_sizes))
+        lines = [
+            ("task", f"{self.name}, node classification, {self.metric}, {self.protocol}"),
+            ("size", f"{self.nodes} nodes, {self.edges} edges, {self.features} features, {self.classes} classes"),
+            ("degree", _facts("mean {:.2f}, median {:.1f}, max {}", self.mean_degree, self.median_degree, self.max_degree)),
+            ("shape", _facts("{} isolated nodes, {} components, clustering {:.2f}", self.isolated_nodes, self.components, self.clustering)),
+            ("homophily", _facts(_HOMOPHILY, self.edge_homophily, self.node_homophily, self.adjusted_homophily)),
+            ("features", _facts("density {:.4f}", self.feature_density)),
+            (
+                "labels",
+                f"train/val/test {sizes}, " + _facts("label rate {:.4f}, class balance {:.2f}", self.label_rate, self.class_balance),
+            ),
+            ("validation", _facts(_REACHED, *self._probes())),
+        ]
+        return lines if self.source == "computed" else [*lines, ("source", self.source)]
+
+    def _probes(self) -> tuple[float | None, ...]:
+        return self.probe_majority, self.probe_features, self.probe_label_propagation, self.probe_linear_propagation
+
+
+def vector_names() -> tuple[str, ...]:
+    """Names of the entries of ``TaskCard.vector()``."""
+    blank = TaskCard(name="", source="", metric="", protocol="", num_splits=1, split_sizes=None, nodes=1, edges=0, features=0, classes=1)
+    return tuple(blank._scaled())
+
+
+def make_card(task: Task) -> TaskCard:
+    """Measure a task (about a second), or look up published statistics of a table's graph. The probes read no test label."""
+    return _published_card(task) if task.data is None else _computed_card(task)
+
+
+def _published_card(task: Task) -> TaskCard:
+    assert task.table is not None, "a task has data or a table"
+    graph = PUBLISHED[task.table.name]
+    return TaskCard(
+        **_identity(task),
+        source=f"{graph.title}, {SOURCE}" + (f"; {graph.note}" if graph.note else ""),
+        split_sizes=graph.split,
+        nodes=graph.nodes,
+        edges=graph.edges,
+        features=graph.features,
+        classes=graph.classes,
+        mean_degree=graph.mean_degree,
+        edge_homophily=graph.edge_homophily,
+        label_rate=graph.split[0] / graph.nodes if graph.split else None,
+    )
+
+
+def _computed_card(task: Task) -> TaskCard:
+    from agentnas.tools.tasks.probes import probe
+    from agentnas.tools.tasks.structure import homophily, structure
+
+    data, split = task.data, task.split(0)
+    assert data is not None
+    found = probe(task)
+    return TaskCard(
+        **_identity(task),
+        source="computed",
+        split_sizes=split.sizes,
+        nodes=data.num_nodes,
+        edges=data.num_edges,
+        features=data.num_features,
+        classes=data.num_classes,
+        feature_density=data.nnz / (data.num_nodes * data.num_features),
+        label_rate=len(split.train) / data.num_nodes,
+        probe_majority=found.majority,
+        probe_features=found.features,
+        probe_label_propagation=found.label_propagation,
+        probe_linear_propagation=found.linear_propagation,
+        **structure(data),
+        **homophily(data),
+    )
+
+
+def _identity(task: Task) -> dict[str, Any]:
+    return {"name": task.name, "metric": task.metric.name, "protocol": task.protocol, "num_splits": task.num_splits}
+
+
+def _log(value: float | None, decades: float) -> float | None:
+    return None if value is None else math.log10(max(value, 1.0)) / decades
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else value / 100
+
+
+def _facts(template: str, *values: float | None) -> str:
+    return template.format(*(_Unknown() if value is None else value for value in values))
+
+
+class _Unknown:
+    def __format__(self, _: str) -> str:
+        return "?"

@@ -1,0 +1,72 @@
+"""Measured structure of a graph: degrees, clustering, components, homophily."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from agentnas.tools.tasks.base import NodeData
+from agentnas.tools.tasks.probes import undirected
+
+MAX_SAMPLED = 1000  # nodes whose clustering is measured
+
+
+def structure(data: NodeData) -> dict[str, Any]:
+    """Degrees (neighbours in either direction, without self-loops), clustering (mean over at most 1000 nodes), connected components."""
+    adjacency = undirected(data)
+    degrees = np.asarray(adjacency.sum(axis=1)).ravel()
+    return {
+        "mean_degree": float(degrees.mean()),
+        "median_degree": float(np.median(degrees)),
+        "max_degree": int(degrees.max()),
+        "isolated_nodes": int((degrees == 0).sum()),
+        "clustering": clustering(adjacency),
+        "components": int(connected_components(adjacency, directed=False)[0]),
+    }
+
+
+def clustering(adjacency: sp.csr_matrix) -> float:
+    """Mean local clustering coefficient (Watts and Strogatz 1998), 0 for nodes with fewer than two neighbours."""
+    nodes = np.arange(adjacency.shape[0])
+    if len(nodes) > MAX_SAMPLED:
+        nodes = np.random.Generator(np.random.PCG64(0)).permutation(nodes)[:MAX_SAMPLED]
+    rows = adjacency[nodes]
+    degrees = np.asarray(rows.sum(axis=1)).ravel()
+    closed = np.asarray((rows @ adjacency).multiply(rows).sum(axis=1)).ravel()
+    return float(np.mean(closed / np.maximum(degrees * (degrees - 1), 1)))
+
+
+def homophily(data: NodeData) -> dict[str, float | None]:
+    """Edge, node and adjusted homophily over edges between labelled nodes, as the edges are given, and the balance of the classes.
+
+    All labels count, as in published statistics; the numbers are aggregates. None where no such edge (or variety) exists.
+    """
+    source, target = data.edge_index[:, (data.y[data.edge_index] >= 0).all(axis=0)]
+    counts = np.bincount(data.y[data.y >= 0], minlength=data.num_classes)
+    if not len(source):
+        return {"edge_homophily": None, "node_homophily": None, "adjusted_homophily": None, "class_balance": _balance(counts)}
+    same = (data.y[source] == data.y[target]).astype(np.float64)
+    degrees = np.bincount(target, minlength=data.num_nodes)
+    agreeing = np.bincount(target, weights=same, minlength=data.num_nodes)
+    edge = float(same.mean())
+    return {
+        "edge_homophily": edge,
+        "node_homophily": float(np.mean(agreeing[degrees > 0] / degrees[degrees > 0])),
+        "adjusted_homophily": _adjusted(edge, data.y[np.concatenate([source, target])]),
+        "class_balance": _balance(counts),
+    }
+
+
+def _adjusted(edge: float, end_labels: np.ndarray[Any, Any]) -> float | None:
+    expected = float(((np.bincount(end_labels) / len(end_labels)) ** 2).sum())
+    return None if expected >= 1.0 else (edge - expected) / (1.0 - expected)
+
+
+def _balance(counts: np.ndarray[Any, Any]) -> float | None:
+    if len(counts) < 2 or not counts.sum():
+        return None
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum() / np.log(len(counts)))
