@@ -12,6 +12,7 @@ from agentnas.cli.options import DataDir, Json, Split
 from agentnas.cli.output import emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.config import resolve
+from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import find_data, load_task, task_names
 from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX
 
@@ -51,10 +52,21 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
     problems = check_task(task)
     if json:
         emit_json(problems)
-        return
-    for problem in problems:
-        emit(str(problem))
-    say(f"{name}, {task.protocol}: {len(problems) or 'no'} {'problem' if len(problems) == 1 else 'problems'}")
+    else:
+        for problem in problems:
+            emit(str(problem))
+        say(
+            f"{name}, {task.protocol}: {_counted(len(problems), 'problem')}"
+            if task.data
+            else f"{name} is a table: there is no data to check"
+        )
+    errors = sum(problem.severity == "error" for problem in problems)
+    if errors:
+        raise AgentNASError(f"{name} has {_counted(errors, 'error')}: its scores would be wrong")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"
 
 
 def _load(name: str, split: str | None, data_dir: Path | None) -> Any:
@@ -63,12 +75,14 @@ def _load(name: str, split: str | None, data_dir: Path | None) -> Any:
 
 
 def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
+    """A line of the list; the sizes of a table's graph are on its card."""
+    row = {"task": name, "kind": "table", "nodes": None, "edges": None, "features": None, "classes": None}
     if name.startswith(TABLE_PREFIX):
-        return {"task": name, "kind": "table", **dict.fromkeys(("nodes", "edges", "features", "classes")), "metric": "accuracy",
-                "splits": [], "data": where(name, data_dir)}  # fmt: skip
+        metric = "roc_auc" if name.endswith("proteins") else "accuracy"
+        return row | {"metric": metric, "splits": [], "data": where(name, data_dir)}
     data = DATA_SETS[name]
-    sizes = {"nodes": data.nodes, "edges": data.edges or None, "features": data.features, "classes": data.classes}
-    return {"task": name, "kind": "node", **sizes, "metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
+    row |= {"kind": "node", "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
+    return row | {"metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
 
 
 def where(name: str, data_dir: Path | None) -> str | None:

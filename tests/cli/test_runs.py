@@ -1,0 +1,135 @@
+"""``agentnas runs``, over real run directories with real journals."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agentnas.memory import events as ev
+from agentnas.memory.rundir import RunDirectory
+from tests.cli.conftest import Run
+
+SCORES = {"0": 81.0, "1": 83.0, "2": 82.0}
+
+
+def proposal(trial: str, text: str, anchor: str | None = None) -> ev.Proposal:
+    kind = {"anchor": "plain", "name": anchor} if anchor else {}
+    return ev.Proposal.model_validate({"trial": trial, "spec": {}, "spec_hash": trial, "text": text, "author": "coder", **kind})
+
+
+def finished(trial: str, seed: int, val: float) -> ev.EvaluationFinished:
+    return ev.EvaluationFinished(trial=trial, rung="full", seed=seed, split=0, val=val, seconds=1.0)
+
+
+def make_run(
+    runs_dir: Path, minute: int, *, task: str = "cora", protocol: str = "public", shift: float = 0.0, whole: bool = True
+) -> RunDirectory:
+    """A run of two trials; a whole one chose t0002 and opened the test on three seeds."""
+    run = RunDirectory.create(runs_dir, task, now=datetime(2026, 1, 31, 9, minute, tzinfo=UTC), rng=random.Random(minute))
+    with run.journal() as journal:
+        journal.append(ev.RunStarted(task=task, protocol=protocol, config={}, environment={}, metric="accuracy"))
+        journal.append(ev.ProposalsDrafted(round=0, proposals=(proposal("t0001", "gcn", "gcn"), proposal("t0002", "gat\nwidth 64"))))
+        for seed, val in enumerate((78.0, 80.0)):
+            journal.append(finished("t0001", seed, val))
+        if whole:
+            journal.append(finished("t0002", 0, 81.0))
+            journal.append(ev.WinnerChosen(trial="t0002", val_mean=81.0, val_sd=0.5, seeds=3, reason="best"))
+            scores = {"t0002": {seed: score + shift for seed, score in SCORES.items()}}
+            journal.append(ev.TestOpened(scores=scores, comparison={}))
+            journal.append(ev.RunFinished(outcome="designed", exit_code=0))
+    return run
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+def test_no_runs_is_said_not_printed(run: Run, runs_dir: Path) -> None:
+    assert run("runs", "list") == (0, "", "runs holds no runs; agentnas design starts one\n")
+    assert run("runs", "list", "--json", "--runs-dir", runs_dir).data == []
+
+
+def test_list_newest_first_with_what_became_of_each(run: Run, runs_dir: Path) -> None:
+    names = [make_run(runs_dir, 1, whole=False).name, make_run(runs_dir, 2).name]
+    (runs_dir / "torn").mkdir()
+    printed = run("runs", "list")
+    assert [line.split() for line in printed.out.splitlines()] == [
+        ["run", "task", "state", "outcome"],
+        [names[1], "cora", "finished", "designed"],
+        [names[0], "cora", "unfinished", "-"],
+        ["torn", "?", "half-written", "-"],
+    ]
+    assert printed.err.startswith("torn: ")
+    assert [entry["name"] for entry in run("runs", "list", "--json").data] == [names[1], names[0], "torn"]
+
+
+def test_show_tells_how_far_a_run_came(run: Run, runs_dir: Path) -> None:
+    made = make_run(runs_dir, 1)
+    shown = run("runs", "show", "--json").data
+    assert shown["run"] == made.name
+    assert (shown["state"], shown["outcome"], shown["trials"], shown["evaluations"]) == ("finished", "designed", 2, 3)
+    assert shown["test"] == {"mean": 82.0, "sd": 1.0, "seeds": 3}
+    assert [entry["trial"] for entry in shown["leaderboard"]] == ["t0002", "t0001"]
+    lines = run("runs", "show").out.splitlines()
+    assert "validation      81.00 ± 0.50 (3 seeds)" in lines
+    assert "test            82.00 ± 1.00 (3 seeds)" in lines
+    assert lines[-2].split() == ["t0002", "full", "81.00", "?", "1", "coder", "gat", "width", "64"]
+    assert lines[-1].split() == ["t0001", "full", "79.00", "1.41", "2", "coder", "(gcn)", "gcn"]
+
+
+def test_show_keeps_the_test_sealed_until_it_is_opened(run: Run, runs_dir: Path) -> None:
+    make_run(runs_dir, 1, whole=False)
+    shown = run("runs", "show", "--json").data
+    assert (shown["winner"], shown["test"], shown["state"]) == (None, None, "unfinished")
+    assert "test            -" in run("runs", "show").out.splitlines()
+
+
+def test_show_top(run: Run, runs_dir: Path) -> None:
+    make_run(runs_dir, 1)
+    assert len(run("runs", "show", "--top", "1", "--json").data["leaderboard"]) == 1
+
+
+def test_path_of_the_latest_and_of_a_prefix(run: Run, runs_dir: Path) -> None:
+    first, second = make_run(runs_dir, 1), make_run(runs_dir, 2)
+    assert run("runs", "path").out == f"{second.path.resolve()}\n"
+    assert run("runs", "path", first.name[:13]).out == f"{first.path.resolve()}\n"
+
+
+def test_compare_pairs_the_seeds(run: Run, runs_dir: Path) -> None:
+    first, second = make_run(runs_dir, 1), make_run(runs_dir, 2, shift=2.0)
+    rows = run("runs", "compare", first.name, second.name, "--json").data
+    assert [row["test"] for row in rows] == [82.0, 84.0]
+    assert [(row["difference"], row["se"], row["inside_noise"]) for row in rows] == [(None, None, None), (2.0, 0.0, False)]
+
+
+@pytest.mark.parametrize("other", [{"task": "citeseer"}, {"protocol": "random split"}])
+def test_compare_refuses_to_subtract_what_does_not_compare(run: Run, runs_dir: Path, other: dict[str, str]) -> None:
+    first = make_run(runs_dir, 1)
+    second = make_run(runs_dir, 2, task=other.get("task", "cora"), protocol=other.get("protocol", "public"))
+    assert run("runs", "compare", first.name, second.name, "--json").data[1]["difference"] is None
+    assert "no difference is computed" in run("runs", "compare", first.name, second.name).err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("show", "nothing"), "no run 'nothing': runs holds no runs; agentnas design starts one"),
+        (("path",), "no latest run: runs holds no runs; agentnas design starts one"),
+        (("compare", "one"), "1 run to compare; give two or more"),
+    ],
+)
+def test_bad_input_is_one_line_and_2(run: Run, words: tuple[str, ...], line: str) -> None:
+    assert run("runs", *words) == (2, "", f"agentnas: error: {line}\n")
+
+
+def test_a_run_of_a_newer_agentnas_is_refused(run: Run, runs_dir: Path) -> None:
+    made = make_run(runs_dir, 1)
+    info = made.path / "run.json"
+    info.write_text(info.read_text(encoding="utf-8").replace('"schema_version": 1', '"schema_version": 99'), encoding="utf-8")
+    printed = run("runs", "show", made.name)
+    assert printed.code == 1
+    assert "schema version 99" in printed.err
