@@ -36,7 +36,7 @@ def data_roots(data_dir: Path | None = None) -> list[Path]:
     return [*named, Path("data"), cache]
 
 
-def find_data(name: str, data_dir: Path | None = None, split: str | None = None) -> Path | None:
+def find_data(name: str, data_dir: Path | str | None = None, split: str | None = None) -> Path | None:
     """The first raw folder that holds every file of the data set (for its default split unless told).
 
     None where no folder does, and for tasks that come with an installed package (``digits``, tables).
@@ -44,7 +44,7 @@ def find_data(name: str, data_dir: Path | None = None, split: str | None = None)
     if name in task_names() and (name not in DATA_SETS or not raw_files(DATA_SETS[name], "")):
         return None
     data = data_set(name)
-    return _complete_folder(data, split or data.splits[0], data_roots(data_dir))
+    return _complete_folder(data, split or data.splits[0], data_roots(Path(data_dir) if data_dir is not None else None))
 
 
 def obtain_data(data: DataSet, split: str, data_dir: Path | None, download: bool) -> Path:

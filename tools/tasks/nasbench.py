@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import permutations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -35,13 +35,6 @@ LINKS: tuple[Links, ...] = (
 _BASE = len(OPERATIONS) + 1
 _SKIP = OPERATIONS.index("skip")
 _FIELDS = ("valid_perf", "perf", "para", "latency")
-
-
-class CellProfile(NamedTuple):
-    """What a cell costs, as the table's authors measured it."""
-
-    parameters: int
-    latency_ms: float
 
 
 class NasBenchTable:
@@ -77,10 +70,10 @@ class NasBenchTable:
         """Test score in percent; to be read only when the test is opened."""
         return 100.0 * float(self._test[self._find(key)])
 
-    def profile(self, key: int) -> CellProfile:
-        """Parameters and latency in ms."""
+    def profile(self, key: int) -> dict[str, float]:
+        """``parameters`` and ``latency_ms_p50`` of a cell; the latency is the one number that the table's authors measured on their GPU."""
         row = self._find(key)
-        return CellProfile(round(1e6 * float(self._megaparameters[row])), 1e3 * float(self._latency_s[row]))
+        return {"parameters": round(1e6 * float(self._megaparameters[row])), "latency_ms_p50": 1e3 * float(self._latency_s[row])}
 
     def _find(self, key: int) -> int:
         if key not in self._row:
