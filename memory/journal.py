@@ -107,7 +107,7 @@ class Journal:
     def _line(self, event: Event) -> bytes:
         stamped = event.model_copy(update={"t": round(self.active_seconds, 3)})
         try:
-            return stamped.model_dump_json().encode() + b"\n"
+            return stamped.model_dump_json(warnings=False).encode() + b"\n"
         except (PydanticSerializationError, UnicodeEncodeError) as error:
             raise RunError(f"{self.path}: {type(event).__name__} is not plain data: {str(error).splitlines()[0]}") from None
 

@@ -32,8 +32,8 @@ than that the their them then they this to us was we were what when which who wh
 
 def fold(text: str) -> str:
     """Lower-case ASCII letters and digits with single spaces between; accents are dropped."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", " ", plain.lower()).strip()
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(letter))
+    return re.sub(r"[^a-z0-9]+", " ", plain).strip()
 
 
 def words(text: str) -> list[str]:
@@ -48,10 +48,11 @@ def _stop_words() -> frozenset[str]:
 
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    for suffix in SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= 4:
-            return word[: -len(suffix)]
-    return word
+    suffix = next((s for s in SUFFIXES if word.endswith(s) and len(word) - len(s) >= 4), "")
+    stem = word.removesuffix(suffix)
+    if suffix and stem[-1] == stem[-2] and stem[-1] not in "aeious":  # labelled -> label
+        stem = stem[:-1]
+    return stem[:-1] if stem.endswith("e") and len(stem) > 4 else stem  # feature, features -> featur
 
 
 def ngrams(text: str) -> Ints:

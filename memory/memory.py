@@ -133,9 +133,10 @@ class InMemory:
                 return self._trial_evidence(name)
             return _record_evidence(self._trials[name], "trial", 1.0) if name in self._trials else None
         if kind == "finding":
-            found = (evidence for _, evidence in self._all_run_findings() if evidence.id == id)
-            added = self._findings.get(name)
-            return next(found, None) or (_record_evidence(added, "finding", 1.0) if added else None)
+            found = next((item for item in self._findings_of_run() if item[0] == name), None)
+            if found is not None:
+                return _finding_evidence(*found)
+            return _record_evidence(self._findings[name], "finding", 1.0) if name in self._findings else None
         return None
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> None:
@@ -195,21 +196,22 @@ class InMemory:
         return f"changed {proposal.factor} ({proposal.change or '?'}) against {proposal.parent or '?'}"
 
     def _run_findings(self, asked: frozenset[str]) -> Iterator[Evidence]:
-        """Nearest to the question first, then the newest."""
-        found = sorted(self._all_run_findings(), key=lambda item: (-_overlap(asked, item[1].text), -item[0]))
-        return (evidence for _, evidence in found)
+        """Of the newest findings, those nearest to the question first."""
+        newest = sorted(self._findings_of_run(), key=lambda item: -item[1].round)[:POOL]
+        near = sorted(newest, key=lambda item: -_overlap(asked, _told(item[2])))
+        return (_finding_evidence(*item) for item in near)
 
-    def _all_run_findings(self) -> Iterator[tuple[int, Evidence]]:
+    def _findings_of_run(self) -> Iterator[tuple[str, FindingsMade, Mapping[str, Any]]]:
         for made in self.view.findings.values():
             for number, finding in enumerate(made.findings, start=1):
-                yield made.round, _finding_evidence(made, number, finding)
+                yield finding.get("id") or f"r{made.round}-{number}", made, finding
 
     def _records(
         self, records: Iterable[TrialRecord] | Iterable[FindingRecord], kind: Kind, asked: frozenset[str], vector: tuple[float, ...]
     ) -> Iterator[Evidence]:
         """Records of the most similar tasks first, then those nearest to the question."""
-        found = {evidence.id for _, evidence in self._all_run_findings()}
-        others = [r for r in records if self.view.state(r.id) == "proposed" and f"finding:{r.id}" not in found]  # the view has its own
+        own = {name for name, *_ in self._findings_of_run()}
+        others = [record for record in records if self.view.state(record.id) == "proposed" and record.id not in own]
         scored = [(task_similarity(vector, record.task_vector), _overlap(asked, record.text), record) for record in others]
         for similarity, _, record in sorted(scored, key=lambda item: (-item[0], -item[1], item[2].id)):
             yield _record_evidence(record, kind, similarity)
@@ -283,10 +285,9 @@ def _card_evidence(card: PaperCard, similarity: float, why: str) -> Evidence:
     )
 
 
-def _finding_evidence(made: FindingsMade, number: int, finding: Mapping[str, Any]) -> Evidence:
+def _finding_evidence(name: str, made: FindingsMade, finding: Mapping[str, Any]) -> Evidence:
     why = f"concluded in round {made.round} of this run by {made.author}"
-    id_ = finding.get("id") or f"r{made.round}-{number}"
-    return Evidence(id=f"finding:{id_}", kind="finding", similarity=1.0, text=one_line(_told(finding)), why=one_line(why))
+    return Evidence(id=f"finding:{name}", kind="finding", similarity=1.0, text=one_line(_told(finding)), why=one_line(why))
 
 
 def _told(finding: Mapping[str, Any]) -> str:
