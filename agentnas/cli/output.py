@@ -34,10 +34,10 @@ def colourful(stream: Any) -> bool:
 
 def table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
     """Aligned columns, the heading bold; None is shown as ``?``, numbers stand to the right."""
-    rows = [list(row) for row in rows]
-    cells = [[_cell(value) for value in row] for row in rows]
+    values = [list(row) for row in rows]
+    cells = [[_cell(value) for value in row] for row in values]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    right = [all(isinstance(row[i], int | float) or row[i] in (None, "-") for row in rows) for i in range(len(header))]
+    right = [all(isinstance(row[i], int | float) or row[i] in (None, "-") for row in values) for i in range(len(header))]
     lines = [_line(line, widths, right) for line in [list(header), *cells]]
     return "\n".join([typer.style(lines[0], bold=True), *lines[1:]])
 

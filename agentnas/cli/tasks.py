@@ -55,11 +55,8 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
     else:
         for problem in problems:
             emit(str(problem))
-        say(
-            f"{name}, {task.protocol}: {_counted(len(problems), 'problem')}"
-            if task.data
-            else f"{name} is a table: there is no data to check"
-        )
+        found = f", {task.protocol}: {_counted(len(problems), 'problem')}"
+        say(name + (found if task.data else " is a table: there is no data to check"))
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise AgentNASError(f"{name} has {_counted(errors, 'error')}: its scores would be wrong")
@@ -76,7 +73,7 @@ def _load(name: str, split: str | None, data_dir: Path | None) -> Any:
 
 def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
     """A line of the list; the sizes of a table's graph are on its card."""
-    row = {"task": name, "kind": "table", "nodes": None, "edges": None, "features": None, "classes": None}
+    row: dict[str, Any] = {"task": name, "kind": "table", "nodes": None, "edges": None, "features": None, "classes": None}
     if name.startswith(TABLE_PREFIX):
         metric = "roc_auc" if name.endswith("proteins") else "accuracy"
         return row | {"metric": metric, "splits": [], "data": where(name, data_dir)}
