@@ -143,11 +143,11 @@ def _by_likeness(a: ArchitectureSpec, b: ArchitectureSpec) -> dict[str, str]:
     mine, theirs = topological_order(a.body.nodes), topological_order(b.body.nodes)
     left = {node.id: place for place, node in enumerate(mine)}
     pairs = {"input": "input"}
-    for least in (4.0, 1.0):
+    for least in (4.5, 0.5):
         for place, node in enumerate(theirs):
             scores = {other.id: _likeness(node, other, pairs) - 0.02 * abs(left[other.id] - place) for other in mine if other.id in left}
             best = max(scores, key=scores.__getitem__, default=None)
-            if node.id not in pairs and best is not None and scores[best] > least - 1.5:
+            if node.id not in pairs and best is not None and scores[best] > least:
                 pairs[node.id] = best
                 del left[best]
     return {name: pairs[name] for name in pairs if name != "input"}

@@ -1,0 +1,215 @@
+"""A search space as bounds on the spec language: operators, sizes, and the values of every field."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from agentnas.tools.errors import UsageError, suggest
+from agentnas.tools.operators.base import Value, operator, operators
+from agentnas.tools.spec import moves, sampling, vectors
+from agentnas.tools.spec.canonical import OFF_WHILE, canonical, is_off
+from agentnas.tools.spec.model import ArchitectureSpec, Body, Head, Input, Node, Part, Post, Recipe
+from agentnas.tools.spec.space import SearchSpace
+
+PARTS: dict[str, type[Part]] = {"input": Input, "head": Head, "recipe": Recipe, "post": Post}
+NODE_FIELDS = ("merge", "width", "dropout", "norm", "residual", "activation")
+TIED_FIELDS = ("op", "width", "dropout", "norm", "residual", "activation")
+STRUCTURE = ("body.op", "body.add_node", "body.remove_node", "body.inputs", "body.outputs")
+# What published gains on node tasks come from most often is varied more often.
+OFTEN = {
+    "recipe.learning_rate": 2.0, "recipe.weight_decay": 2.0, "recipe.consistency_samples": 2.0, "recipe.drop_node": 2.0,
+    "input.dropout": 2.0, "body.*.dropout": 2.0, "body.*.width": 2.0, "body.op": 2.0, "body.add_node": 2.0, "body.*.op": 2.0,
+    "body.remove_node": 1.5, "body.params.hops": 2.0,
+}  # fmt: skip
+SELDOM = {"recipe.optimiser": 0.5, "recipe.schedule": 0.5, "recipe.warmup": 0.5, "recipe.gradient_clip": 0.5, "recipe.patience": 0.5}
+
+
+@lru_cache(maxsize=1)
+def searched_values() -> dict[str, tuple[Any, ...]]:
+    """The values that samplers try, by factor, as the language's fields give them."""
+    values: dict[str, tuple[Any, ...]] = {}
+    for part, model in PARTS.items():
+        values |= {f"{part}.{name}": found for name, found in _searched(model)}
+    values |= {f"body.{name}": found for name, found in (*_searched(Node), *_searched(Body))}
+    return {**values, "input.encodings": ("degree", "laplacian", "random_walk")}
+
+
+def _searched(model: type[Part]) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    for name, info in model.model_fields.items():
+        extra = info.json_schema_extra
+        if isinstance(extra, dict) and isinstance(extra.get("search"), list):
+            yield name, tuple(extra["search"])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class BoundedSpace(SearchSpace):
+    """Specs whose operators, sizes and field values lie within bounds.
+
+    ``values`` overrides the values of single fields, by factor (``{"recipe.optimiser": ("adam",)}``); numbers are allowed anywhere
+    between the least and the greatest of theirs. ``operators`` None means all that are registered. Raises UsageError for unknown names.
+    """
+
+    name: str = "default"
+    operators: tuple[str, ...] | None = None
+    max_nodes: int = 10
+    max_depth: int = 8
+    max_inputs: int = 4
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.operators or ():
+            operator(name)
+        for name, values in self.values.items():
+            if name not in searched_values():
+                raise UsageError(f"space {self.name}: unknown factor {name!r} in values; {suggest(name, searched_values())}")
+            if not values and name != "input.encodings":
+                raise UsageError(f"space {self.name}: {name} has no values; give at least one")
+        if self.max_nodes < 1 or self.max_depth < 1 or self.max_inputs < 1:
+            raise UsageError(f"space {self.name}: max_nodes, max_depth and max_inputs must be at least 1")
+
+    def allowed_operators(self) -> tuple[str, ...]:
+        """Names of the operators, in alphabetical order."""
+        return tuple(sorted(self.operators)) if self.operators is not None else tuple(operators())
+
+    def values_of(self, factor: str) -> tuple[Any, ...]:
+        """The values that are tried for a field."""
+        return tuple(self.values.get(factor, searched_values()[factor]))
+
+    def params_of(self, op: str) -> dict[str, tuple[Value, ...]]:
+        """The values that are tried for an operator's parameters."""
+        return {param.name: param.search for param in operator(op).params}
+
+    def factors(self) -> list[str]:
+        settings = [name for name in searched_values() if not name.startswith("body.") and self._can_vary(name)]
+        nodes = [f"body.{name}" for name in NODE_FIELDS if len(self.values_of(f"body.{name}")) > 1]
+        tied = [f"body.*.{name}" for name in TIED_FIELDS if name == "op" or len(self.values_of(f"body.{name}")) > 1]
+        params = sorted({name for op in self.allowed_operators() for name, values in self.params_of(op).items() if len(values) > 1})
+        shared = [f"body.*.params.{name}" for name in params]
+        return [*STRUCTURE, *nodes, "body.jump", *tied, *(f"body.params.{name}" for name in params), *shared, *settings]
+
+    def _can_vary(self, factor: str) -> bool:
+        """False where the field has one value, or where no value of its governor switches it on."""
+        part, name = factor.split(".")
+        governor, off = OFF_WHILE.get(factor, ("", ()))
+        if governor:
+            known = f"{part}.{governor}"
+            governing = self.values_of(known) if known in searched_values() else (PARTS[part].model_fields[governor].default,)
+            return any(value not in off for value in governing) and len(self.values_of(factor)) > 1
+        return len(self.values_of(factor)) > (0 if name == "encodings" else 1)
+
+    def options(self, spec: ArchitectureSpec, factor: str) -> list[ArchitectureSpec]:
+        return moves.options(self, spec, factor)
+
+    def weight(self, factor: str) -> float:
+        return OFTEN.get(factor, SELDOM.get(factor, 1.0))
+
+    def violations(self, spec: ArchitectureSpec) -> dict[str, float]:
+        spec = canonical(spec)
+        found = dict(self._size_violations(spec.body))
+        for part in PARTS:
+            for name, value in getattr(spec, part):
+                if not is_off(part, name, getattr(spec, part)) and not self._allows(f"{part}.{name}", value):
+                    found[f"{part}.{name}"] = 1.0
+        return found | self._node_violations(spec)
+
+    def _size_violations(self, body: Body) -> Iterator[tuple[str, float]]:
+        sizes = {
+            "max_nodes": len(body.nodes),
+            "max_depth": moves.depth(body),
+            "max_inputs": max((len(n.inputs) for n in body.nodes), default=1),
+        }
+        for bound, size in sizes.items():
+            if size > getattr(self, bound):
+                yield bound, float(size - getattr(self, bound))
+        if not body.nodes:
+            yield "body.nodes", 1.0
+
+    def _node_violations(self, spec: ArchitectureSpec) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for node in spec.body.nodes:
+            broken = ["body.op"] if node.op not in self.allowed_operators() else []
+            # A width that only repeats the input's, or that the task gives, was not chosen here.
+            free = [name for name in NODE_FIELDS if not (name == "width" and not isinstance(node.width, int))]
+            free = [name for name in free if not (name == "merge" and len(node.inputs) == 1)]
+            broken += [f"body.{name}" for name in free if not self._allows(f"body.{name}", getattr(node, name))]
+            for bound in broken:
+                found[bound] = found.get(bound, 0.0) + 1.0
+        if len(spec.body.outputs) > 1 and not self._allows("body.jump", spec.body.jump):
+            found["body.jump"] = 1.0
+        return found
+
+    def _allows(self, factor: str, value: Any) -> bool:
+        if factor == "input.encodings":
+            return all(encoding.kind in self.values_of(factor) for encoding in value)
+        if factor == "head.kind":
+            return bool(value == "node")
+        values = self.values_of(factor)
+        numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        if numbers and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return min(numbers) <= value <= max(numbers)
+        return value in values
+
+    def explain(self, spec: ArchitectureSpec, bound: str) -> str:
+        spec = canonical(spec)
+        if bound == "body.nodes":
+            return f"space {self.name}: the body has no node that does anything; allowed: 1 to {self.max_nodes}"
+        if bound.startswith("max_"):
+            sizes = {"max_nodes": len(spec.body.nodes), "max_depth": moves.depth(spec.body)}
+            return f"space {self.name}: {bound} is {getattr(self, bound)}, the spec has {sizes.get(bound, 'more')}"
+        part, name = bound.split(".", 1)
+        held = (
+            [getattr(node, name) for node in spec.body.nodes] if part == "body" and name != "jump" else [getattr(getattr(spec, part), name)]
+        )
+        allowed = self.allowed_operators() if bound == "body.op" else ("node",) if bound == "head.kind" else self.values_of(bound)
+        seen = next((value for value in held if value not in allowed and (bound == "body.op" or not self._allows(bound, value))), held[0])
+        return f"space {self.name}: {bound} is {seen!r}; allowed: {', '.join(map(str, allowed))}"
+
+    def sample(self, rng: random.Random) -> ArchitectureSpec:
+        return sampling.sample(self, rng)
+
+    def crossover(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: random.Random) -> ArchitectureSpec:
+        return sampling.crossover(self, a, b, rng)
+
+    def vector(self, spec: ArchitectureSpec) -> list[float]:
+        return vectors.vector(spec)
+
+    def vector_names(self) -> list[str]:
+        return list(vectors.vector_names())
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "operators": list(self.allowed_operators()),
+            **{bound: getattr(self, bound) for bound in ("max_nodes", "max_depth", "max_inputs")},
+            "values": {name: list(values) for name, values in sorted(self.values.items())},
+        }
+
+
+def small_space() -> BoundedSpace:
+    """The space ``small``; see ``SearchSpace.small``."""
+    wanted = ("appnp", "gat", "gcn", "identity", "mlp", "sage", "sgc")
+    return BoundedSpace(
+        "small",
+        operators=tuple(name for name in wanted if name in operators()),
+        max_nodes=4,
+        max_depth=4,
+        max_inputs=2,
+        values={
+            "input.encodings": (),
+            "body.norm": ("none", "batch"),
+            "body.activation": ("none", "relu"),
+            "body.merge": ("sum", "concat"),
+            "body.jump": ("concat", "sum"),
+            "recipe.optimiser": ("adam",),
+            "recipe.schedule": ("none",),
+            "recipe.warmup": (0,),
+            "recipe.gradient_clip": (0.0,),
+            "recipe.self_training_rounds": (0,),
+            "recipe.epochs": (200, 300),
+            "post.kind": ("none",),
+        },
+    )
