@@ -25,7 +25,7 @@ def pages() -> dict[str, str]:
 def cli_reference() -> str:
     """The help of every command, as Markdown."""
     top = root()
-    context = typer.Context(top, info_name="agentnas", terminal_width=WIDTH, max_content_width=WIDTH)
+    context = typer.Context(top, info_name="agentnas", terminal_width=WIDTH, max_content_width=WIDTH, **top.context_settings)
     parts = ["# The command line\n\nWritten from the commands' own help by `make docs`.\n", _section(top, context)]
     for name in COMMANDS:
         parts += _sections(load(name), name, context)

@@ -67,7 +67,10 @@ def path(run: Run = "latest", runs_dir: RunsDir = None) -> None:
 
 @app.command()
 def compare(runs: Runs, runs_dir: RunsDir = None, json: Json = False) -> None:
-    """Winners of several runs side by side; tests are compared seed by seed with the first run's."""
+    """Winners of several runs side by side.
+
+    Where task and protocol are the same, each test is compared with the first run's, seed by seed.
+    """
     if len(runs) < 2:
         raise UsageError(f"{len(runs)} run to compare; give two or more")
     folder = _folder(runs_dir)

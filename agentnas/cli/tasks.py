@@ -33,7 +33,10 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """The card of a task: sizes, degrees, homophily, and what simple methods reach on validation."""
+    """The card of a task: what is known of it.
+
+    Sizes, degrees, homophily, and what simple methods reach on validation in a second.
+    """
     from agentnas.tools.tasks import make_card
 
     card = make_card(_load(name, split, data_dir))
@@ -45,7 +48,10 @@ def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json =
 
 @app.command()
 def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Look for what would make scores on a task wrong: leaking splits, missing classes, broken features."""
+    """Look for what would make its scores wrong.
+
+    Leaking splits, classes that are missing, broken features. Ends with 1 if there is an error.
+    """
     from agentnas.tools.tasks import check_task
 
     task = _load(name, split, data_dir)
