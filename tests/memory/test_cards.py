@@ -83,8 +83,9 @@ def test_every_card_finds_itself() -> None:
 
 
 def test_a_query_takes_milliseconds() -> None:
-    shipped_index()
-    began = time.perf_counter()
+    times = []
     for query in QUERIES:
+        began = time.perf_counter()
         top(query["query"])
-    assert (time.perf_counter() - began) / len(QUERIES) < 0.02
+        times.append(time.perf_counter() - began)
+    assert statistics.median(times) < 0.02

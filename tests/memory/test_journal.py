@@ -195,6 +195,7 @@ def test_a_second_writing_process_is_told_who_writes(path: Path) -> None:
     Journal.open(path).close()
 
 
+@pytest.mark.timeout(600)
 def test_kill_9_during_appends_loses_no_acknowledged_evaluation(path: Path) -> None:
     rng = random.Random(0)
     acknowledged = -1

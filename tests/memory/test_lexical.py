@@ -86,10 +86,6 @@ def test_order_of_documents_does_not_matter() -> None:
 
 
 def test_shared_words_are_shown_as_they_were_typed() -> None:
-    assert INDEX.shared("Which features have few labels on graphs", 1) in (
-        ["features", "few", "labels"],
-        ["labels", "few", "features"],
-        ["features", "labels", "few"],
-        ["few", "labels", "features"],
-    )
+    assert set(INDEX.shared("Which features have few labels on graphs", 1)) == {"features", "few", "labels"}
+    assert len(INDEX.shared("Which features have few labels on graphs", 1, limit=2)) == 2
     assert INDEX.shared("nothing in common", 0) == []
