@@ -1,0 +1,265 @@
+"""Writing a spec as one Python file that runs without this package.
+
+The file holds an explicit ``Model`` with one line a node, and the source of just those layers and operators that it uses, copied from the
+modules that built the trained network. Parameters have the same names, so the trained ``state_dict`` loads unchanged.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentnas.tools.errors import ConfigError, UsageError
+from agentnas.tools.nn.layout import Layout, Make, make_layout
+from agentnas.tools.operators.base import operator_file
+from agentnas.tools.spec.model import ArchitectureSpec
+
+if TYPE_CHECKING:
+    from agentnas.tools.tasks.base import NodeData, Split, Task
+
+SHARED = ("sparse", "graph", "layers", "merge", "heads", "post", "data", "score")
+LINE = 120
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A top-level class, function or constant of a module, with what it names."""
+
+    name: str
+    source: str
+    uses: frozenset[str]
+    file: Path
+
+
+@dataclass
+class Library:
+    """All definitions that may be copied, in the order in which they can be executed, and the imports they may need."""
+
+    definitions: dict[str, Definition]
+    imports: dict[str, str]
+
+    def closure(self, names: Iterable[str]) -> list[Definition]:
+        """The definitions that these names need, directly or not, in executable order."""
+        needed: set[str] = set()
+        pending = [name for name in names if name in self.definitions]
+        while pending:
+            name = pending.pop()
+            if name not in needed:
+                needed.add(name)
+                pending += [used for used in self.definitions[name].uses if used in self.definitions]
+        return [definition for name, definition in self.definitions.items() if name in needed]
+
+
+def export_source(spec: ArchitectureSpec, task: Task) -> str:
+    """The source of a model.py for this spec on a node task with data, as ``model_source``."""
+    data = _data_of(task)
+    return model_source(spec, data.num_features, data.num_classes, metric=task.metric.name)
+
+
+def write_data(path: Path, spec: ArchitectureSpec, data: NodeData, split: Split) -> None:
+    """Save prepared features, graph, labels and split indices as tensors, for a model.py to read; the file appears whole."""
+    import numpy as np
+    import torch
+
+    from agentnas.tools.nn.data import pack_data
+    from agentnas.tools.nn.features import prepare_features
+    from agentnas.tools.nn.graph import Graph
+
+    graph = Graph(torch.from_numpy(np.ascontiguousarray(data.edge_index)), data.num_nodes)
+    x, encodings = prepare_features(spec.input, data.x, graph)
+    y, train, val, test = (torch.from_numpy(np.ascontiguousarray(a)) for a in (data.y, split.train, split.val, split.test))
+    more = {"y": y, "y_train": y[train], "train_index": train, "val_index": val, "test_index": test}
+    draft = path.with_name(f".{path.name}.draft")
+    torch.save(pack_data(x, graph, encodings, **more), draft)
+    draft.replace(path)
+
+
+def model_source(spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0, metric: str = "accuracy") -> str:
+    """The source of a model.py for this spec; it imports torch and the standard library only (and what added operators import).
+
+    It defines ``Model``, ``load(path)`` and ``predict(model, packed)`` with the spec's post-processing; run as a program, a node model
+    prints the test ``metric`` of ``weights.pt`` on ``data.pt`` beside it. Raises ConfigError if an added operator cannot be copied.
+    """
+    from agentnas.tools.spec.canonical import canonical
+
+    spec = canonical(spec)
+    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels)
+    calls = [part for make in layout.modules.values() for part in make.parts()]
+    library = _library(sorted({call.operator for call in calls if call.operator}))
+    body = [_model(layout), LOAD, _predict(spec), *([_main(metric)] if spec.head.kind == "node" else [])]
+    own = "\n\n\n".join(body)
+    used = library.closure([call.cls for call in calls] + [*_names(ast.parse(own))])
+    copied = "\n\n\n".join(definition.source for definition in used)
+    top = _docstring(spec, layout) + "\n\n" + _imports(library, copied + "\n" + own)
+    return "\n\n\n".join([top, copied, own]) + "\n"
+
+
+def _data_of(task: Task) -> NodeData:
+    if task.data is None:
+        raise UsageError(f"task {task.name} is a table and holds no data to write a model for; choose a task without 'nasbench:'")
+    return task.data
+
+
+def _library(operators: list[str]) -> Library:
+    """Definitions of the shared layers and of these operators' files; two files may not define one name differently."""
+    shared = [Path(__file__).parent / "nn" / f"{name}.py" for name in SHARED]
+    library = Library({}, {})
+    for path in [*shared, *map(operator_file, operators)]:
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        for definition in _definitions(tree, path):
+            other = library.definitions.setdefault(definition.name, definition)
+            if other.source != definition.source:
+                raise ConfigError(f"{path}: {definition.name!r} is also defined in {other.file}; give it another name to export both")
+        library.imports |= _import_lines(tree, path)
+    return library
+
+
+def _definitions(tree: ast.Module, path: Path) -> list[Definition]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = []
+    for statement in tree.body:
+        name = _defined_name(statement)
+        if name is not None and name != "OPERATOR":
+            first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
+            while lines[first - 2].startswith("#"):
+                first -= 1
+            source = "\n".join(_shipped(line) for line in lines[first - 1 : statement.end_lineno])
+            found.append(Definition(name, source, frozenset(_names(statement)), path))
+    return found
+
+
+def _shipped(line: str) -> str:
+    return line.split("  # type: ignore")[0]
+
+
+def _defined_name(statement: ast.stmt) -> str | None:
+    if isinstance(statement, (ast.ClassDef, ast.FunctionDef)):
+        return statement.name
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id
+    return None
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _import_lines(tree: ast.Module, path: Path) -> dict[str, str]:
+    """Bound name -> import statement, for all imports from outside the package."""
+    lines: dict[str, str] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom):
+            if statement.level:
+                raise ConfigError(f"{path}: relative import; a file that is exported imports by full name")
+            if statement.module != "__future__" and not (statement.module or "").startswith("agentnas"):
+                lines |= {a.asname or a.name: f"from {statement.module} import {ast.unparse(a)}" for a in statement.names}
+        elif isinstance(statement, ast.Import):
+            lines |= {(a.asname or a.name).split(".")[0]: f"import {ast.unparse(a)}" for a in statement.names}
+    return lines
+
+
+def _imports(library: Library, source: str) -> str:
+    used = _names(ast.parse(source))
+    own = {"torch": "import torch", "nn": "from torch import nn", "Tensor": "from torch import Tensor", "Path": "from pathlib import Path"}
+    lines = sorted({line for name, line in (library.imports | own).items() if name in used})
+    modules: dict[str, list[str]] = {}
+    plain = [line for line in lines if line.startswith("import ")]
+    for line in (line for line in lines if line.startswith("from ")):
+        module, names = line.removeprefix("from ").split(" import ")
+        modules.setdefault(module, []).append(names)
+    joined = [f"from {module} import {', '.join(names)}" for module, names in modules.items()]
+    return "\n".join(["from __future__ import annotations", "", *plain, *joined])
+
+
+def _model(layout: Layout) -> str:
+    lines = [
+        "class Model(nn.Module):",
+        '    """The designed network."""',
+        "",
+        "    def __init__(self) -> None:",
+        "        super().__init__()",
+    ]
+    for name, make in layout.modules.items():
+        lines += _assignment(f"self.{name}", make)
+    lines += ["", "    def forward(", "        self,", "        x: Features,", "        graph: Graph,"]
+    lines += [f"        {name}: Tensor | None = None," for name in ("encodings", "batch", "edge_label_index")]
+    lines += ["    ) -> Tensor:"]
+    for step in layout.steps:
+        args = ", ".join([*step.args, *(["batch=batch"] if step.with_batch else [])])
+        lines.append(f"        {step.target} = self.{step.module}({args})")
+    return "\n".join([*lines, f"        return {layout.result}"])
+
+
+def _assignment(target: str, make: Make, indent: int = 8) -> list[str]:
+    """``target = call``, one argument a line where one line is too short."""
+    whole = f"{' ' * indent}{target} = {make.source()}"
+    if len(whole) <= LINE:
+        return [whole]
+    args = [(None, value) for value in make.args] + list(make.keywords.items())
+    inner = [_argument(name, value, indent + 4) for name, value in args]
+    return [f"{' ' * indent}{target} = {make.cls}(", *inner, f"{' ' * indent})"]
+
+
+def _argument(name: str | None, value: object, indent: int) -> str:
+    text = value.source() if isinstance(value, Make) else repr(value)
+    return f"{' ' * indent}{text if name is None else f'{name}={text}'},"
+
+
+LOAD = '''def load(path: str, device: str = "cpu") -> Model:
+    """The model with the weights stored at ``path`` (a state_dict), ready to predict."""
+    model = Model()
+    model.load_state_dict(torch.load(path, map_location=device, weights_only=True))
+    return model.to(device).eval()'''
+
+
+def _predict(spec: ArchitectureSpec) -> str:
+    """Source of ``predict``: the model's scores, after the spec's post-processing."""
+    post = spec.post
+    posted = spec.head.kind == "node" and post.kind != "none"
+    lines = [
+        "@torch.no_grad()",
+        "def predict(model: Model, packed: dict[str, Tensor]) -> Tensor:",
+        f'    """{f"Scores [N, classes] after {post.kind}" if posted else "Scores (logits)"} for data as it is in data.pt."""',
+        "    x, graph, encodings = unpack_data(packed)",
+        '    scores = model(x, graph, encodings, packed.get("batch"), packed.get("edge_label_index"))',
+    ]
+    if not posted:
+        return "\n".join([*lines, "    return scores"])
+    settings = f"alpha={post.alpha!r}, hops={post.hops!r}, weight={post.weight!r}"
+    return "\n".join(
+        [
+            *lines,
+            '    known = (packed["y_train"], packed["train_index"])',
+            f"    return {post.kind}(scores.softmax(1), graph, *known, {settings})",
+        ]
+    )
+
+
+def _main(metric: str) -> str:
+    """Source of the program: the test score of the weights and data beside the file."""
+    return f'''def main() -> None:
+    """Print the test {metric} (percent) of weights.pt on data.pt, both beside this file."""
+    here = Path(__file__).parent
+    packed = torch.load(here / "data.pt", weights_only=True)
+    scores = predict(load(str(here / "weights.pt")), packed)
+    test = packed["test_index"]
+    print(f"test {metric} {{{metric}(packed['y'][test], scores[test]):.6f}}")
+
+
+if __name__ == "__main__":
+    main()'''
+
+
+def _docstring(spec: ArchitectureSpec, layout: Layout) -> str:
+    nodes = " -> ".join(["input", *(node.op for node in spec.body.nodes), f"{spec.head.kind} head"])
+    return f'''"""A graph neural network, designed by AgentNAS: {nodes}.
+
+{layout.in_channels} input features, {layout.out_channels} outputs. Needs torch only.
+
+    model = load("weights.pt")
+    data = torch.load("data.pt", weights_only=True)
+    scores = predict(model, data)
+"""'''

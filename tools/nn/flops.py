@@ -1,0 +1,124 @@
+"""FLOPs of a forward pass: 2 x multiply-adds, sparse products by non-zeros.
+
+Every operator's cost is affine in nodes, edges and feature non-zeros. So the network is run on four tiny graphs, the kernels that it calls
+are counted, and the four counts are extended to any size: a new operator needs no formula of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from agentnas.tools.nn.graph import Graph
+from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.nn.sparse import Features, SparseFeatures
+from agentnas.tools.spec.model import ArchitectureSpec
+
+BASE = (16, 32, 24)  # nodes, edges, non-zeros of the smallest probe
+PRODUCTS = {"aten.mm.default": (0, 1), "aten.addmm.default": (1, 2), "aten.bmm.default": (0, 1), "aten.baddbmm.default": (1, 2)}
+REDUCTIONS = {
+    "aten.sum.dim_IntList",
+    "aten.sum.default",
+    "aten.index_add.default",
+    "aten.index_add_.default",
+    "aten.segment_reduce.default",
+}
+
+
+class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up 2 x multiply-adds of products, and one operation an element of element-wise products and of sums."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = str(func)
+        if name in PRODUCTS:
+            left, right = (args[i] for i in PRODUCTS[name])
+            self.total += 2 * _entries(left) * right.shape[-1]
+        elif name in ("aten.mul.Tensor", "aten.mul_.Tensor"):
+            self.total += out.numel()
+        elif name in REDUCTIONS:
+            self.total += max((a.numel() for a in args if isinstance(a, Tensor)), default=0)
+        return out
+
+
+def _entries(matrix: Tensor) -> int:
+    return matrix.values().numel() if matrix.layout == torch.sparse_csr else matrix.numel()
+
+
+def count_flops(
+    network: Network | ArchitectureSpec,
+    *,
+    num_nodes: int,
+    num_edges: int,
+    nnz: int | None = None,
+    in_channels: int | None = None,
+    out_channels: int | None = None,
+    encoding_channels: int = 0,
+    edge_channels: int = 0,
+) -> int:
+    """FLOPs of one forward pass over a whole graph.
+
+    ``num_edges``: directed, without self-loops; ``nnz``: non-zeros of sparse features, None if they are dense. A spec needs ``in_channels``
+    and ``out_channels`` as well. Link heads count one pair a node.
+    """
+    if isinstance(network, ArchitectureSpec):
+        if in_channels is None or out_channels is None:
+            raise TypeError("count_flops of a spec needs in_channels and out_channels")
+        network = build_network(
+            network,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            encoding_channels=encoding_channels,
+            edge_channels=edge_channels,
+        )
+    sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)
+    base = _probe(network, BASE, nnz is not None)
+    total = float(base)
+    for axis in range(3 if nnz is not None else 2):
+        doubled = tuple(2 * size if i == axis else size for i, size in enumerate(BASE))
+        slope = (_probe(network, doubled, nnz is not None) - base) / BASE[axis]
+        total += slope * (sizes[axis] - BASE[axis])
+    return max(0, math.ceil(total))
+
+
+def _probe(network: Network, sizes: tuple[int, ...], sparse: bool) -> int:
+    """FLOPs on a small graph of these sizes; weights and mode are left as they were."""
+    nodes, edges, nnz = sizes
+    graph = _small_graph(network, nodes, edges)
+    x = _small_features(network, nodes, nnz, sparse)
+    layout = network.layout
+    encodings = torch.zeros(nodes, layout.encoding_channels) if layout.encoding_channels else None
+    pairs = torch.arange(nodes).repeat(2, 1)
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        network(x, graph, encodings, None, pairs)  # fills the graph's caches, which cost nothing later
+        with FlopCounter() as counter:
+            network(x, graph, encodings, None, pairs)
+    network.train(training)
+    return int(counter.total)
+
+
+def _small_graph(network: Network, nodes: int, edges: int) -> Graph:
+    hops = torch.arange(edges)
+    source = hops % nodes
+    target = (source + 1 + hops // nodes) % nodes
+    channels = network.layout.edge_channels
+    return Graph(torch.stack([source, target]), nodes, None, torch.zeros(edges, channels) if channels else None)
+
+
+def _small_features(network: Network, nodes: int, nnz: int, sparse: bool) -> Features:
+    channels = network.layout.in_channels
+    if not sparse:
+        return torch.zeros(nodes, channels)
+    entries = torch.arange(nnz)
+    pointers = torch.searchsorted(entries * nodes // nnz, torch.arange(nodes + 1))
+    return SparseFeatures.from_csr(pointers, entries % channels, torch.ones(nnz), (nodes, channels))

@@ -1,0 +1,96 @@
+"""The network of a spec, its parameter groups, and its size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from agentnas.tools.nn import heads, layers, merge
+from agentnas.tools.nn.graph import Graph
+from agentnas.tools.nn.layout import Layout, Make, make_layout
+from agentnas.tools.nn.sparse import Features
+from agentnas.tools.operators.base import operator, operator_module
+from agentnas.tools.spec.model import ArchitectureSpec, Recipe
+
+
+class Network(nn.Module):
+    """Calls the modules of a layout in order. ``spec`` is canonical: node ids are those of the modules."""
+
+    def __init__(self, spec: ArchitectureSpec, layout: Layout) -> None:
+        super().__init__()
+        self.spec, self.layout = spec, layout
+        for name, make in layout.modules.items():
+            self.add_module(name, build(make))
+
+    def forward(
+        self,
+        x: Features,
+        graph: Graph,
+        encodings: Tensor | None = None,
+        batch: Tensor | None = None,
+        edge_label_index: Tensor | None = None,
+    ) -> Tensor:
+        """Scores [N, out], [graphs, out] (``batch``: the graph of each node), or [pairs] (``edge_label_index``: long [2, pairs]).
+
+        ``x``: dense [N, in_channels] or ``SparseFeatures``; ``encodings``: [N, encoding_channels].
+        """
+        values: dict[str, Any] = {"x": x, "graph": graph, "encodings": encodings, "edge_label_index": edge_label_index}
+        for step in self.layout.steps:
+            keywords = {"batch": batch} if step.with_batch else {}
+            values[step.target] = getattr(self, step.module)(*[values[name] for name in step.args], **keywords)
+        result: Tensor = values[self.layout.result]
+        return result
+
+    def parameter_groups(self, recipe: Recipe) -> list[dict[str, Any]]:
+        """Optimiser groups ``{"params", "weight_decay"}``, one for each distinct weight decay.
+
+        The head and body nodes of width 'out' take ``weight_decay_out``, other convolutions ``weight_decay_conv``; null: ``weight_decay``.
+        """
+        decays: dict[float, list[nn.Parameter]] = {}
+        for name, module in self.named_children():
+            group = getattr(recipe, f"weight_decay_{self._group(name)}", None)
+            decay = recipe.weight_decay if group is None else group
+            decays.setdefault(decay, []).extend(p for p in module.parameters() if p.requires_grad)
+        return [{"params": params, "weight_decay": decay} for decay, params in decays.items() if params]
+
+    def _group(self, name: str) -> str:
+        node = next((node for node in self.spec.body.nodes if node.id == name), None)
+        if name == "head" or (node is not None and node.width == "out"):
+            return "out"
+        return "conv" if node is not None and operator(node.op).kind == "convolution" else "rest"
+
+
+def build(make: Make) -> nn.Module:
+    """The module that a call describes."""
+    args = [build(a) if isinstance(a, Make) else a for a in make.args]
+    keywords = {name: build(a) if isinstance(a, Make) else a for name, a in make.keywords.items()}
+    module: nn.Module = _class_of(make)(*args, **keywords)
+    return module
+
+
+def _class_of(make: Make) -> Any:
+    if make.operator:
+        return operator_module(make.operator)
+    if make.cls.startswith("nn."):
+        return getattr(nn, make.cls.removeprefix("nn."))
+    return next(getattr(module, make.cls) for module in (layers, merge, heads) if hasattr(module, make.cls))
+
+
+def build_network(
+    spec: ArchitectureSpec, *, in_channels: int, out_channels: int, encoding_channels: int = 0, edge_channels: int = 0
+) -> Network:
+    """The network of a spec, with fresh weights drawn from torch's global generator.
+
+    Built from the canonical form, so equal specs have equal networks. ``encoding_channels``: columns of the encodings that ``forward``
+    will get; ``edge_channels``: columns of the graph's ``edge_attr``.
+    """
+    from agentnas.tools.spec.canonical import canonical
+
+    spec = canonical(spec)
+    return Network(spec, make_layout(spec, in_channels, out_channels, encoding_channels, edge_channels))
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of trained scalars."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
