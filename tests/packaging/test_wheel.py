@@ -27,6 +27,8 @@ def run(*command: str | Path, cwd: Path) -> str:
     """Standard output of a command; its standard error where it fails."""
     clean = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "PYTHONHOME"}}
     done = subprocess.run([str(part) for part in command], cwd=cwd, env=clean, capture_output=True, text=True, check=False)
+    if "No matching distribution found" in done.stderr and os.environ.get("CI") != "true":
+        pytest.skip("no package index can be reached")
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
