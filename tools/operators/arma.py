@@ -19,7 +19,7 @@ OPERATOR = Operator(
     params=(
         Param("stacks", 1, (1, 2, 3), "parallel stacks", 1, 8),
         Param("layers", 1, (1, 2, 3), "recursions", 1, 8),
-        Param("shared_weights", False, (False, True), "one set of weights for all recursions"),
+        Param("shared_weights", False, (False, True), "one set of weights for all recursions", off_while=("layers", (1,))),
         Param("dropout", 0.0, (0.0, 0.25, 0.5), "dropout of the input that each recursion adds", 0, 0.95),
     ),
 )

@@ -22,6 +22,8 @@ from agentnas.tools.errors import ConfigError, UsageError, suggest
 Value = bool | int | float | str
 Kind = Literal["convolution", "propagation", "pointwise"]
 
+_OWN = str(Path(__file__).parent)
+
 
 @dataclass(frozen=True)
 class Param:
@@ -69,7 +71,7 @@ class Operator:
 
 def _files() -> tuple[str, ...]:
     extra = os.environ.get("AGENTNAS_OPERATORS")
-    return _listing(str(Path(__file__).parent)) + (_listing(extra) if extra else ())
+    return _listing(_OWN) + (_listing(extra) if extra else ())
 
 
 def _listing(folder: str) -> tuple[str, ...]:

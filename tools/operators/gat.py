@@ -25,6 +25,7 @@ OPERATOR = Operator(
             "concat",
             ("concat", "mean"),
             "heads side by side (averaged if they do not divide the width), or averaged",
+            off_while=("heads", (1,)),
         ),
     ),
     uses_edge_attr=True,

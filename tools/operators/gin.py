@@ -19,7 +19,7 @@ OPERATOR = Operator(
     params=(
         Param("layers", 2, (1, 2, 3), "layers of the MLP", 1, 8),
         Param("train_eps", False, (False, True), "learn the weight of the node itself"),
-        Param("batch_norm", False, (False, True), "batch norm inside the MLP"),
+        Param("batch_norm", False, (False, True), "batch norm inside the MLP", off_while=("layers", (1,))),
     ),
 )
 

@@ -19,7 +19,7 @@ OPERATOR = Operator(
     source="Rumelhart et al., 1986",
     params=(
         Param("layers", 1, (1, 2, 3), "layers", 1, 16),
-        Param("dropout", 0.0, (0.0, 0.3, 0.5, 0.7), "dropout between layers", 0, 0.95),
+        Param("dropout", 0.0, (0.0, 0.3, 0.5, 0.7), "dropout between layers", 0, 0.95, off_while=("layers", (1,))),
     ),
 )
 

@@ -26,6 +26,7 @@ OPERATOR = Operator(
             "concat",
             ("concat", "mean"),
             "heads side by side (averaged if they do not divide the width), or averaged",
+            off_while=("heads", (1,)),
         ),
         Param("beta", False, (False, True), "learned gate between neighbours and the node itself"),
     ),

@@ -183,10 +183,12 @@ def _passes_through(node: Node, inherited: Symbol) -> bool:
 
 def _settled(node: Node, inherited: Symbol, operator: Operator) -> Node:
     """Width written out, parameters in the order and type of their description, without defaults, -0.0 as 0.0."""
+    held: dict[str, Value] = {param.name: node.params.get(param.name, param.default) for param in operator.params}
     params: dict[str, Value] = {}
     for param in operator.params:
-        value = node.params.get(param.name, param.default)
-        if value != param.default:
+        value = held[param.name]
+        governor, off = param.off_while or (param.name, ())
+        if value != param.default and held[governor] not in off:
             params[param.name] = float(value) + 0.0 if isinstance(param.default, float) else value
     width = inherited if node.width is None and operator.has_width else node.width
     return node.model_copy(update={"params": params, "width": width, "dropout": node.dropout + 0.0})

@@ -58,6 +58,11 @@ def diff(a: ArchitectureSpec, b: ArchitectureSpec) -> list[Change]:
     return min(lists, key=len)
 
 
+def written(a: ArchitectureSpec, b: ArchitectureSpec) -> list[Change]:
+    """Every difference as it is written, nodes paired by name, also where it has no effect; for a child that keeps its parent's names."""
+    return _changes(a, b, _by_name(a, b))
+
+
 def apply(a: ArchitectureSpec, changes: Sequence[Change]) -> ArchitectureSpec:
     """``a`` with the changes made; ``apply(a, diff(a, b))`` has the canonical form of ``b``. Raises SpecError where they do not fit."""
     return parse_spec(_edited(without_idle_nodes(a), changes))

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.spec.canonical import spec_hash, without_idle_nodes
-from agentnas.tools.spec.diff import describe, diff
+from agentnas.tools.spec.diff import describe, written
 from agentnas.tools.spec.model import ArchitectureSpec
 
 TRIES_PER_FACTOR = 6
@@ -125,7 +125,7 @@ class SearchSpace(ABC):
             for candidate in rng.sample(candidates, min(TRIES_PER_FACTOR, len(candidates))):
                 child = self._accepted(candidate, outside)
                 if child is not None and spec_hash(child) != parent_hash:
-                    return Mutation(child, factor, describe(diff(spec, child)))
+                    return Mutation(child, factor, describe(written(spec, child)))
         return None
 
     def neighbours(self, spec: ArchitectureSpec) -> Iterator[Mutation]:
@@ -137,7 +137,7 @@ class SearchSpace(ABC):
                 child = self._accepted(candidate, outside)
                 if child is not None and (found := spec_hash(child)) not in seen:
                     seen.add(found)
-                    yield Mutation(child, factor, describe(diff(spec, child)))
+                    yield Mutation(child, factor, describe(written(spec, child)))
 
     def weight(self, factor: str) -> float:
         """How often a mutation picks this factor, relative to others."""
