@@ -6,6 +6,7 @@ the constraints; 4 configuration or credentials; 5 the budget ended before any r
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from agentnas.cli.shell import root
 from agentnas.tools.errors import AgentNASError
 
 INTERRUPTED = 130
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -49,6 +51,8 @@ def _hint(error: typer.TyperException) -> str:
 
 def _unexpected(error: Exception) -> str:
     text = "".join(traceback.format_exception(error))
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return f"cannot write {error.filename or 'the output'}: {error.strerror}; make room, then call the command again"
     name = f"unexpected {type(error).__name__}: {error}"
     if os.environ.get("AGENTNAS_DEBUG") == "1":
         typer.echo(text, err=True)

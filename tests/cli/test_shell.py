@@ -120,6 +120,16 @@ def test_the_unexpected_is_one_line_and_a_kept_traceback(run: Run, failing: Any)
     assert "in _raise" in kept.read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_a_full_disk_is_no_surprise() -> None:
+    command = [sys.executable, "-m", "agentnas.cli", "config", "show", "--json"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    line = "agentnas: error: cannot write the output: No space left on device; make room, then call the command again"
+    assert done.stderr.splitlines()[0] == line
+
+
 def test_debugging_shows_the_traceback(run: Run, failing: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AGENTNAS_DEBUG", "1")
     failing(ZeroDivisionError("oh"))
