@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from agentnas.tools.operators.base import Operator, Value, operators
@@ -20,7 +20,6 @@ from agentnas.tools.spec.model import (
     MAX_WIDTH,
     ArchitectureSpec,
     Body,
-    Head,
     Input,
     Node,
     Part,
@@ -61,12 +60,14 @@ def canonical(spec: ArchitectureSpec) -> ArchitectureSpec:
     known = operators()
     source = _input(spec.input)
     body = _body(spec.body, source, known)
-    kinds = {known[node.op].kind for node in body.nodes}
+    # A convolution of width 'out' decays with the group of the outputs.
+    hidden = any(known[node.op].kind == "convolution" and node.width != "out" for node in body.nodes)
+    local = all(known[node.op].kind == "pointwise" for node in body.nodes) and spec.head.kind == "node"
     return ArchitectureSpec.model_construct(
         input=source,
         body=body,
         head=_without_effect_reset("head", spec.head),
-        recipe=_recipe(spec.recipe, kinds, spec.head),
+        recipe=_recipe(spec.recipe, hidden, local),
         post=_without_effect_reset("post", spec.post),
     )
 
@@ -118,12 +119,12 @@ def _input(source: Input) -> Input:
     return _without_effect_reset("input", source.model_copy(update={"encodings": encodings}))
 
 
-def _recipe(recipe: Recipe, kinds: Collection[str], head: Head) -> Recipe:
+def _recipe(recipe: Recipe, has_hidden_convolutions: bool, ignores_edges: bool) -> Recipe:
     """Resets what is off; a group's own weight decay that equals the common one says nothing new."""
     names = [name for name in ("weight_decay_conv", "weight_decay_out") if getattr(recipe, name) == recipe.weight_decay]
-    if "convolution" not in kinds:
+    if not has_hidden_convolutions:
         names.append("weight_decay_conv")
-    if all(kind == "pointwise" for kind in kinds) and head.kind == "node":
+    if ignores_edges:
         names.append("drop_edge")
     return _without_effect_reset("recipe", _reset(recipe, *names))
 
