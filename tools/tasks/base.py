@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentnas.tools.tasks.nasbench import NasBenchTable
 
 Index = NDArray[np.int64]
+Matrix = Any  # scipy.sparse.csr_matrix or dense float32 array, [rows, columns]; scipy carries no types
 DENSE_ABOVE = 0.2  # share of non-zero features above which a dense matrix is the faster one
 
 
@@ -29,7 +30,7 @@ class NodeData:
     ``y``: [num_nodes] int64, -1 where the node has no label.
     """
 
-    x: sp.csr_matrix | NDArray[np.float32]
+    x: Matrix
     edge_index: Index
     y: Index
     num_classes: int
@@ -50,7 +51,7 @@ class NodeData:
     @property
     def nnz(self) -> int:
         """Non-zero features."""
-        return int(np.count_nonzero(self.x) if isinstance(self.x, np.ndarray) else self.x.nnz)
+        return int(self.x.nnz if sp.issparse(self.x) else np.count_nonzero(self.x))
 
     def fingerprint(self) -> str:
         """sha256 of features, edges and labels: equal data, equal fingerprint, whatever file it came from."""
@@ -101,7 +102,7 @@ class Task:
         return self.splits[seed % self.num_splits]
 
 
-def compact(x: sp.csr_matrix) -> sp.csr_matrix | NDArray[np.float32]:
+def compact(x: Matrix) -> Matrix:
     """The matrix as sorted CSR without stored zeros, or dense where that is faster."""
     x = sp.csr_matrix(x, dtype=np.float32)
     x.sum_duplicates()

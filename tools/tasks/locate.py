@@ -30,7 +30,7 @@ def data_roots(data_dir: Path | None = None) -> list[Path]:
     for root, source in named.items():
         if not os.path.isdir(root):
             raise DataError(f"{source} {root} is not a folder; give an existing one that holds, or will hold, the data sets")
-        if not os.access(root, os.R_OK | os.X_OK):
+        if not os.access(root, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             raise DataError(f"{source} {root} cannot be read; change its permissions or give another folder")
     cache = Path(platformdirs.user_cache_dir("agentnas")) / "data"
     return [*named, Path("data"), cache]

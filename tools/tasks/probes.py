@@ -12,9 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import Index, NodeData, Task
+from agentnas.tools.tasks.base import Index, Matrix, NodeData, Task
 
-Matrix = Any  # scipy CSR or dense array, [rows, columns]
 MAX_ROWS = 2000  # training and validation nodes that a probe looks at
 PENALTIES = (1e-4, 1e-3, 1e-2)
 ITERATIONS = 60

@@ -39,7 +39,9 @@ def test_random_splits_are_balanced_disjoint_and_reproducible(train: int, val: i
     assert np.bincount(y[split.val]).tolist() == [val] * 3
     together = np.concatenate([split.train, split.val, split.test])
     assert np.array_equal(np.sort(together), np.flatnonzero(y >= 0))
-    assert all(np.array_equal(a, b) for a, b in zip((split.train, split.val, split.test), (again.train, again.val, again.test), strict=True))
+    assert all(
+        np.array_equal(a, b) for a, b in zip((split.train, split.val, split.test), (again.train, again.val, again.test), strict=True)
+    )
 
 
 def test_seeds_choose_splits_in_turn_and_splits_differ(digits: Task) -> None:
