@@ -1,0 +1,265 @@
+"""What a spec costs: parameters, FLOPs, size, latency, memory and time per epoch; on CPU and CUDA.
+
+``price`` is arithmetic and takes milliseconds; ``profile`` measures with untrained weights, in some seconds, on one CPU thread or one
+CUDA device. Memory is what the tensor allocator hands out: reproducible to the byte, and free of the interpreter's and the libraries' own
+hundreds of MiB, which are the same for every spec. The task's features and edges are not counted; normalised adjacencies are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agentnas.tools.errors import ConfigError, UsageError
+from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.tasks.base import Task
+
+if TYPE_CHECKING:
+    import torch
+
+    from agentnas.tools.train.data import PreparedTask
+    from agentnas.tools.train.trainer import Session
+
+MIB = 2**20
+WARM_UPS = 3
+TIMING_S = 1.0  # stop timing after this long, but never before FEWEST_RUNS
+FEWEST_RUNS, MOST_RUNS = 5, 100
+EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a task. ``num_edges``: directed; ``nnz``: non-zero features, None where features are used as a dense matrix."""
+
+    num_nodes: int
+    num_edges: int
+    in_channels: int
+    out_channels: int
+    nnz: int | None = None
+
+    @classmethod
+    def of(cls, task: Task) -> Sizes:
+        """Sizes of a task with data; raises UsageError for a table."""
+        from agentnas.tools.nn.features import DENSE_ABOVE
+
+        data = task.data
+        if data is None:
+            raise UsageError(f"task {task.name} is a table: its costs are looked up, not computed; choose a task without 'nasbench:'")
+        nnz = data.nnz if data.nnz <= DENSE_ABOVE * data.num_nodes * data.num_features else None
+        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Costs of a spec on a task and a device.
+
+    ``flops``: of one full-graph inference without post-processing, 2 x multiply-adds, sparse products by non-zeros. ``size_mib``: weights
+    and buffers. ``latency_ms_*``: one full-graph inference with post-processing, after warm-up. ``peak_memory_mib``,
+    ``train_memory_mib``: weights plus the most that tensors made by one inference, or by the first steps of a training (gradients and
+    optimiser state included), hold at one time. ``epoch_ms``: one epoch of training with its validation, median.
+    """
+
+    parameters: int
+    flops: int
+    size_mib: float
+    latency_ms_p50: float
+    latency_ms_p95: float
+    peak_memory_mib: float
+    train_memory_mib: float
+    epoch_ms: float
+
+
+def resolve_device(name: str) -> str:
+    """The device by name; ``auto`` is the first CUDA device, else the CPU. Raises ConfigError for one that is not there."""
+    if name == "cpu":
+        return name
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    allowed = ["cpu", "auto", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+    if name not in allowed:
+        raise ConfigError(f"device {name!r} is not there; allowed on this machine: {', '.join(allowed)} (--device, AGENTNAS_DEVICE)")
+    if name == "auto":
+        return "cuda:0" if count else "cpu"
+    return name
+
+
+def price(spec: ArchitectureSpec, sizes: Sizes) -> dict[str, Any]:
+    """``parameters``, ``flops`` and ``size_mib`` of a spec, without training or data."""
+    import torch
+
+    from agentnas.tools.nn.flops import count_flops
+    from agentnas.tools.nn.network import build_network, count_parameters
+
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(
+            spec,
+            in_channels=sizes.in_channels,
+            out_channels=sizes.out_channels,
+            encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
+        )
+        flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz)
+    return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
+
+
+def profile(spec: ArchitectureSpec, prepared: PreparedTask) -> Profile:
+    """Measure a spec on a task's device with untrained weights. CPU threads are set to one meanwhile."""
+    from agentnas.tools.train.trainer import seeded
+
+    sizes = Sizes(prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input))
+    with _one_thread(), seeded(0, prepared.device):
+        latency = _latency_ms(spec, prepared)
+        return Profile(
+            **price(spec, sizes),
+            latency_ms_p50=round(float(np.percentile(latency, 50)), 3),
+            latency_ms_p95=round(float(np.percentile(latency, 95)), 3),
+            peak_memory_mib=round(_inference_mib(spec, prepared), 3),
+            train_memory_mib=round(_training_mib(spec, prepared), 3),
+            epoch_ms=round(_epoch_ms(spec, prepared), 3),
+        )
+
+
+def _session(spec: ArchitectureSpec, prepared: PreparedTask, *, fresh_graph: bool = False) -> Session:
+    """A training that has not begun; with ``fresh_graph`` nothing that is derived from the edges exists yet."""
+    from agentnas.tools.nn.graph import Graph
+    from agentnas.tools.train.trainer import Session
+
+    if fresh_graph:
+        graph = prepared.graph
+        prepared = replace(prepared, graph=Graph(graph.edge_index, graph.num_nodes))
+    return Session(spec, prepared, split=0, epochs=spec.recipe.epochs)
+
+
+def _latency_ms(spec: ArchitectureSpec, prepared: PreparedTask) -> list[float]:
+    session = _session(spec, prepared)
+    for _ in range(WARM_UPS):
+        session.scores()
+    return _timed(session.scores, prepared.device, FEWEST_RUNS, MOST_RUNS)
+
+
+def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask) -> float:
+    session = _session(spec, prepared)
+    session.start_optimiser(session.epochs)
+
+    def epoch() -> None:
+        session.train_epoch()
+        session.validate()
+
+    epoch()
+    return float(np.median(_timed(epoch, prepared.device, 1, EPOCHS)))
+
+
+def _timed(work: Callable[[], object], device: torch.device, fewest: int, most: int) -> list[float]:
+    """Milliseconds of each run, until ``most`` runs or ``TIMING_S`` seconds."""
+    clock = _cuda_ms if device.type == "cuda" else _cpu_ms
+    taken: list[float] = []
+    while len(taken) < most and (len(taken) < fewest or sum(taken) < 1000 * TIMING_S):
+        taken.append(clock(work))
+    return taken
+
+
+def _cpu_ms(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
+
+
+def _cuda_ms(work: Callable[[], object]) -> float:
+    """By events on the device, which the host's own delays do not blur."""
+    import torch
+
+    began, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    began.record()
+    work()
+    ended.record()
+    ended.synchronize()
+    return float(began.elapsed_time(ended))
+
+
+def _inference_mib(spec: ArchitectureSpec, prepared: PreparedTask) -> float:
+    session = _session(spec, prepared, fresh_graph=True)
+    return _size_mib(session.network) + peak_allocated_mib(session.scores, prepared.device)
+
+
+def _training_mib(spec: ArchitectureSpec, prepared: PreparedTask) -> float:
+    """Two steps: the second one runs while gradients and optimiser state of the first are held."""
+    session = _session(spec, prepared, fresh_graph=True)
+
+    def two_steps() -> None:
+        session.start_optimiser(session.epochs)
+        session.network.train()
+        for _ in range(2):
+            for batch in islice(session.batches, 1):
+                session.step(batch)
+
+    return _size_mib(session.network) + peak_allocated_mib(two_steps, prepared.device)
+
+
+def peak_allocated_mib(work: Callable[[], object], device: torch.device) -> float:
+    """Most MiB that tensors allocated during ``work`` hold at one time, exactly."""
+    import torch
+
+    if device.type != "cuda":
+        return _peak_on_cpu(work)
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    work()
+    torch.cuda.synchronize(device)
+    return float(torch.cuda.max_memory_allocated(device) - before) / MIB
+
+
+def _peak_on_cpu(work: Callable[[], object]) -> float:
+    """Replay the allocator's events that torch's profiler records."""
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as record
+
+    with tempfile.TemporaryDirectory() as folder, _quiet_stderr():
+        with record(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as recorded:
+            work()
+        path = Path(folder) / "trace.json"
+        recorded.export_chrome_trace(str(path))
+        events = [event for event in json.loads(path.read_text())["traceEvents"] if event["name"] == "[memory]"]
+    sizes = [event["args"]["Bytes"] for event in sorted(events, key=lambda event: float(event["ts"]))]
+    return float(np.cumsum([0, *sizes]).max()) / MIB
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """The profiler's library writes two lines to the file descriptor and has no switch for them."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _size_mib(network: torch.nn.Module) -> float:
+    return sum(value.numel() * value.element_size() for value in network.state_dict().values()) / MIB

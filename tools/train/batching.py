@@ -1,0 +1,143 @@
+"""Pieces of a graph for training steps: the whole, sampled neighbourhoods, or clusters. Neither needs compiled extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.csgraph import reverse_cuthill_mckee
+from torch import Tensor
+
+from agentnas.tools.nn.graph import Graph
+from agentnas.tools.nn.network import Network
+from agentnas.tools.nn.sparse import ragged_ranges
+from agentnas.tools.train.data import Prepared, PreparedTask
+
+# Each hop multiplies a batch by the fan-out; deeper networks see no further than this in neighbour batches.
+MOST_SAMPLED_HOPS = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A piece of the graph: ``index`` (long) are its labelled rows, ``y`` their labels."""
+
+    data: Prepared
+    graph: Graph
+    index: Tensor
+    y: Tensor
+
+
+class Batches:
+    """Batches of an epoch, as the recipe says. ``set_labels`` says which nodes carry labels in training, and may be called again."""
+
+    def __init__(self, network: Network, prepared: PreparedTask) -> None:
+        self._recipe, self._prepared = network.spec.recipe, prepared
+        self._whole = prepared.features(network.spec.input)
+        self._hops = receptive_hops(network, prepared.device) if self._recipe.batching == "neighbour" else 0
+        self._pieces: list[tuple[Tensor, Prepared, Graph]] | None = None
+
+    def set_labels(self, index: Tensor, y: Tensor) -> None:
+        """Labelled nodes (long [n]) and their labels."""
+        self._index, self._y = index, y
+        self._label_of = torch.full((self._prepared.num_nodes,), -1, device=index.device)
+        self._label_of[index] = y
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of one epoch; draws from torch's global generator."""
+        match self._recipe.batching:
+            case "full":
+                yield Batch(self._whole, self._prepared.graph, self._index, self._y)
+            case "neighbour":
+                yield from self._neighbourhoods()
+            case "cluster":
+                yield from self._clusters()
+
+    def _neighbourhoods(self) -> Iterator[Batch]:
+        order = torch.randperm(self._index.numel(), device=self._index.device)
+        for seeds in order.split(self._recipe.batch_size):
+            nodes, graph = sample_neighbours(self._prepared.graph, self._index[seeds], self._hops, self._recipe.fanout)
+            yield Batch(self._whole.rows(nodes), graph, torch.arange(seeds.numel(), device=seeds.device), self._y[seeds])
+
+    def _clusters(self) -> Iterator[Batch]:
+        if self._pieces is None:
+            graph, parts = self._prepared.graph, self._prepared.clusters(self._recipe.clusters)
+            self._pieces = [(nodes, self._whole.rows(nodes), graph.subgraph(nodes)) for nodes in parts]
+        for number in torch.randperm(len(self._pieces)).tolist():
+            nodes, data, graph = self._pieces[number]
+            labels = self._label_of[nodes]
+            index = (labels >= 0).nonzero().squeeze(1)
+            # Without labels a cluster teaches only where several passes must agree.
+            if index.numel() or self._recipe.consistency_samples > 1:
+                yield Batch(data, graph, index, labels[index])
+
+
+def receptive_hops(network: Network, device: torch.device) -> int:
+    """How many hops away a node's prediction can see, at most ``MOST_SAMPLED_HOPS``.
+
+    Measured on a path graph as the farthest node with a gradient, so that it holds for any operator.
+    """
+    size, layout = MOST_SAMPLED_HOPS + 1, network.layout
+    steps = torch.arange(size - 1, device=device)
+    graph = Graph(torch.stack([torch.cat([steps, steps + 1]), torch.cat([steps + 1, steps])]), size)
+    x = torch.rand(size, layout.in_channels, device=device, requires_grad=True)
+    encodings = torch.rand(size, layout.encoding_channels, device=device) if layout.encoding_channels else None
+    network.eval()
+    (gradient,) = torch.autograd.grad(network(x, graph, encodings)[0].square().sum(), x)
+    return int(gradient.abs().sum(1).nonzero().max()) if gradient.any() else 0
+
+
+def sample_neighbours(graph: Graph, seeds: Tensor, hops: int, fanout: int) -> tuple[Tensor, Graph]:
+    """Nodes (long, the distinct ``seeds`` first, in their order) and the graph of the edges drawn to them.
+
+    At each hop every new node draws at most ``fanout`` of its incoming edges, without replacement (Hamilton et al., 2017). Edge weights and
+    attributes go along.
+    """
+    pointers, sources = graph.pattern.pointers, graph.pattern.column
+    number = torch.full((graph.num_nodes,), -1, device=seeds.device)
+    number[seeds] = torch.arange(seeds.numel(), device=seeds.device)
+    layers, drawn, front = [seeds], [], seeds
+    known = seeds.numel()
+    for _ in range(hops):
+        edges = _draw_edges(pointers, front, fanout)
+        drawn.append(edges)
+        reached = sources[edges].unique()
+        front = reached[number[reached] < 0]
+        number[front] = known + torch.arange(front.numel(), device=seeds.device)
+        known += front.numel()
+        layers.append(front)
+    return torch.cat(layers), _relabelled(graph, torch.cat(drawn) if drawn else seeds[:0], number, known)
+
+
+def _draw_edges(pointers: Tensor, nodes: Tensor, fanout: int) -> Tensor:
+    """Ids of at most ``fanout`` random incoming edges of each node: the first of a random order within each node."""
+    counts = pointers[nodes + 1] - pointers[nodes]
+    edges = ragged_ranges(pointers[nodes], counts)
+    owner = torch.repeat_interleave(torch.arange(nodes.numel(), device=nodes.device), counts)
+    # Sorting owner + a draw from [0, 1) shuffles within each owner and keeps owners in order.
+    order = torch.argsort(owner.double() + torch.rand(owner.numel(), device=nodes.device, dtype=torch.double))
+    rank = torch.arange(owner.numel(), device=nodes.device) - (counts.cumsum(0) - counts)[owner]
+    return edges[order][rank < fanout]
+
+
+def _relabelled(graph: Graph, edges: Tensor, number: Tensor, num_nodes: int) -> Graph:
+    index = torch.stack([number[graph.pattern.column[edges]], number[graph.pattern.row[edges]]])
+    weight = None if graph.edge_weight is None else graph.edge_weight[edges]
+    attr = None if graph.edge_attr is None else graph.edge_attr[edges]
+    return Graph(index, num_nodes, weight, attr)
+
+
+def partition(graph: Graph, parts: int) -> list[Tensor]:
+    """Nodes in ``parts`` pieces of near-equal size (fewer where there are fewer nodes), each along a breadth-first order.
+
+    The reverse Cuthill-McKee order keeps neighbours near each other, so cutting it into equal runs cuts few edges; it takes milliseconds
+    where a multilevel partition needs a compiled library.
+    """
+    source, target = graph.edge_index.cpu().numpy()
+    ones = np.ones(len(source), dtype=np.int8)
+    matrix = sp.csr_matrix((ones, (source, target)), shape=(graph.num_nodes, graph.num_nodes))
+    order = reverse_cuthill_mckee((matrix + matrix.T).tocsr(), symmetric_mode=True)
+    pieces = np.array_split(order.astype(np.int64), min(parts, graph.num_nodes))
+    return [torch.from_numpy(np.sort(piece)) for piece in pieces]

@@ -1,0 +1,81 @@
+"""Optimisers and learning-rate schedules of the recipe."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+
+from agentnas.tools.nn.network import Network
+from agentnas.tools.spec.model import Recipe
+
+STEPS = (0.5, 0.75)  # shares of the epochs after which the step schedule divides by STEP_FACTOR
+STEP_FACTOR = 0.1
+PLATEAU_FACTOR = 0.5
+PLATEAU_EPOCHS = 20
+
+
+def make_optimiser(network: Network, recipe: Recipe) -> Optimizer:
+    """The recipe's optimiser over the network's weight-decay groups."""
+    groups = network.parameter_groups(recipe)
+    rate = recipe.learning_rate
+    # One fused kernel a group: on CPU a third of the time of the loop over single operations.
+    fused: dict[str, Any] = {"fused": True}
+    match recipe.optimiser:
+        case "adam":
+            return Adam(groups, lr=rate, **fused)
+        case "adamw":
+            return AdamW(groups, lr=rate, **fused)
+        case "sgd":
+            return SGD(groups, lr=rate, momentum=recipe.momentum, **fused)
+        case "rmsprop":
+            return RMSprop(groups, lr=rate, momentum=recipe.momentum)
+
+
+class LearningRate:
+    """Sets the learning rate before each epoch: linear warm-up times the schedule.
+
+    ``cosine`` ends at 0; ``step`` divides by 10 after half and after three quarters; ``plateau`` halves after 20 epochs without a better
+    validation. ``epochs`` is the number that will be trained at most, so a shortened training runs through the whole schedule.
+    """
+
+    def __init__(self, optimiser: Optimizer, recipe: Recipe, epochs: int) -> None:
+        self._optimiser, self._recipe, self._epochs = optimiser, recipe, epochs
+        self._waited, self._halvings = 0, 0
+
+    def begin(self, epoch: int) -> float:
+        """Set and return the rate of an epoch, the first being 1."""
+        rate = self._recipe.learning_rate * self._warm_up(epoch) * self._factor(epoch)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def ended(self, better: bool) -> None:
+        """Tell whether the epoch's validation was better than all before."""
+        self._waited = 0 if better else self._waited + 1
+        if self._waited >= PLATEAU_EPOCHS:
+            self._halvings, self._waited = self._halvings + 1, 0
+
+    def _warm_up(self, epoch: int) -> float:
+        return min(1.0, epoch / (self._recipe.warmup + 1))
+
+    def _factor(self, epoch: int) -> float:
+        done = (epoch - 1) / self._epochs
+        match self._recipe.schedule:
+            case "none":
+                return 1.0
+            case "cosine":
+                start = min(self._recipe.warmup, self._epochs - 1)
+                return 0.5 * (1 + math.cos(math.pi * max(0, epoch - 1 - start) / (self._epochs - start)))
+            case "step":
+                return STEP_FACTOR ** sum(done >= share for share in STEPS)
+            case "plateau":
+                return PLATEAU_FACTOR**self._halvings
+
+
+def clip(network: torch.nn.Module, largest: float) -> None:
+    """Scale the gradient down to norm ``largest`` where it is longer; 0 leaves it."""
+    if largest > 0:
+        torch.nn.utils.clip_grad_norm_(network.parameters(), largest)

@@ -1,0 +1,228 @@
+"""Training one spec on one split with one seed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from agentnas.tools.errors import DataError
+from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.nn.post import correct_and_smooth, label_propagation
+from agentnas.tools.spec.model import ArchitectureSpec, Post
+from agentnas.tools.train.batching import Batch, Batches
+from agentnas.tools.train.choice import Choice, Validation, thinned
+from agentnas.tools.train.data import Labels, Prepared, PreparedTask, Scores
+from agentnas.tools.train.loss import training_loss
+from agentnas.tools.train.optimise import LearningRate, clip, make_optimiser
+from agentnas.tools.train.outcome import Diverged, TimedOut, TrainResult
+from agentnas.tools.train.perturb import perturb
+from agentnas.tools.train.pseudo import pseudo_labels
+
+POSTS = {"correct_and_smooth": correct_and_smooth, "label_propagation": label_propagation}
+
+
+def train(
+    spec: ArchitectureSpec,
+    prepared: PreparedTask,
+    *,
+    split: int,
+    seed: int,
+    epochs: int | None = None,
+    deadline: float | None = None,
+) -> TrainResult:
+    """Train a spec; the epoch is chosen by validation, and no label outside of training and validation is read.
+
+    ``epochs`` caps the recipe's (schedules run to the cap); ``deadline`` is a ``time.monotonic()`` moment. On the CPU with one thread the
+    same arguments give the same weights. The global random state is left as it was. Raises Diverged where loss or predictions are not
+    finite, TimedOut at the deadline.
+    """
+    started = time.monotonic()
+    with seeded(seed, prepared.device):
+        session = Session(spec, prepared, split, min(epochs or spec.recipe.epochs, spec.recipe.epochs), deadline)
+        session.run()
+        return session.result(started)
+
+
+def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Tensor]) -> Scores:
+    """Probabilities [N, classes] of trained weights, after the spec's post-processing with the training labels of the split.
+
+    Raises DataError where the weights are not those of this spec.
+    """
+    data = prepared.features(spec.input)
+    network = network_for(spec, prepared, data)
+    try:
+        network.load_state_dict(state_dict)
+    except RuntimeError as error:
+        raise DataError(f"weights do not fit the spec: {' '.join(str(error).split())[:200]}; use the spec they were trained with") from None
+    scores: Scores = scores_of(network, prepared, data, prepared.labels(split), spec.post).cpu().numpy()
+    return scores
+
+
+class Session:
+    """One training: network, optimiser, labels and the choice of the epoch. Draws from torch's global generator."""
+
+    def __init__(
+        self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None
+    ) -> None:
+        self.spec, self.recipe, self.prepared, self.deadline = spec, spec.recipe, prepared, deadline
+        self.data = prepared.features(spec.input)
+        self.network = network_for(spec, prepared, self.data)
+        self.labels = prepared.labels(split)
+        self.batches = Batches(self.network, prepared)
+        self.batches.set_labels(self.labels.train, self.labels.y_train)
+        self.choice = Choice(prepared.metric)
+        self.epochs, self.epoch, self.pseudo_labels = epochs, 0, 0
+        self.epoch_seconds: list[float] = []
+
+    def run(self) -> None:
+        """All phases: the training, and one for each self-training round; together at most ``epochs``."""
+        phases = min(self.recipe.self_training_rounds + 1, self.epochs)
+        for phase in range(phases):
+            if phase:
+                self._adopt_pseudo_labels()
+            self._run_phase(self.epochs // phases + (phase < self.epochs % phases))
+
+    def _run_phase(self, epochs: int) -> None:
+        self.start_optimiser(epochs)
+        self.choice.restart()
+        for epoch in range(1, epochs + 1):
+            began = time.perf_counter()
+            self.rate.begin(epoch)
+            loss = self.train_epoch()
+            better = self.choice.add(self.epoch, loss, self.validate(), self.network)
+            self.rate.ended(better)
+            self.epoch_seconds.append(time.perf_counter() - began)
+            if self.recipe.patience and self.choice.waited >= self.recipe.patience:
+                return
+
+    def start_optimiser(self, epochs: int) -> None:
+        """A fresh optimiser, and a schedule over so many epochs."""
+        self.optimiser = make_optimiser(self.network, self.recipe)
+        self.rate = LearningRate(self.optimiser, self.recipe, epochs)
+
+    def train_epoch(self) -> float:
+        """One pass over the batches; the mean loss of its steps."""
+        self.epoch += 1
+        self.network.train()
+        losses = []
+        for batch in self.batches:
+            if self.deadline is not None and time.monotonic() > self.deadline:
+                raise TimedOut(f"time limit reached in epoch {self.epoch} of {self.epochs}")
+            losses.append(self.step(batch))
+        return sum(losses) / max(1, len(losses))
+
+    def step(self, batch: Batch) -> float:
+        """One update of the weights; the loss before it."""
+        passes = []
+        for _ in range(self.recipe.consistency_samples):
+            x, graph = perturb(self.recipe, batch.data.x, batch.graph)
+            passes.append(self.network(x, graph, batch.data.encodings))
+        loss = training_loss(passes, batch.index, batch.y, self.recipe)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise Diverged(f"training loss is {value} in epoch {self.epoch}")
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        clip(self.network, self.recipe.gradient_clip)
+        self.optimiser.step()
+        return value
+
+    def validate(self) -> Validation:
+        """Score and loss of the validation nodes with the weights as they are."""
+        scores = self.scores()[self.labels.val]
+        loss = float(F.nll_loss(scores.clamp(min=1e-12).log(), self.labels.y_val))
+        if not np.isfinite(loss) or not bool(torch.isfinite(scores).all()):
+            raise Diverged(f"validation predictions are not finite in epoch {self.epoch}")
+        return Validation(score_of(self.prepared, scores, self.labels.y_val, self.labels.y_val_numpy), loss)
+
+    def result(self, started: float) -> TrainResult:
+        """Figures and weights of the chosen epoch."""
+        choice = self.choice
+        assert choice.best is not None
+        self.network.load_state_dict(choice.state)
+        details = {
+            "val_loss": round(choice.best.loss, 5),
+            "epoch_ms": round(1000 * median(self.epoch_seconds), 3),
+            "pseudo_labels": self.pseudo_labels,
+        }
+        y_train = self.labels.y_train
+        train_score = score_of(self.prepared, self.scores()[self.labels.train], y_train, y_train.cpu().numpy())
+        state = {name: value.cpu() for name, value in choice.state.items()}
+        curve = thinned(choice.curve, choice.best_epoch)
+        seconds = time.monotonic() - started
+        return TrainResult(choice.best.score, choice.best_epoch, self.epoch, seconds, curve, train_score, details, state)
+
+    def scores(self) -> Tensor:
+        """Probabilities [N, classes] with the weights as they are, after post-processing."""
+        return scores_of(self.network, self.prepared, self.data, self.labels, self.spec.post)
+
+    def _adopt_pseudo_labels(self) -> None:
+        """Go back to the chosen epoch and add its confident predictions to the training labels."""
+        self.network.load_state_dict(self.choice.state)
+        nodes, y = pseudo_labels(self.scores(), self.labels, self.recipe)
+        self.pseudo_labels = nodes.numel()
+        self.batches.set_labels(torch.cat([self.labels.train, nodes]), torch.cat([self.labels.y_train, y]))
+
+
+def network_for(spec: ArchitectureSpec, prepared: PreparedTask, data: Prepared) -> Network:
+    """The spec's network with fresh weights on the task's device."""
+    network = build_network(
+        spec, in_channels=prepared.num_features, out_channels=prepared.num_classes, encoding_channels=data.encoding_channels
+    )
+    return network.to(prepared.device)
+
+
+@torch.no_grad()
+def scores_of(network: Network, prepared: PreparedTask, data: Prepared, labels: Labels, post: Post) -> Tensor:
+    """Probabilities [N, classes] of one full-graph pass in evaluation mode, post-processed."""
+    network.eval()
+    scores = F.softmax(network(data.x, prepared.graph, data.encodings), dim=1)
+    if post.kind == "none":
+        return scores
+    return POSTS[post.kind](scores, prepared.graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
+
+
+def score_of(prepared: PreparedTask, scores: Tensor, y: Tensor, y_numpy: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+    """The task's metric in percent of scores [n, classes] and labels [n]."""
+    if prepared.metric.name == "accuracy":
+        # Stays on the device; exact, for it is a count divided by a count.
+        return 100.0 * int((scores.argmax(1) == y).sum()) / max(1, y.numel())
+    return prepared.metric.score(y_numpy, scores.cpu().numpy())
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """torch's generators seeded inside, and as they were before outside."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def save_weights(state_dict: dict[str, Tensor], path: Path) -> None:
+    """Write weights so that the file is there complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(state_dict, half)
+        os.replace(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Weights that ``save_weights`` wrote; executes nothing of the file. Raises DataError where it is missing or damaged."""
+    try:
+        loaded: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise DataError(f"{path}: no readable weights ({type(error).__name__}); train the spec again") from None
+    return loaded

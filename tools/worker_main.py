@@ -1,0 +1,182 @@
+"""The process that trains candidates: ``python -m agentnas.tools.worker_main FD`` speaks JSON over the inherited socket ``FD``.
+
+The first message names task and device, every other one is a job. The process ignores SIGINT (its parent decides what Ctrl-C means) and
+leaves as soon as its parent hangs up or dies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentnas.tools.errors import AgentNASError
+from agentnas.tools.workers import MIB, Failure, Job, JobResult
+
+if TYPE_CHECKING:
+    from agentnas.tools.train.data import PreparedTask
+
+# A candidate can hang in native code that holds the interpreter's lock. Then neither the deadline nor the watch for the parent's death
+# runs, and with the parent dead nobody kills the process; the kernel's alarm still does.
+ALARM_MARGIN_S = 5.0
+
+
+def main(descriptor: int) -> None:
+    """Serve jobs until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    connection = Connection(descriptor)
+    inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
+    first = inbox.get()
+    prepared = _prepare(first, connection)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at after each job
+    _send(connection, {"ready": True})
+    while True:
+        job = Job(**inbox.get())
+        signal.setitimer(signal.ITIMER_REAL, job.time_limit_s + first["grace_s"] + ALARM_MARGIN_S)
+        result = run_job(job, prepared)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        _send(connection, {"result": asdict(result)})
+        if result.kind == "error" and prepared.device.type == "cuda":
+            os._exit(0)  # after an error on the device its context may be unusable; a fresh process is not
+        _tidy()
+
+
+def _listen(connection: Connection, inbox: queue.SimpleQueue[dict[str, Any]]) -> None:
+    """Pass messages on; leave at once when the parent is gone, whatever the main thread does."""
+    while True:
+        try:
+            inbox.put(json.loads(connection.recv_bytes()))
+        except (EOFError, OSError):
+            os._exit(0)
+
+
+def _send(connection: Connection, message: dict[str, Any]) -> None:
+    try:
+        connection.send_bytes(json.dumps(message).encode())
+    except OSError:
+        os._exit(0)
+
+
+def _prepare(first: dict[str, Any], connection: Connection) -> PreparedTask:
+    """Load the task; an error that a person must act on is sent to the parent, which raises it."""
+    import torch
+
+    from agentnas.tools.tasks import load_task
+    from agentnas.tools.train.data import PreparedTask
+
+    torch.set_num_threads(1)
+    device = first["device"]
+    if device == "cuda":
+        device = f"cuda:{first['index'] % max(1, torch.cuda.device_count())}"
+    task = first["task"]
+    try:
+        return PreparedTask.from_task(load_task(task["name"], data_dir=task["data_dir"], split=task["split"]), device)
+    except AgentNASError as error:
+        _send(connection, {"broken": {"error": type(error).__name__, "message": str(error)}})
+        sys.exit(1)
+
+
+def run_job(job: Job, prepared: PreparedTask) -> JobResult:
+    """Do the job in this process; a failure of the candidate is a result and never an exception."""
+    started = time.monotonic()
+    _reset_peak()
+    try:
+        figures = _WORK[job.kind](job, prepared)
+        outcome: dict[str, Any] = {"state": "done", **figures}
+    # The one place where anything that a candidate does wrong ends: it becomes the reason of a failed trial.
+    except Exception as error:
+        outcome = {"state": "failed", "kind": _kind(error), "reason": _reason(error)}
+    return JobResult(job.id, seconds=time.monotonic() - started, peak_memory_mib=_peak_mib(), **outcome)
+
+
+def _train(job: Job, prepared: PreparedTask) -> dict[str, Any]:
+    from agentnas.tools.spec.model import parse_spec
+    from agentnas.tools.train.trainer import save_weights, train
+
+    spec = parse_spec(job.spec)
+    deadline = time.monotonic() + job.time_limit_s
+    result = train(spec, prepared, split=job.split, seed=job.seed, epochs=job.epochs, deadline=deadline)
+    if job.save_weights is not None:
+        save_weights(result.state_dict, Path(job.save_weights))
+    details = {"train_score": result.train_score, "curve": result.curve, **result.details}
+    return {"val": result.val, "epochs": result.epochs, "best_epoch": result.best_epoch, "details": details}
+
+
+def _profile(job: Job, prepared: PreparedTask) -> dict[str, Any]:
+    from agentnas.tools.profiling import profile
+    from agentnas.tools.spec.model import parse_spec
+
+    return {"details": asdict(profile(parse_spec(job.spec), prepared))}
+
+
+def _test(job: Job, prepared: PreparedTask) -> dict[str, Any]:
+    from agentnas.tools.spec.model import parse_spec
+    from agentnas.tools.train.trainer import load_weights, predict
+
+    if job.save_weights is None:
+        raise AgentNASError("a test needs the file of trained weights; save_weights is None")
+    scores = predict(parse_spec(job.spec), prepared, job.split, load_weights(Path(job.save_weights)))
+    return {"val": prepared.val_score(scores, job.split), "details": {"test": prepared.test_score(scores, job.split)}}
+
+
+_WORK = {"train": _train, "profile": _profile, "test": _test}
+
+
+def _kind(error: Exception) -> Failure:
+    import torch
+
+    from agentnas.tools.train.outcome import Diverged, TimedOut
+
+    if isinstance(error, TimedOut):
+        return "timeout"
+    if isinstance(error, Diverged):
+        return "diverged"
+    # torch reports an allocation that the system refuses as a plain RuntimeError.
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error):
+        return "memory"
+    return "error"
+
+
+def _reason(error: Exception) -> str:
+    first = (str(error).splitlines() or [""])[0][:500]
+    return first if isinstance(error, AgentNASError) else f"{type(error).__name__}: {first}"
+
+
+def _reset_peak() -> None:
+    """Let the kernel count this process's peak memory anew (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mib() -> float | None:
+    """Largest resident set size since the reset in MiB; None where the system does not tell."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) * 1024 / MIB, 1)
+    return None
+
+
+def _tidy() -> None:
+    """Give a job's memory back, so that the next one is not blamed for it."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

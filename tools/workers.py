@@ -1,0 +1,321 @@
+"""A pool of worker processes that train, profile and test candidates, where a candidate that misbehaves fails alone.
+
+Each worker is a fresh Python process (``worker_main``) with one torch thread that loads the task once and stays warm. Parent and worker
+exchange JSON over a socket: nothing is pickled, and the caller's ``__main__`` is not imported again. What is enforced from outside: the
+time limit (cooperatively in the worker first, then by killing it), the memory limit (resident set size, sampled), and death of any
+kind. What is not: a worker has the rights of the person who runs it; this is no sandbox against hostile code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Pipe, wait
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from agentnas.tools import errors
+from agentnas.tools.errors import AgentNASError, RunError
+
+JobKind = Literal["train", "profile", "test"]
+Failure = Literal["timeout", "memory", "diverged", "crashed", "error"]
+
+POLL_S = 0.1
+START_LIMIT_S = 180.0
+START_ATTEMPTS = 3
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class TaskRef:
+    """What a worker needs to load the task by itself: the arguments of ``load_task``."""
+
+    name: str
+    data_dir: str | Path | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work. ``train`` writes weights to ``save_weights`` (None: nowhere), ``test`` reads them from there.
+
+    ``epochs`` caps the recipe's; ``time_limit_s`` counts from the moment a warm worker gets the job.
+    """
+
+    id: str
+    spec: dict[str, Any]
+    seed: int = 0
+    split: int = 0
+    epochs: int | None = None
+    time_limit_s: float = 600.0
+    save_weights: str | None = None
+    kind: JobKind = "train"
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What became of a job. ``val`` is in percent; ``peak_memory_mib`` is the worker's resident set size, torch and task included.
+
+    ``details``: for ``train`` the loss curve and train score, for ``profile`` the profile, for ``test`` the score under ``test``.
+    """
+
+    id: str
+    state: Literal["done", "failed"]
+    kind: Failure | None = None
+    reason: str = ""
+    val: float | None = None
+    seconds: float = 0.0
+    epochs: int | None = None
+    best_epoch: int | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    peak_memory_mib: float | None = None
+
+
+class WorkerPool:
+    """``workers`` processes for one task; they start at ``start()`` or the first ``run``.
+
+    ``device``: ``cpu``, ``cuda`` (worker i takes device i, modulo their number) or ``cuda:N``. ``memory_mb`` limits the resident set size
+    of each worker in MiB (None: no limit). A worker still busy ``grace_s`` after its job's time limit is killed. One ``run`` at a time.
+    """
+
+    def __init__(
+        self, task: TaskRef, workers: int = 1, device: str = "cpu", memory_mb: float | None = None, *, grace_s: float = 5.0
+    ) -> None:
+        if workers < 1:
+            raise errors.UsageError(f"workers is {workers}, allowed: 1 or more")
+        self._task, self._device, self._memory_mb, self._grace_s = task, device, memory_mb, grace_s
+        self._slots: list[_Worker | None] = [None] * workers
+        self._failed_starts = 0
+
+    def start(self) -> None:
+        """Start the workers that do not run yet; returns at once, they warm up by themselves."""
+        for slot, worker in enumerate(self._slots):
+            if worker is None:
+                self._slots[slot] = _Worker(self._task, self._device, slot, self._grace_s)
+
+    def run(self, jobs: Iterable[Job], stop: Callable[[], bool] = lambda: False) -> Iterator[JobResult]:
+        """Results as they finish, one for each job that was handed out.
+
+        Jobs are drawn from ``jobs`` when a worker is free. Once ``stop()`` is true no further job is drawn, and the running ones are
+        finished. Leaving the iterator early kills the running jobs. Raises what loading the task raises in a worker, or RunError where
+        workers cannot start.
+        """
+        queue = _Queue(jobs, stop)
+        try:
+            while self._hand_out(queue) or self._busy():
+                yield from self._listen()
+                yield from self._police()
+        finally:
+            for worker in self._busy():
+                self._drop(worker)
+
+    def close(self) -> None:
+        """End all workers; safe to call twice, and the pool can be used again afterwards."""
+        workers = [worker for worker in self._slots if worker]
+        self._slots = [None] * len(self._slots)
+        for worker in workers:
+            worker.connection.close()  # an idle worker leaves when its parent hangs up
+        for worker in workers:
+            worker.end(patience_s=2.0)
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _busy(self) -> list[_Worker]:
+        return [worker for worker in self._slots if worker and worker.job]
+
+    def _hand_out(self, queue: _Queue) -> bool:
+        """Give jobs to free workers, and start workers only while a job waits; whether one still waits."""
+        for slot, worker in enumerate(self._slots):
+            if worker and worker.job:
+                continue
+            if not queue.waiting():
+                return False
+            if worker is None:
+                self._slots[slot] = _Worker(self._task, self._device, slot, self._grace_s)
+            elif worker.ready:
+                worker.give(queue.take())
+        return True
+
+    def _listen(self) -> Iterator[JobResult]:
+        """Wait a moment for messages and deaths."""
+        workers = [worker for worker in self._slots if worker]
+        spoke = wait([worker.connection for worker in workers], POLL_S)
+        for worker in workers:
+            if worker.connection in spoke:
+                try:
+                    message = json.loads(worker.connection.recv_bytes())
+                except (EOFError, OSError):
+                    yield from self._lost(worker)
+                else:
+                    yield from self._heard(worker, message)
+
+    def _heard(self, worker: _Worker, message: dict[str, Any]) -> Iterator[JobResult]:
+        if "broken" in message:
+            self._drop(worker)
+            raise getattr(errors, message["broken"]["error"], AgentNASError)(message["broken"]["message"])
+        if "ready" in message:
+            worker.ready = True
+            self._failed_starts = 0
+        else:
+            worker.job = None
+            yield JobResult(**message["result"])
+
+    def _lost(self, worker: _Worker) -> Iterator[JobResult]:
+        """The worker is gone: its job failed, or it never started."""
+        job = worker.job
+        kind, reason = worker.post_mortem()
+        self._drop(worker)
+        if job:
+            yield worker.failure(job, kind, reason)
+        elif not worker.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= START_ATTEMPTS:
+                raise RunError(f"worker processes do not start: {reason}")
+
+    def _police(self) -> Iterator[JobResult]:
+        """Kill workers that are over a limit."""
+        for worker in [worker for worker in self._slots if worker]:
+            used = worker.resident_mib()
+            if not worker.ready and time.monotonic() - worker.since > START_LIMIT_S:
+                self._drop(worker)
+                raise RunError(f"a worker did not start within {START_LIMIT_S:g} s; check the disk and the machine's load")
+            if worker.job is None:
+                continue
+            if time.monotonic() - worker.since > worker.job.time_limit_s + self._grace_s:
+                yield self._kill(worker, "timeout", f"did not end within {worker.job.time_limit_s:g} s and was stopped")
+            elif self._memory_mb is not None and used > self._memory_mb:
+                yield self._kill(worker, "memory", f"used {used:,.0f} MiB, limit {self._memory_mb:,.0f} MiB a worker")
+
+    def _kill(self, worker: _Worker, kind: Failure, reason: str) -> JobResult:
+        assert worker.job is not None
+        result = worker.failure(worker.job, kind, reason)
+        self._drop(worker)
+        return result
+
+    def _drop(self, worker: _Worker) -> None:
+        self._slots[self._slots.index(worker)] = None
+        worker.job = None
+        worker.end(patience_s=0.0)
+
+
+class _Queue:
+    """Jobs yet to be handed out, drawn one ahead at most."""
+
+    def __init__(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> None:
+        self._jobs, self._stop, self._closed = iter(jobs), stop, False
+        self._held: Job | None = None
+
+    def waiting(self) -> bool:
+        """Whether a job waits; never again after the caller wanted no more or nothing was left."""
+        self._closed = self._closed or self._stop()
+        if not self._closed and self._held is None:
+            self._held = next(self._jobs, None)
+            self._closed = self._held is None
+        return not self._closed
+
+    def take(self) -> Job:
+        job, self._held = self._held, None
+        assert job is not None
+        return job
+
+
+class _Worker:
+    """One process and our end of its socket. ``since`` is when it started, or when it got its job."""
+
+    def __init__(self, task: TaskRef, device: str, index: int, grace_s: float) -> None:
+        self.job: Job | None = None
+        self.ready = False
+        self.peak_mib = 0.0
+        self.since = time.monotonic()
+        self.connection, theirs = Pipe()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+        with theirs, _interrupts_held():
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "agentnas.tools.worker_main", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, pass_fds=[theirs.fileno()], env=_environment(),
+            )  # fmt: skip
+        self._watch = psutil.Process(self.process.pid)
+        self._send({"task": {**asdict(task), "data_dir": task.data_dir and str(task.data_dir)}, "device": device, "index": index,
+                    "grace_s": grace_s})  # fmt: skip
+
+    def give(self, job: Job) -> None:
+        self.job, self.since, self.peak_mib = job, time.monotonic(), 0.0
+        self._send(asdict(job))
+
+    def _send(self, message: dict[str, Any]) -> None:
+        # A worker that died is noticed when its end of the socket is read.
+        with contextlib.suppress(OSError):
+            self.connection.send_bytes(json.dumps(message).encode())
+
+    def resident_mib(self) -> float:
+        """Resident set size in MiB; 0 where the process is gone."""
+        try:
+            used = self._watch.memory_info().rss / MIB
+        except psutil.Error:
+            return 0.0
+        self.peak_mib = max(self.peak_mib, used)
+        return used
+
+    def failure(self, job: Job, kind: Failure, reason: str) -> JobResult:
+        return JobResult(job.id, "failed", kind, reason, seconds=time.monotonic() - self.since, peak_memory_mib=round(self.peak_mib, 1))
+
+    def end(self, patience_s: float) -> None:
+        """Hang up, wait for the process to leave, then kill it."""
+        self.connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience_s)
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+    def post_mortem(self) -> tuple[Failure, str]:
+        """Why the process died by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5.0)
+        code = self.process.returncode
+        if code == -signal.SIGALRM:
+            return "timeout", "did not end within its time limit"
+        if code == -signal.SIGKILL:
+            return "memory", "was killed by the system (SIGKILL), most likely for want of memory"
+        cause = "a closed connection" if code is None else signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return "crashed", f"worker process ended with {cause}{self._last_words()}"
+
+    def _last_words(self) -> str:
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, self._log.tell() - 4096))
+        lines = self._log.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f" ({last[:200]})" if last else ""
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C is for the parent: a process started in here is born with SIGINT blocked, before it could ask for that itself."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _environment() -> dict[str, str]:
+    """One thread in every numeric library, and the package found where the parent found it."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    package = sys.modules["agentnas"].__file__
+    assert package is not None
+    path = os.pathsep.join(filter(None, [str(Path(package).absolute().parents[1]), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, **threads, "PYTHONPATH": path}
