@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import permutations, product
 from typing import Any, Literal
 
@@ -128,7 +128,7 @@ def _idle_skips(parents: list[int], codes: list[int]) -> list[int]:
     return idle
 
 
-@lru_cache(maxsize=None)
+@cache
 def _renamings(links: Links) -> list[tuple[int, tuple[int, ...]]]:
     """All ways to name the nodes so that the links are one of the nine shapes: (shape, old index of each new node)."""
     found = []
@@ -250,7 +250,7 @@ def located(spec: ArchitectureSpec) -> tuple[str, Cell]:
     raise UsageError("the spec is no NAS-Bench-Graph cell with that benchmark's training settings; build it with cell_to_spec")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _canonical_recipe(dataset: str) -> Recipe:
     return canonical(_spec_of(LINKS[0], OPS[:1] * SIZE, dataset)).recipe
 

@@ -170,7 +170,7 @@ def _new_node(space: BoundedSpace, spec: ArchitectureSpec, op: str, inputs: tupl
     if not described.has_width:
         return Node.model_construct(id=name, op=op, inputs=inputs)
     dropout = _common([node.dropout for node in transforming]) or 0.0
-    activation = _common([node.activation for node in transforming]) or "relu"
+    activation: Any = _common([node.activation for node in transforming]) or "relu"
     return Node.model_construct(id=name, op=op, inputs=inputs, width=width, dropout=dropout, activation=activation)
 
 
