@@ -49,8 +49,8 @@ wheel: $(STAMP)  ## build the wheel and try it in a clean environment, beside op
 	$(RUN) -m build --wheel
 	AGENTNAS_WHEEL=full $(RUN) -m pytest tests/packaging/test_wheel.py
 
-prove: $(STAMP)  ## the measurements that stand behind the claims; takes long
-	AGENTNAS_PROVE=1 $(RUN) -m pytest -m prove --timeout 7200
+prove: $(STAMP)  ## all tests, those that measure at full length; takes long
+	AGENTNAS_PROVE=1 $(RUN) -m pytest --timeout 7200
 
 bench: $(STAMP)  ## milliseconds: start of the command, training steps
 	@for script in tests/benchmarks/*.py; do echo "== $$script"; OMP_NUM_THREADS=1 $(RUN) $$script || exit 1; done
