@@ -216,26 +216,22 @@ LOAD = '''def load(path: str, device: str = "cpu") -> Model:
 
 
 def _predict(spec: ArchitectureSpec) -> str:
-    """Source of ``predict``: the model's scores, after the spec's post-processing."""
-    post = spec.post
-    posted = spec.head.kind == "node" and post.kind != "none"
+    """Source of ``predict``: probabilities, after the spec's post-processing; scores of pairs for links."""
+    post, head = spec.post, spec.head
+    posted = head.kind == "node" and post.kind != "none"
+    what = "Scores [pairs]" if head.kind == "link" else f"Probabilities{f' after {post.kind}' if posted else ''}"
     lines = [
         "@torch.no_grad()",
         "def predict(model: Model, packed: dict[str, Tensor]) -> Tensor:",
-        f'    """{f"Scores [N, classes] after {post.kind}" if posted else "Scores (logits)"} for data as it is in data.pt."""',
+        f'    """{what}, for data as it is in data.pt."""',
         "    x, graph, encodings = unpack_data(packed)",
         '    scores = model(x, graph, encodings, packed.get("batch"), packed.get("edge_label_index"))',
     ]
-    if not posted:
-        return "\n".join([*lines, "    return scores"])
-    settings = f"alpha={post.alpha!r}, hops={post.hops!r}, weight={post.weight!r}"
-    return "\n".join(
-        [
-            *lines,
-            '    known = (packed["y_train"], packed["train_index"])',
-            f"    return {post.kind}(scores.softmax(1), graph, *known, {settings})",
-        ]
-    )
+    if posted:
+        settings = f"alpha={post.alpha!r}, hops={post.hops!r}, weight={post.weight!r}"
+        lines.append('    known = (packed["y_train"], packed["train_index"])')
+        return "\n".join([*lines, f"    return {post.kind}(scores.softmax(1), graph, *known, {settings})"])
+    return "\n".join([*lines, "    return scores" if head.kind == "link" else "    return scores.softmax(1)"])
 
 
 def _main(metric: str) -> str:
@@ -261,5 +257,5 @@ def _docstring(spec: ArchitectureSpec, layout: Layout) -> str:
 
     model = load("weights.pt")
     data = torch.load("data.pt", weights_only=True)
-    scores = predict(model, data)
+    probabilities = predict(model, data)
 """'''

@@ -81,7 +81,7 @@ def wanted_scores(spec: ArchitectureSpec, net: Network, packed: dict[str, torch.
     with torch.no_grad():
         scores: torch.Tensor = net(sparse(features()), g, encodings, packed["batch"], packed["edge_label_index"])
     if spec.post.kind == "none" or spec.head.kind != "node":
-        return scores
+        return scores if spec.head.kind == "link" else scores.softmax(1)
     settings = {"alpha": spec.post.alpha, "hops": spec.post.hops, "weight": spec.post.weight}
     after: torch.Tensor = getattr(post, spec.post.kind)(scores.softmax(1), g, packed["y_train"], packed["train_index"], **settings)
     return after

@@ -20,7 +20,7 @@ def edges(seed: int = 0, nodes: int = NODES, count: int = 70, loops: bool = Fals
         edge_index = torch.cat([edge_index, edge_index.flip(0)], 1)
     if not loops:
         edge_index = edge_index[:, edge_index[0] != edge_index[1]]
-    distinct: Tensor = torch.unique(edge_index, dim=1)  # type: ignore[no-untyped-call]
+    distinct: Tensor = torch.unique(edge_index, dim=1)
     return distinct[:, torch.randperm(distinct.shape[1], generator=generator)]
 
 

@@ -28,7 +28,8 @@ def works(net: Network, *args: Any, shape: tuple[int, ...] = (NODES, CLASSES), x
     """Forward and backward; every trained parameter gets a finite gradient."""
     out: Tensor = net(sparse(features()) if x is None else x, graph(attributes=edges), *args, **keywords)
     assert out.shape == shape
-    (out * torch.randn_like(out)).sum().backward()
+    loss: Any = (out * torch.randn_like(out)).sum()
+    loss.backward()
     for name, parameter in net.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None, name
@@ -46,7 +47,7 @@ TWO: list[dict[str, Any]] = [
 @pytest.mark.parametrize("name", list(operators()))
 def test_every_operator_on_every_input_with_edge_attributes(name: str, encoder: str) -> None:
     width = {"width": 8} if operators()[name].has_width else {}
-    body = [
+    body: list[dict[str, Any]] = [
         {"id": "a", "op": name, **width, "dropout": 0.2, "residual": True, "activation": "elu"},
         {"id": "b", "op": name, "inputs": ["a"]},
     ]
@@ -207,7 +208,7 @@ def test_one_seed_one_network() -> None:
 
 
 def test_flops_and_parameters_of_a_two_layer_gcn() -> None:
-    body = [{"id": "a", "op": "gcn", "width": 16}, {"id": "b", "op": "gcn", "width": "out", "inputs": ["a"]}]
+    body: list[dict[str, Any]] = [{"id": "a", "op": "gcn", "width": 16}, {"id": "b", "op": "gcn", "width": "out", "inputs": ["a"]}]
     net = network(body, ["b"], head={"decoder": "none"})
     n, e, nnz = 2708, 10556, 49216
     layers = 2 * (e + n) * 16 + 2 * n * 16 * CLASSES + 2 * (e + n) * CLASSES
