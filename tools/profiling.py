@@ -179,7 +179,7 @@ def _cuda_ms(work: Callable[[], object]) -> float:
     """By events on the device, which the host's own delays do not blur."""
     import torch
 
-    began, ended = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
     began.record()
     work()
     ended.record()
@@ -262,4 +262,4 @@ def _one_thread() -> Iterator[None]:
 
 
 def _size_mib(network: torch.nn.Module) -> float:
-    return sum(value.numel() * value.element_size() for value in network.state_dict().values()) / MIB
+    return float(sum(value.numel() * value.element_size() for value in network.state_dict().values())) / MIB

@@ -98,7 +98,7 @@ def run_job(job: Job, prepared: PreparedTask) -> JobResult:
         figures = _WORK[job.kind](job, prepared)
         outcome: dict[str, Any] = {"state": "done", **figures}
     # The one place where anything that a candidate does wrong ends: it becomes the reason of a failed trial.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         outcome = {"state": "failed", "kind": _kind(error), "reason": _reason(error)}
     return JobResult(job.id, seconds=time.monotonic() - started, peak_memory_mib=_peak_mib(), **outcome)
 

@@ -264,7 +264,7 @@ class _Worker:
     def resident_mib(self) -> float:
         """Resident set size in MiB; 0 where the process is gone."""
         try:
-            used = self._watch.memory_info().rss / MIB
+            used = float(self._watch.memory_info().rss) / MIB
         except psutil.Error:
             return 0.0
         self.peak_mib = max(self.peak_mib, used)

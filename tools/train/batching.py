@@ -57,7 +57,7 @@ class Batches:
 
     def _neighbourhoods(self) -> Iterator[Batch]:
         order = torch.randperm(self._index.numel(), device=self._index.device)
-        for seeds in order.split(self._recipe.batch_size):
+        for seeds in torch.split(order, self._recipe.batch_size):
             nodes, graph = sample_neighbours(self._prepared.graph, self._index[seeds], self._hops, self._recipe.fanout)
             yield Batch(self._whole.rows(nodes), graph, torch.arange(seeds.numel(), device=seeds.device), self._y[seeds])
 
@@ -103,7 +103,7 @@ def sample_neighbours(graph: Graph, seeds: Tensor, hops: int, fanout: int) -> tu
     for _ in range(hops):
         edges = _draw_edges(pointers, front, fanout)
         drawn.append(edges)
-        reached = sources[edges].unique()
+        reached = torch.unique(sources[edges])
         front = reached[number[reached] < 0]
         number[front] = known + torch.arange(front.numel(), device=seeds.device)
         known += front.numel()

@@ -71,9 +71,7 @@ def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_di
 class Session:
     """One training: network, optimiser, labels and the choice of the epoch. Draws from torch's global generator."""
 
-    def __init__(
-        self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None
-    ) -> None:
+    def __init__(self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None) -> None:
         self.spec, self.recipe, self.prepared, self.deadline = spec, spec.recipe, prepared, deadline
         self.data = prepared.features(spec.input)
         self.network = network_for(spec, prepared, self.data)
