@@ -1,6 +1,6 @@
 """FLOPs of a forward pass: 2 x multiply-adds, sparse products by non-zeros.
 
-Every operator's cost is affine in nodes, edges and feature non-zeros. So the network is run on four tiny graphs, the kernels that it calls
+Every operator's cost is affine in nodes, edges and feature non-zeros. So the network is run on four tiny graphs, the products that it calls
 are counted, and the four counts are extended to any size: a new operator needs no formula of its own.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.network import Network, build_network
@@ -19,34 +19,37 @@ from agentnas.tools.nn.sparse import Features, SparseFeatures
 from agentnas.tools.spec.model import ArchitectureSpec
 
 BASE = (16, 32, 24)  # nodes, edges, non-zeros of the smallest probe
-PRODUCTS = {"aten.mm.default": (0, 1), "aten.addmm.default": (1, 2), "aten.bmm.default": (0, 1), "aten.baddbmm.default": (1, 2)}
-REDUCTIONS = {
-    "aten.sum.dim_IntList",
-    "aten.sum.default",
-    "aten.index_add.default",
-    "aten.index_add_.default",
-    "aten.segment_reduce.default",
-}
+FACTORS = {"matmul": 0, "__matmul__": 0, "mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}  # place of the left factor; the right one follows
+ONE_EACH = {"sum", "mean", "index_add", "index_add_", "segment_reduce"}
 
 
-class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class FlopCounter(TorchFunctionMode):
     """Adds up 2 x multiply-adds of products, and one operation an element of element-wise products and of sums."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.total = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        name = str(func)
-        if name in PRODUCTS:
-            left, right = (args[i] for i in PRODUCTS[name])
-            self.total += 2 * _entries(left) * right.shape[-1]
-        elif name in ("aten.mul.Tensor", "aten.mul_.Tensor"):
-            self.total += out.numel()
-        elif name in REDUCTIONS:
-            self.total += max((a.numel() for a in args if isinstance(a, Tensor)), default=0)
+        self.total += _operations(getattr(func, "__name__", ""), args, out)
         return out
+
+
+def _operations(name: str, args: Any, out: Any) -> int:
+    if name == "linear":
+        return 2 * _entries(args[0]) * int(args[1].shape[0])
+    if name in FACTORS:
+        left, right = args[FACTORS[name]], args[FACTORS[name] + 1]
+        return 2 * _entries(left) * int(right.shape[-1])
+    if name == "einsum":
+        sizes = {
+            k: n for term, t in zip(args[0].split("->")[0].split(","), args[1:], strict=True) for k, n in zip(term, t.shape, strict=True)
+        }
+        return 2 * int(math.prod(sizes.values()))
+    if name in ("mul", "mul_"):
+        return int(out.numel())
+    return max((a.numel() for a in args if isinstance(a, Tensor)), default=0) if name in ONE_EACH else 0
 
 
 def _entries(matrix: Tensor) -> int:

@@ -228,3 +228,14 @@ def test_flops_grow_with_hops_and_leave_the_network_as_it_was() -> None:
     count_flops(net, num_nodes=10, num_edges=20)
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_flops_of_stacked_weights_and_attention() -> None:
+    def cost(op: str, **params: object) -> int:
+        nodes = [{"id": "a", "op": op, "width": 8, "params": params}]
+        spec = parse_spec({"body": {"nodes": nodes, "outputs": ["a"]}})
+        return count_flops(spec, num_nodes=100, num_edges=500, in_channels=FEATURES, out_channels=CLASSES)
+
+    per_recursion = 2 * 500 * 16 + 2 * 100 * FEATURES * 16 + 2 * 100 * 2 * 8 * 8  # sparse product, root, one weight a stack
+    assert cost("arma", stacks=2, layers=3) - cost("arma", stacks=2, layers=2) == per_recursion
+    assert cost("gat", heads=8) > cost("gcn")
