@@ -23,6 +23,7 @@ ATTEMPTS = 50
 PLANS = {"stack": 0.35, "transform_propagate": 0.25, "propagate_transform": 0.15, "branches": 0.1, "jumping": 0.15}
 PLAIN = ("gat", "gcn", "sage", "appnp", "sgc", "mlp")
 PLAIN_SHARE = 3.0
+PLAIN_LOOKS: dict[str, Any] = {"dropout": 0.0, "norm": "none", "activation": "none", "residual": False}
 # How likely a field leaves its default; None stands for the factors that are not named.
 STRAY = {
     "recipe.learning_rate": 0.5, "recipe.weight_decay": 0.5, "recipe.weight_decay_conv": 0.1, "recipe.weight_decay_out": 0.15,
@@ -67,14 +68,19 @@ class Draw:
         return {name: self.rng.choice(values) for name, values in self.space.params_of(op).items() if self.rng.random() < 0.5}
 
     def add(self, op: str, inputs: Sequence[str], params: dict[str, Value], out: bool = False) -> str:
-        """Append a node that shares the draw's choices; its id. A node of width 'out' has no norm, residual or activation."""
+        """Append a node; its id. Hidden layers share the draw's choices; hops and nodes of width 'out' stay plain where they may."""
         node: NodeData = {"id": f"n{len(self.nodes) + 1}", "op": op, "inputs": list(inputs), "params": params}
-        if operator(op).has_width:
-            node |= {"width": "out" if out else self.width, "dropout": self.dropout}
-            if not out:
-                node |= {"activation": self.activation, "norm": self.norm, "residual": self.residual and list(inputs) != ["input"]}
-        self.nodes.append(node)
+        shared = {"dropout": self.dropout, "norm": self.norm, "activation": self.activation, "residual": self.residual}
+        plain = {name: PLAIN_LOOKS[name] if self.may_be_plain(name) else value for name, value in shared.items()}
+        transforms = operator(op).has_width
+        looks = shared if transforms and not out else {**plain, **({"dropout": self.dropout} if transforms else {})}
+        if list(inputs) == ["input"] and self.may_be_plain("residual"):
+            looks = {**looks, "residual": False}
+        self.nodes.append({**node, **looks, **({"width": "out" if out else self.width} if transforms else {})})
         return str(node["id"])
+
+    def may_be_plain(self, name: str) -> bool:
+        return PLAIN_LOOKS[name] in self.space.values_of(f"body.{name}")
 
     def count(self, weights: Sequence[float]) -> int:
         """1, 2, ... with these weights, at most the nodes that are left and the depth that is allowed."""
