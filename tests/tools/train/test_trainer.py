@@ -178,10 +178,11 @@ def test_no_field_of_the_recipe_is_left_out() -> None:
 
 
 def test_plateau_halves_the_rate_where_validation_stands_still(prepared: PreparedTask) -> None:
-    settings: dict[str, Any] = {"epochs": 58, "learning_rate": 0.1, "dropout": 0.5}
+    """Without weight decay nothing but the rate changes how far the weights still move after the best epochs."""
+    settings: dict[str, Any] = {"epochs": 58, "learning_rate": 0.1, "dropout": 0.0, "label_smoothing": 0.1}
     flat, plateau = fit(prepared, **settings), fit(prepared, schedule="plateau", **settings)
     assert flat.curve[:20] == plateau.curve[:20]
-    assert flat.curve != plateau.curve
+    assert flat.curve[-1] != plateau.curve[-1]
 
 
 @pytest.mark.parametrize("batching", ["neighbour", "cluster"])
