@@ -1,0 +1,278 @@
+"""``agentnas.design(...)``: the call behind the command of the same name. It wires a house of agents, runs their graph, returns the run."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from agentnas.config import Config, Resolved, resolve
+from agentnas.memory import events as ev
+from agentnas.memory.view import JournalView
+from agentnas.run import Run
+from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
+
+if TYPE_CHECKING:
+    from agentnas.agents.house import House
+    from agentnas.memory.journal import Journal
+    from agentnas.memory.rundir import RunDirectory
+    from agentnas.tools.anchors import Anchor
+    from agentnas.tools.evaluate.base import Evaluator
+    from agentnas.tools.spec.space import SearchSpace
+    from agentnas.tools.tasks import Task
+
+Listener = Callable[[ev.AnyEvent], None]
+
+
+class Started(NamedTuple):
+    """A run that has just begun, or been taken up again: its live view and its settings."""
+
+    run: Run
+    view: JournalView
+    config: Config
+
+
+# Trials a round: enough to keep the workers busy, few enough that each round learns from the one before.
+BATCH_LIVE = 8
+BATCH_TABLE = 5
+# What a resumed run may be given anew; everything else decided what its trials mean.
+RENEWABLE = frozenset({"time_s", "trials", "workers", "device", "data_dir", "runs_dir"})
+OUTCOMES = {3: "no_design_fits", 5: "budget_ended"}
+
+
+def design(
+    task: str | None = None,
+    *,
+    resume: str | None = None,
+    on_event: Listener | None = None,
+    on_start: Callable[[Started], None] | None = None,
+    stop: threading.Event | None = None,
+    **settings: Any,
+) -> Run:
+    """Design an architecture for a task and return the finished (or interrupted) run.
+
+    ``settings`` are those of ``agentnas config show`` (``trials=30``, ``time="10m"``, ``max_params=50_000`` ...). ``resume`` is a run's
+    name or ``latest``. ``on_event`` sees each event once it is in the journal, ``on_start`` the run once its journal is open. Setting
+    ``stop`` ends the run after the evaluations that are under way; it can be resumed.
+
+    Raises AgentNASError: UsageError, ConfigError, ConstraintError, BudgetEndedError, RunError. What happened until then is in the journal.
+    """
+    given = {"task": task, **settings}
+    resolved = resolve(given)
+    if resume is not None:
+        return _resume(resume, resolved, given, on_event, on_start, stop)
+    from agentnas.memory.rundir import RunDirectory
+
+    chosen = choose_task(resolved.config)
+    config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
+    directory = RunDirectory.create(config.runs_dir, chosen.name)
+    directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
+    return _work(directory, config, chosen, on_event, on_start, stop)
+
+
+def choose_task(config: Config) -> Task:
+    """The task of the configuration; without one, cora where its files can be had, else the built-in digits."""
+    from agentnas.tools.tasks import load_task
+
+    if config.task is not None:
+        return load_task(config.task, data_dir=config.data_dir, split=config.split)
+    try:
+        return load_task("cora", data_dir=config.data_dir, split=config.split)
+    except DataError:
+        return load_task("digits", data_dir=config.data_dir, split=config.split)
+
+
+def bounded(config: Config, resolved: Resolved) -> Config:
+    """A limit of trials that was asked for replaces the default limit of time: such a run is the same on any machine."""
+    if config.trials is not None and resolved.origins["time"] == "default":
+        return config.model_copy(update={"time_s": None})
+    return config
+
+
+def _resume(
+    reference: str, resolved: Resolved, given: Mapping[str, Any], on_event: Listener | None,
+    on_start: Callable[[Started], None] | None, stop: threading.Event | None,
+) -> Run:  # fmt: skip
+    from agentnas.memory.runs import find
+    from agentnas.tools.tasks import load_task
+
+    directory = find(resolved.config.runs_dir, reference)
+    stored = directory.read_json("config.json")
+    fingerprint = stored.pop("data_fingerprint")
+    config = renewed(Config.model_validate(stored), resolved, given, directory.name)
+    if directory.view().test is not None and (finished := Run(directory)).view.finished is not None:
+        return finished
+    task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
+    if task.fingerprint != fingerprint:
+        raise RunError(
+            f"run {directory.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}; start a new run"
+        )
+    return _work(directory, config, task, on_event, on_start, stop)
+
+
+def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: str) -> Config:
+    """The stored configuration with what a resume may change; raises UsageError that names a key which it may not."""
+    from agentnas.config import FIELDS
+
+    changes: dict[str, Any] = {}
+    for key, value in given.items():
+        field = FIELDS.get(key, key)
+        now = getattr(resolved.config, field)
+        if value is None or now == getattr(stored, field):
+            continue
+        if field not in RENEWABLE:
+            raise UsageError(
+                f"--{key.replace('_', '-')} is {now!r}, run {name} has {getattr(stored, field)!r}; leave it out, or start a new run"
+            )
+        changes[field] = now
+    return stored.model_copy(update=changes)
+
+
+def _work(
+    directory: RunDirectory, config: Config, task: Task, on_event: Listener | None,
+    on_start: Callable[[Started], None] | None, stop: threading.Event | None,
+) -> Run:  # fmt: skip
+    """Run the graph to its end, and make every ending a stored state before an exception travels on."""
+    with ExitStack() as stack:
+        journal = stack.enter_context(directory.journal())
+        ended_before = _begin(journal, directory, config, task)
+        if on_start:
+            on_start(Started(Run(directory), journal.view, config))
+        journal.listeners += [on_event] if on_event else []
+        house = _wire(journal, directory, config, task, stop or threading.Event())
+        stack.callback(house.evaluator.close)
+        try:
+            _invoke(house, directory, ended_before)
+        except AgentNASError as error:
+            outcome = OUTCOMES.get(error.exit_code, "failed")
+            journal.append(ev.RunFinished.model_validate({"outcome": outcome, "exit_code": error.exit_code, "message": str(error)}))
+            house.report()
+            raise
+        if house.stop_requested.is_set() and journal.view.finished is None:
+            journal.append(ev.RunInterrupted(reason="asked to stop"))
+            house.report()
+    return Run(directory)
+
+
+def _begin(journal: Journal, directory: RunDirectory, config: Config, task: Task) -> bool:
+    """Journal the start, or the resumption; true if the run had ended in good order before (interrupted, or without a result)."""
+    from agentnas.memory.environment import environment
+    from agentnas.tools.evaluate.base import CONFIRM
+    from agentnas.tools.evaluate.ladder import TABLE, rungs_for
+
+    facts = environment()
+    if journal.view.started is not None:
+        ended = journal.view.finished is not None or journal.view.interrupted is not None
+        journal.append(ev.RunResumed(environment=facts))
+        return ended
+    directory.write_json("environment.json", facts)
+    rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
+    journal.append(ev.RunStarted(
+        task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
+        higher_is_better=task.metric.higher_is_better, rungs=(*(rung.name for rung in rungs), CONFIRM),
+    ))  # fmt: skip
+    return False
+
+
+def _wire(journal: Journal, directory: RunDirectory, config: Config, task: Task, stop: threading.Event) -> House:
+    from agentnas.agents.analyst import RuleAnalyst
+    from agentnas.agents.coder import RuleCoder
+    from agentnas.agents.house import Budget, House
+    from agentnas.agents.planner import RulePlanner
+    from agentnas.memory.memory import InMemory
+    from agentnas.report import write_report
+    from agentnas.tools.tasks import make_card
+    from agentnas.winner import write_winner
+
+    space, anchors, batch = space_and_anchors(config, task)
+    evaluator = _evaluator(directory, config, task, space)
+    return House(
+        journal=journal,
+        evaluator=evaluator,
+        memory=InMemory(journal.view),
+        planner=RulePlanner(),
+        coder=RuleCoder(anchors, evaluator.price),
+        analyst=RuleAnalyst(),
+        budget=Budget(config.trials, config.time_s),
+        limits=limits_of(config),
+        seed=config.seed,
+        batch=batch,
+        workers=workers_of(config),
+        make_card=lambda: make_card(task),
+        export=lambda: write_winner(directory, journal.view, task),
+        report=lambda: write_report(Run(directory)),
+        stop_requested=stop,
+    )
+
+
+def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:
+    """What is searched, what is tried first, and how many trials a round has."""
+    from agentnas.tools.anchors import cell_anchors, plain_anchors, select_anchors, strong_anchors
+    from agentnas.tools.spec.space import SearchSpace
+
+    if task.table is not None:
+        name = task.table.name
+        return SearchSpace.nasbench(name), select_anchors(cell_anchors(name), config.without_anchor), BATCH_TABLE
+    return SearchSpace.default(), select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor), BATCH_LIVE
+
+
+def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace) -> Evaluator:
+    if task.table is not None:
+        from agentnas.tools.evaluate.tabular import TabularEvaluator
+
+        return TabularEvaluator(task.table, space)
+    from agentnas.tools.evaluate.live import LiveEvaluator
+    from agentnas.tools.profiling import Sizes
+    from agentnas.tools.workers import TaskRef, WorkerPool
+
+    directory.folder("weights")
+    reference = TaskRef(task.name, config.data_dir, config.split)
+    pool = WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb)
+    return LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
+
+
+def limits_of(config: Config) -> Any:
+    """The hard limits of a configuration."""
+    from agentnas.tools.evaluate.base import Limits
+
+    return Limits(config.max_params, config.max_latency_ms, config.max_memory_mb, config.max_train_memory_mb)
+
+
+def device_of(config: Config) -> str:
+    """The device by name: ``auto`` is the first CUDA device, else the CPU. Raises ConfigError for a device that is not there."""
+    from agentnas.tools.profiling import resolve_device
+
+    return resolve_device(config.device)
+
+
+def workers_of(config: Config) -> int:
+    """Worker processes: as asked, else one a core on the CPU and one a device on CUDA."""
+    if config.workers is not None:
+        return config.workers
+    return (
+        1 if config.device.startswith("cuda") else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+
+
+def _invoke(house: House, directory: RunDirectory, ended_before: bool) -> None:
+    """Run the graph from its checkpoint, or from its start with the round that the journal says."""
+    # The graph's library can send traces to a service; this product sends nothing that nobody asked for.
+    os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    from agentnas.agents.graph import State, build_graph
+
+    with SqliteSaver.from_conn_string(str(directory.path / "checkpoint.sqlite")) as saver:
+        graph = build_graph(house).compile(checkpointer=saver)
+        thread = {"configurable": {"thread_id": directory.name}, "recursion_limit": 1_000_000}
+        start: State | None = {"round": round_to_enter(house), "verdict": "go_on"}
+        if graph.get_state(thread).next and not ended_before:
+            start = None  # a checkpoint with work to do: go on there
+        graph.invoke(start, thread, durability="sync")
+
+
+def round_to_enter(house: House) -> int:
+    """The first round that the analyst has not closed."""
+    return max(house.view.findings, default=-1) + 1

@@ -1,0 +1,142 @@
+"""``agentnas design``: design an architecture for a graph task and train it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from agentnas.cli.options import DataDir, Json, RunsDir, Split
+from agentnas.cli.output import emit, emit_json, say
+from agentnas.cli.shell import COMMANDS, command_app
+
+app = command_app()
+
+Task = Annotated[str | None, typer.Option(help="Task, as agentnas tasks list shows them; cora or digits if not given.", show_default=False)]
+Trials = Annotated[int | None, typer.Option(help="Most trials; lifts the default limit of time.", show_default=False)]
+Time = Annotated[
+    str | None, typer.Option(help="Most active time, such as 45s, 10m, 1h30m; none for no limit. [default: 10m]", show_default=False)
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of search and training. [default: 0]", show_default=False)]
+Seeds = Annotated[int | None, typer.Option(help="Seeds on which the finalists are trained. [default: 10]", show_default=False)]
+MaxParams = Annotated[int | None, typer.Option(help="Most parameters.", show_default=False)]
+MaxLatency = Annotated[float | None, typer.Option(help="Longest full-graph inference, median, ms.", show_default=False)]
+MaxMemory = Annotated[float | None, typer.Option(help="Peak memory of inference, MiB.", show_default=False)]
+MaxTrainMemory = Annotated[float | None, typer.Option(help="Peak memory of training, MiB.", show_default=False)]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]", show_default=False)]
+Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or one a GPU, if not given.", show_default=False)]
+Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
+TrialTime = Annotated[str | None, typer.Option(help="Most time for one training. [default: 3m]", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
+Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a prefix of it, or latest.", show_default=False)]
+
+
+@app.command(help=COMMANDS["design"].help)
+def design(
+    task: Task = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
+    max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
+    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
+    workers: Workers = None, data_dir: DataDir = None, runs_dir: RunsDir = None, resume: Resume = None, dry_run: DryRun = False,
+    json: Json = False,
+) -> None:  # fmt: skip
+    settings: dict[str, Any] = {
+        "task": task, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds, "max_params": max_params,
+        "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
+        "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
+        "workers": workers, "data_dir": data_dir, "runs_dir": runs_dir,
+    }  # fmt: skip
+    if dry_run:
+        return _dry_run(settings, json)
+    _design(settings, resume, runs_dir, json)
+
+
+def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None, json: bool) -> None:
+    from agentnas import api
+    from agentnas.progress import Progress
+
+    shown: list[Progress] = []
+    begun: list[api.Started] = []
+
+    def started(start: api.Started) -> None:
+        say(f"run {start.run.name}" + (f", resumed with {start.view.num_evaluations} evaluations kept" if start.view.resumes else ""))
+        begun.append(start)
+        shown.append(Progress(start.view, start.config.time_s, start.config.trials))
+
+    with stopping() as stop:
+        try:
+            run = api.design(resume=resume, on_event=lambda event: shown[0](event), on_start=started, stop=stop, **settings)
+        finally:
+            for progress in shown:
+                progress.close()
+            for start in begun:
+                _say_how_to_go_on(start, runs_dir)
+    _show(run, json)
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Ctrl-C once (or SIGTERM) sets the event: what runs is finished, then the run ends and can be resumed. Ctrl-C twice stops at once."""
+    stop = threading.Event()
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        say("stopping after the evaluations that are under way; Ctrl-C again stops at once")
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_how_to_go_on(start: Any, runs_dir: Path | None) -> None:
+    """The exact command that resumes, unless there is nothing to resume."""
+    if start.view.finished is None or start.view.finished.outcome != "designed":
+        where = f" --runs-dir {runs_dir}" if runs_dir else ""
+        say(f"to go on: agentnas design --resume {start.run.name}{where}")
+
+
+def _show(run: Any, json: bool) -> None:
+    summary = run.summary()
+    if json:
+        emit_json(summary)
+    elif summary["winner"] is not None:
+        emit(_answer(run, summary))
+    else:
+        emit(f"interrupted; {summary['trials']} trials and {summary['evaluations']} evaluations are kept in {run.path}")
+    if run.exit_code:
+        raise typer.Exit(run.exit_code)
+
+
+def _answer(run: Any, summary: dict[str, Any]) -> str:
+    """Architecture, scores with their protocol and noise, and where things lie."""
+    from agentnas.report import spread, verdict
+
+    winner, test, validation = summary["winner"], summary["test"], summary["validation"]
+    lines = [
+        f"{winner['trial']}  {winner['architecture']}",
+        f"test {spread(test['mean'], test['sd'])} % over {test['seeds']} seeds ({summary['metric']}, {summary['protocol']})",
+        f"validation {spread(validation['mean'], validation['sd'])} %; {winner['reason']}",
+        *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
+        f"report   {run.path / 'report.md'}",
+        f"winner   {run.path / 'winner'}",
+    ]
+    return "\n".join(lines)
+
+
+def _dry_run(settings: dict[str, Any], json: bool) -> None:
+    from agentnas.dry_run import dry_run
+
+    plan = dry_run(settings)
+    if json:
+        return emit_json(plan)
+    emit("\n".join(f"{key:10} {value if not isinstance(value, list) else ', '.join(map(str, value))}" for key, value in plan.items()))

@@ -1,0 +1,326 @@
+"""The report of a run: the answer first, then why. Everything in it is derived from the journal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agentnas.agents.statistics import mean_and_sd
+from agentnas.memory.events import EvaluationFinished, Proposal
+from agentnas.memory.view import JournalView
+
+if TYPE_CHECKING:
+    from agentnas.run import Run
+
+REPORT_FILE = "report.md"
+LEADERS = 10
+
+
+def write_report(run: Run) -> None:
+    """Write ``report.md`` into the run directory, replacing an earlier state of it."""
+    run.directory.write_text(REPORT_FILE, render_report(run))
+
+
+def render_report(run: Run) -> str:
+    """The report as Markdown; also of a run that is unfinished or failed."""
+    view = run.view
+    if view.started is None:
+        return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
+    sections = [
+        f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _search(view), _factors(view),
+        _rungs(view), _front(view), _failures(view), _cost(run), _reproduce(run),
+    ]  # fmt: skip
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def spread(mean: float, sd: float | None, digits: int = 2) -> str:
+    """``83.12 ± 0.45``, or ``83.12 ± ?`` where the noise is unknown."""
+    return f"{mean:.{digits}f} ± {'?' if sd is None else f'{sd:.{digits}f}'}"
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """The outcome as plain data. Scores in percent, times in seconds; unknown is None."""
+    view = run.view
+    return {
+        "run": run.name,
+        "path": str(run.path),
+        "task": view.started.task if view.started else None,
+        "protocol": view.started.protocol if view.started else None,
+        "metric": view.started.metric if view.started else None,
+        "outcome": view.finished.outcome if view.finished else "interrupted" if view.interrupted else "unfinished",
+        "message": view.finished.message if view.finished else "",
+        "winner": _winner_summary(view),
+        "validation": _validation_summary(view),
+        "test": _test_summary(view),
+        "anchors": view.test.comparison if view.test else {},
+        "trials": view.num_tried,
+        "rejected": len(view.rejected),
+        "failed": len(view.failed_trials()),
+        "evaluations": view.num_evaluations,
+        "seconds": view.active_seconds,
+        "cost_usd": 0.0,
+    }
+
+
+def _winner_summary(view: JournalView) -> dict[str, Any] | None:
+    if view.winner is None:
+        return None
+    proposal = view.proposals[view.winner.trial]
+    profile = view.profiles.get(proposal.trial, {})
+    return {
+        "trial": proposal.trial, "name": proposal.name, "author": proposal.author, "architecture": proposal.text, "spec": proposal.spec,
+        "spec_hash": proposal.spec_hash, "profile": profile, "reason": view.winner.reason,
+    }  # fmt: skip
+
+
+def _validation_summary(view: JournalView) -> dict[str, Any] | None:
+    if view.winner is None:
+        return None
+    return {"mean": view.winner.val_mean, "sd": view.winner.val_sd, "seeds": view.winner.seeds}
+
+
+def _test_summary(view: JournalView) -> dict[str, Any] | None:
+    if view.test is None or view.winner is None:
+        return None
+    return {trial: _scores_summary(list(scores.values())) for trial, scores in view.test.scores.items()}[view.winner.trial]
+
+
+def _scores_summary(values: list[float]) -> dict[str, Any]:
+    mean, sd = mean_and_sd(values)
+    return {"mean": mean, "sd": sd, "seeds": len(values), "scores": values}
+
+
+def _answer(run: Run) -> str:
+    view = run.view
+    assert view.started is not None
+    where = f"task **{view.started.task}**, {view.started.protocol}, metric {view.started.metric}"
+    if view.winner is None:
+        state = view.finished.message if view.finished else "interrupted" if view.interrupted else "not finished"
+        best = view.best
+        standing = f" Best so far: {best.trial} with {spread(best.val_mean, best.val_sd)} on validation." if best else ""
+        return f"**No design has been chosen yet** ({state}); {where}.{standing} The test is still sealed."
+    proposal = view.proposals[view.winner.trial]
+    test = _test_summary(view)
+    lines = [f"**{proposal.text}**", "", f"- {where}"]
+    if test:
+        lines.append(f"- test: **{spread(test['mean'], test['sd'])}** % over {test['seeds']} seeds, opened once, after the choice")
+    lines.append(f"- validation: {spread(view.winner.val_mean, view.winner.val_sd)} % over {view.winner.seeds} seeds")
+    lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
+    return "\n".join(lines + _profile_lines(view.profiles.get(proposal.trial, {})) + _verdicts(view))
+
+
+def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
+    known = {
+        "parameters": "{:,.0f} parameters", "size_mib": "{:.2f} MiB", "flops": "{:,.0f} FLOPs a forward pass",
+        "latency_ms_p50": "{:.2f} ms latency (p50)", "latency_ms": "{:.2f} ms latency", "peak_memory_mib": "{:.1f} MiB peak memory",
+    }  # fmt: skip
+    texts = [text.format(profile[key]) for key, text in known.items() if profile.get(key) is not None]
+    return [f"- size: {', '.join(texts)}"] if texts else []
+
+
+def _verdicts(view: JournalView) -> list[str]:
+    """One plain sentence for each anchor: a gain, no gain, or the anchor itself won."""
+    if view.test is None:
+        return []
+    return [f"- {verdict(kind, pair, view)}" for kind, pair in view.test.comparison.items()]
+
+
+def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
+    """The comparison with one anchor in words; a difference inside the noise is called no gain."""
+    name = view.proposals[pair["anchor"]].name or pair["anchor"]
+    if pair["is_winner"]:
+        return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
+    gap = f"{pair['difference']:+.2f} ± {'?' if pair['se'] is None else format(pair['se'], '.2f')} (standard error, {pair['seeds']} paired seeds)"
+    if pair["inside_noise"] is None:
+        return f"against the best {kind} anchor {name}: {gap}; noise unknown"
+    if pair["inside_noise"]:
+        return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
+    return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"
+
+
+def _against_anchors(view: JournalView) -> str:
+    if view.test is None or view.winner is None:
+        return ""
+    rows = []
+    for trial, scores in view.test.scores.items():
+        proposal = view.proposals[trial]
+        role = "winner" if trial == view.winner.trial else f"best {proposal.anchor} anchor"
+        confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
+        rows.append([trial, role, proposal.name or "", spread(*mean_and_sd(confirmed)), spread(*mean_and_sd(list(scores.values())))])
+    return "## Against the anchors\n\n" + _table(["trial", "role", "name", "validation", "test"], rows)
+
+
+def _architecture(run: Run) -> str:
+    if run.view.best is None:
+        return ""
+    from agentnas.tools.spec.render import render
+
+    return f"## Architecture and recipe\n\n```\n{render(run.best)}\n```\n\n```mermaid\n{mermaid(run)}\n```"
+
+
+def mermaid(run: Run) -> str:
+    """The winner's body as a Mermaid flow chart."""
+    spec = run.best
+    lines = ["flowchart LR", f'  input["input: {spec.input.encoder}"]']
+    for node in spec.body.nodes:
+        width = "" if node.width is None else f" {node.width}"
+        lines.append(f'  {node.id}["{node.op}{width}"]')
+        lines += [f"  {source} --> {node.id}" for source in node.inputs]
+    lines.append(f'  head["head: {spec.head.decoder}"]')
+    return "\n".join(lines + [f"  {output} --> head" for output in spec.body.outputs])
+
+
+def _why(view: JournalView) -> str:
+    """The winner's ancestry, each step with its hypothesis, what it cost or gained, and the evidence it cited."""
+    best = view.winner.trial if view.winner else view.best.trial if view.best else None
+    if best is None:
+        return ""
+    lines = [_step(view, proposal) for proposal in reversed(ancestry(view, best))]
+    return "## Why this one\n\n" + "\n".join(lines) + "\n\n" + _cited(view, best)
+
+
+def ancestry(view: JournalView, trial: str) -> list[Proposal]:
+    """The proposal and its parents, youngest first."""
+    chain: list[Proposal] = []
+    current: str | None = trial
+    while current is not None:
+        proposal = view.proposals[current]
+        chain.append(proposal)
+        current = proposal.parent
+    return chain
+
+
+def _step(view: JournalView, proposal: Proposal) -> str:
+    standing = view.standing(proposal.trial)
+    score = "rejected" if standing is None else spread(standing.val_mean, standing.val_sd)
+    change = f"{proposal.factor}: {proposal.change}" if proposal.factor else proposal.change or proposal.name or "fresh sample"
+    cited = f" [{', '.join(proposal.evidence)}]" if proposal.evidence else ""
+    return f"1. {proposal.trial} ({proposal.author}): {change}; validation {score}. {proposal.hypothesis}{cited}"
+
+
+def _cited(view: JournalView, trial: str) -> str:
+    wanted = {name for proposal in ancestry(view, trial) for name in proposal.evidence}
+    texts: dict[str, str] = {}
+    for recalled in view.evidence.values():
+        texts |= {item["id"]: str(item["text"]) for item in recalled.evidence if item["id"] in wanted}
+    return "\n".join(f"- `{name}`: {_one_line(text)}" for name, text in sorted(texts.items()))
+
+
+def _one_line(text: str, limit: int = 300) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else f"{flat[: limit - 3]}..."
+
+
+def _search(view: JournalView) -> str:
+    if view.best is None:
+        return ""
+    rows = []
+    for standing in view.leaderboard(LEADERS):
+        proposal = view.proposals[standing.trial]
+        score = spread(standing.val_mean, standing.val_sd)
+        rows.append([standing.trial, score, str(standing.seeds), standing.rung, proposal.name or proposal.change or "", proposal.text])
+    counts = f"{view.num_tried} trials, {view.num_evaluations} evaluations, {len(view.rounds)} rounds."
+    header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
+    return f"## The search\n\n{counts}\n\n" + _table(header, rows) + "\n\n" + _progress(view)
+
+
+def _progress(view: JournalView) -> str:
+    """Best mean of the leaderboard's rung as rounds went by."""
+    rows, best = [], -math.inf
+    for round_, trials in sorted(view.rounds.items()):
+        full = [e for t in trials for e in view.evaluations(t) if e.rung not in ("short", "confirm")]
+        if full:
+            best = max(best, max(_by_trial(full)))
+            rows.append([str(round_), str(len(trials)), f"{best:.2f}", view.plans[round_].reason])
+    return "Best validation so far, by round:\n\n" + _table(["round", "trials", "best", "plan"], rows)
+
+
+def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:
+    scores: dict[str, list[float]] = {}
+    for evaluation in evaluations:
+        scores.setdefault(evaluation.trial, []).append(evaluation.val)
+    return [math.fsum(values) / len(values) for values in scores.values()]
+
+
+def _factors(view: JournalView) -> str:
+    if not view.findings:
+        return ""
+    last = view.findings[max(view.findings)]
+    lines = [f"- `finding:{finding['id']}` {finding['text']} ({_few(finding['trials'])})" for finding in last.findings]
+    return "## What the analyst found\n\n" + "\n".join(lines) + f"\n\nVerdict: {last.verdict.replace('_', ' ')}."
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (f", {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def _rungs(view: JournalView) -> str:
+    last = {(c.lower, c.upper): c for c in view.correlations if c.spearman is not None}
+    if not last:
+        return ""
+    rows = [[c.lower, c.upper, str(c.trials), f"{c.spearman:.2f}"] for c in last.values()]
+    return "## Can the cheap rungs be trusted?\n\n" + _table(["lower rung", "upper rung", "trials", "rank correlation"], rows)
+
+
+def _front(view: JournalView) -> str:
+    from agentnas.tools.evaluate.pareto import pareto_front
+
+    points = [(s, s.val_mean, float(view.profiles[s.trial]["parameters"])) for s in view.leaderboard() if _size_known(view, s.trial)]
+    full = [point for point in points if point[0].rung != "short"]
+    if not full:
+        return ""
+    rows = [[s.trial, f"{view.profiles[s.trial]['parameters']:,.0f}", spread(s.val_mean, s.val_sd)] for s in pareto_front(full)]
+    return "## Pareto front: validation against size\n\n" + _table(["trial", "parameters", "validation"], rows)
+
+
+def _size_known(view: JournalView, trial: str) -> bool:
+    return view.profiles.get(trial, {}).get("parameters") is not None
+
+
+def _failures(view: JournalView) -> str:
+    lines = [f"- {trial} rejected: {_one_line(reason)}" for trial, reason in view.rejected.items()]
+    for trial in view.proposals:
+        lines += [f"- {trial} {f.rung} seed {f.seed}: {f.kind}: {_one_line(f.reason)}" for f in view.failures(trial)]
+    lines += [f"- {note.message}" for note in view.notes if note.level == "warning"]
+    shown = lines[:30] + ([f"- and {len(lines) - 30} more in events.jsonl"] if len(lines) > 30 else [])
+    return "## Rejections, failures, warnings\n\n" + "\n".join(shown) if lines else ""
+
+
+def _cost(run: Run) -> str:
+    view = run.view
+    return f"## Cost\n\n{view.active_seconds:.0f} s active, {view.resumes} resumes; no language model was called ($0.00)."
+
+
+def _reproduce(run: Run) -> str:
+    view = run.view
+    assert view.started is not None
+    packages = view.started.environment.get("packages", {})
+    versions = ", ".join(f"{name} {packages[name]}" for name in ("agentnas", "torch", "torch_geometric") if name in packages)
+    lines = [f"- `{command_of(view.started.config)}`", f"- {versions}; Python {view.started.environment.get('python')}"]
+    lines.append(f"- {view.started.environment.get('processor')}, {view.started.environment.get('cpus')} processors")
+    if view.exported:
+        lines.append(f"- files: {', '.join(view.exported.files)}")
+    return "## Reproduce\n\n" + "\n".join(lines)
+
+
+def command_of(config: Mapping[str, Any]) -> str:
+    """The command that starts a run with this configuration."""
+    from agentnas.config import Config, format_duration
+
+    defaults = Config().model_dump(mode="json")
+    words = ["agentnas design"]
+    for key, value in config.items():
+        if key in ("data_dir", "runs_dir") or (value == defaults[key] and key != "seed") or value is None:
+            continue
+        if key == "without_anchor":
+            words += [f"--without-anchor {name}" for name in value]
+        else:
+            flag = "time" if key == "time_s" else key.removesuffix("_s")
+            words.append(f"--{flag.replace('_', '-')} {format_duration(value) if key.endswith('_s') else value}")
+    return " ".join(words)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---" for _ in header) + " |"]
+    return "\n".join(lines + ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows])

@@ -1,0 +1,76 @@
+"""A run as a Python object: what ``design`` returns, and what the command line reads from a run directory."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from agentnas.memory import events as ev
+from agentnas.memory.rundir import RunDirectory
+from agentnas.memory.view import JournalView
+from agentnas.tools.errors import RunError
+from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+
+
+class Run:
+    """One run, read from its directory; nothing here changes it."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self.directory = directory
+
+    @property
+    def path(self) -> Path:
+        return self.directory.path
+
+    @property
+    def name(self) -> str:
+        return self.directory.name
+
+    @cached_property
+    def events(self) -> list[ev.AnyEvent]:
+        """Every event of the journal, in order."""
+        return self.directory.events()
+
+    @cached_property
+    def view(self) -> JournalView:
+        """The state that the events add up to."""
+        return JournalView(self.events)
+
+    @property
+    def winner(self) -> str | None:
+        """Id of the winning trial; None before the choice."""
+        return self.view.winner.trial if self.view.winner else None
+
+    @property
+    def best(self) -> ArchitectureSpec:
+        """The winner's spec, or the leader's while there is no winner; raises RunError before the first finished trial."""
+        leader = self.view.best
+        trial = self.winner or (leader.trial if leader else None)
+        if trial is None:
+            raise RunError(f"run {self.name} has no finished trial yet")
+        return parse_spec(self.view.proposals[trial].spec)
+
+    @property
+    def test_scores(self) -> dict[str, list[float]]:
+        """Test scores in percent by trial, one a seed; empty before the test is opened."""
+        return {trial: list(scores.values()) for trial, scores in self.view.test.scores.items()} if self.view.test else {}
+
+    @property
+    def exit_code(self) -> int:
+        """0 a design was found; 130 interrupted; else as the journal says (1 where it ends in the middle)."""
+        if self.view.finished is not None:
+            return self.view.finished.exit_code
+        return 130 if self.view.interrupted is not None else 1
+
+    def report(self) -> str:
+        """The report as Markdown."""
+        from agentnas.report import render_report
+
+        return render_report(self)
+
+    def summary(self) -> dict[str, Any]:
+        """The outcome as plain data, for ``--json``."""
+        from agentnas.report import summarise
+
+        return summarise(self)

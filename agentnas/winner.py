@@ -1,0 +1,108 @@
+"""The winner of a run as files: spec, weights, data as tensors, and code that imports only torch and reproduces the stored score.
+
+The folder appears whole: it is written beside its place and renamed. The shipped weights are those of the confirmation seed with the median
+validation score, so that they are neither lucky nor unlucky.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from agentnas.agents.selection import median_seed
+from agentnas.agents.statistics import mean_and_sd
+from agentnas.memory.rundir import RunDirectory
+from agentnas.memory.view import JournalView
+from agentnas.run import Run
+from agentnas.tools.errors import RunError, UsageError
+from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.tasks import Task
+
+FOLDER = "winner"
+
+
+def write_winner(directory: RunDirectory, view: JournalView, task: Task) -> tuple[str, ...]:
+    """Write ``winner/`` and return its files, relative to the run directory."""
+    assert view.winner is not None
+    spec = parse_spec(view.proposals[view.winner.trial].spec)
+    draft = directory.folder(f".{FOLDER}.{os.getpid()}")
+    text = spec.model_dump_json(indent=2, exclude_defaults=True) + "\n"
+    (draft / "spec.json").write_text(text, encoding="utf-8")
+    if task.data is not None:
+        _write_model(draft, directory, view, task, spec)
+    names = tuple(sorted(f"{FOLDER}/{path.name}" for path in draft.iterdir()))
+    final = directory.path / FOLDER
+    if final.exists():  # a crash came between the renaming and its event: what stands there is this same winner
+        shutil.rmtree(draft)
+        return names
+    os.replace(draft, final)
+    return names
+
+
+def _write_model(draft: Path, directory: RunDirectory, view: JournalView, task: Task, spec: ArchitectureSpec) -> None:
+    """Code, weights, data and figures of a trained winner; figures.json is written last."""
+    import json
+
+    from agentnas.tools.codegen import export_source, write_data
+
+    assert view.winner is not None and view.test is not None and task.data is not None
+    trial = view.winner.trial
+    confirmed = {e.seed: e for e in view.evaluations(trial, CONFIRM)}
+    shipped = confirmed[median_seed({seed: e.val for seed, e in confirmed.items()})]
+    split = task.split(shipped.split)
+    assert shipped.weights is not None
+    shutil.copyfile(directory.path / shipped.weights, draft / "weights.pt")
+    write_data(draft / "data.pt", spec, task.data, split)
+    (draft / "model.py").write_text(export_source(spec, task), encoding="utf-8")
+    figures = _figures(view, trial, shipped.seed, task)
+    (draft / "README.md").write_text(_readme(directory.name, figures), encoding="utf-8")
+    (draft / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def _figures(view: JournalView, trial: str, seed: int, task: Task) -> dict[str, Any]:
+    assert view.test is not None
+    test = {int(s): score for s, score in view.test.scores[trial].items()}
+    validation = {e.seed: e.val for e in view.evaluations(trial, CONFIRM)}
+    test_mean, test_sd = mean_and_sd(list(test.values()))
+    val_mean, val_sd = mean_and_sd(list(validation.values()))
+    return {
+        "schema_version": 1, "task": task.name, "protocol": task.protocol, "metric": task.metric.name, "trial": trial,
+        "shipped_seed": seed, "shipped_test": test[seed], "shipped_validation": validation[seed],
+        "test": {"mean": test_mean, "sd": test_sd, "by_seed": test},
+        "validation": {"mean": val_mean, "sd": val_sd, "by_seed": validation},
+    }  # fmt: skip
+
+
+def _readme(run: str, figures: dict[str, Any]) -> str:
+    return f"""# Winner of {run}
+
+`python model.py` loads `weights.pt` and `data.pt` and prints the test {figures["metric"]} of the shipped weights; it needs torch alone.
+The shipped weights are those of seed {figures["shipped_seed"]}, the median of {len(figures["test"]["by_seed"])} on validation.
+Task {figures["task"]}, {figures["protocol"]}.
+
+| | shipped | all seeds |
+| --- | --- | --- |
+| validation | {figures["shipped_validation"]:.2f} | {figures["validation"]["mean"]:.2f} ± {_sd(figures["validation"])} |
+| test | {figures["shipped_test"]:.2f} | {figures["test"]["mean"]:.2f} ± {_sd(figures["test"])} |
+"""
+
+
+def _sd(scores: dict[str, Any]) -> str:
+    return "?" if scores["sd"] is None else f"{scores['sd']:.2f}"
+
+
+def copy_winner(run: Run, to: Path) -> tuple[str, ...]:
+    """Copy a run's winner to a new folder; raises RunError without a winner, UsageError if the folder exists."""
+    source = run.path / FOLDER
+    if run.view.exported is None or not source.is_dir():
+        raise RunError(f"run {run.name} has no winner to export; agentnas design --resume {run.name} finishes it")
+    if to.exists():
+        raise UsageError(f"--to {to} exists; give a folder that does not exist yet")
+    try:
+        shutil.copytree(source, to)
+    except OSError as error:
+        raise RunError(f"cannot write {to}: {error.strerror or error}") from None
+    return tuple(sorted(path.name for path in to.iterdir()))

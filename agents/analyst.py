@@ -1,0 +1,80 @@
+"""The rule-based analyst: which factors gained or lost beyond their noise, what fails, and whether to go on.
+
+Effects are paired differences between children and parents; a factor whose mean gain is smaller than two standard errors is reported
+as undecided, never as progress.
+"""
+
+from __future__ import annotations
+
+from agentnas.agents.roles import Analysis, Finding
+from agentnas.agents.situation import Situation
+from agentnas.agents.statistics import Effect, effects, noise_floor, rounds_without_progress
+
+AUTHOR = "analyst/rules"
+LEAST_PAIRS = 3
+PATIENCE_DIRECTION = 3
+PATIENCE_STOP = 12
+
+
+class RuleAnalyst:
+    """See the module's docstring. Deterministic given the situation."""
+
+    def analyse(self, situation: Situation) -> Analysis:
+        noise = noise_floor(situation.records, situation.rungs)
+        findings = [*_leader(situation, noise), *_noise(situation, noise), *_factors(situation), *_failures(situation)]
+        numbered = tuple(_numbered(finding, situation.round, i) for i, finding in enumerate(findings, start=1))
+        return Analysis(AUTHOR, numbered, _verdict(situation, noise))
+
+
+def _numbered(finding: Finding, round_: int, index: int) -> Finding:
+    return Finding(f"r{round_}-{index}", finding.text, finding.trials, finding.factor, finding.gain, finding.se)
+
+
+def _leader(situation: Situation, noise: float | None) -> list[Finding]:
+    ranked = situation.ranked()
+    if not ranked:
+        return []
+    best = ranked[0]
+    score = best.score(situation.rungs) or 0.0
+    spread = "?" if noise is None else f"{noise:.2f}"
+    text = f"{best.trial} leads with {score:.2f} on validation (noise floor {spread}): {best.proposal.name or best.proposal.text}"
+    return [Finding("", text, (best.trial,))]
+
+
+def _noise(situation: Situation, noise: float | None) -> list[Finding]:
+    ranked = situation.ranked()
+    if noise is None or not ranked:
+        return []
+    top = ranked[0].score(situation.rungs) or 0.0
+    inside = [record.trial for record in ranked[1:] if (record.score(situation.rungs) or 0.0) > top - 2 * noise]
+    if not inside:
+        return []
+    text = f"{len(inside)} other trials are within twice the noise floor ({2 * noise:.2f}) of the leader; more seeds must decide"
+    return [Finding("", text, tuple(inside[:10]))]
+
+
+def _factors(situation: Situation) -> list[Finding]:
+    return [_factor_finding(effect) for effect in effects(situation) if effect.count >= LEAST_PAIRS]
+
+
+def _factor_finding(effect: Effect) -> Finding:
+    assert effect.se is not None  # LEAST_PAIRS is above one
+    decided = abs(effect.mean) > 2 * effect.se
+    words = ("gains" if effect.mean > 0 else "loses") if decided else "is undecided at"
+    text = f"changing {effect.factor} {words} {effect.mean:+.2f} ± {effect.se:.2f} over {effect.count} parent-child pairs"
+    return Finding("", text, effect.trials, effect.factor, effect.mean, effect.se)
+
+
+def _failures(situation: Situation) -> list[Finding]:
+    by_kind: dict[str, list[str]] = {}
+    for record in situation.records:
+        for kind in sorted({reason.split(":", 1)[0] for reason in record.failures.values()}):
+            by_kind.setdefault(kind, []).append(record.trial)
+    return [Finding("", f"{len(trials)} trials failed by {kind}", tuple(trials)) for kind, trials in sorted(by_kind.items())]
+
+
+def _verdict(situation: Situation, noise: float | None) -> str:
+    stalled = rounds_without_progress(situation, noise or 0.0)
+    if stalled >= PATIENCE_STOP:
+        return "stop"
+    return "change_direction" if stalled >= PATIENCE_DIRECTION else "go_on"

@@ -1,0 +1,58 @@
+"""Checks between an agent's draft and a trial: duplicates, evidence that exists, the space, the price under the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agentnas.agents.roles import Draft
+from agentnas.memory import events as ev
+from agentnas.memory.memory import Memory
+from agentnas.tools.evaluate.base import Evaluator, Limits
+from agentnas.tools.spec.canonical import canonical, spec_hash
+from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.render import render_line
+
+
+def accept(drafts: Sequence[Draft], known: dict[str, str], first: int, memory: Memory) -> tuple[list[ev.Proposal], list[str]]:
+    """Drafts as numbered proposals, and what was wrong with the others. ``known`` maps the hashes of earlier trials to their ids."""
+    proposals: list[ev.Proposal] = []
+    problems: list[str] = []
+    seen = dict(known)
+    for draft in drafts:
+        key = spec_hash(draft.spec)
+        if key in seen:
+            problems.append(f"{draft.author} proposed {seen[key]} again; skipped")
+            continue
+        trial = f"t{first + len(proposals):04d}"
+        seen[key] = trial
+        evidence, unknown = _split_evidence(draft.evidence, memory)
+        problems += [f"{trial}: evidence {name} does not exist; citation dropped" for name in unknown]
+        proposals.append(_proposal(trial, draft, key, evidence))
+    return proposals, problems
+
+
+def _split_evidence(ids: Sequence[str], memory: Memory) -> tuple[tuple[str, ...], list[str]]:
+    distinct = tuple(dict.fromkeys(ids))
+    unknown = [name for name in distinct if memory.get(name) is None]
+    return tuple(name for name in distinct if name not in unknown), unknown
+
+
+def _proposal(trial: str, draft: Draft, key: str, evidence: tuple[str, ...]) -> ev.Proposal:
+    spec = canonical(draft.spec)
+    return ev.Proposal(
+        trial=trial, spec=spec.model_dump(mode="json", exclude_defaults=True), spec_hash=key, text=render_line(spec), author=draft.author,
+        parent=draft.parent, factor=draft.factor, change=draft.change, hypothesis=draft.hypothesis, expected_gain=draft.expected_gain,
+        evidence=evidence, anchor=draft.anchor, name=draft.name,
+    )  # fmt: skip
+
+
+def price(specs: Sequence[ArchitectureSpec], evaluator: Evaluator, limits: Limits) -> list[tuple[dict[str, object], list[str]]]:
+    """Profile and broken limits of each spec. Latency and memory are measured only for what the arithmetic lets pass."""
+    static = [evaluator.price(spec) for spec in specs]
+    broken = [limits.violations(profile) for profile in static]
+    if limits.measured:
+        passing = [i for i, violations in enumerate(broken) if not violations]
+        for i, measured in zip(passing, evaluator.measure([specs[i] for i in passing]), strict=True):
+            static[i] = {**static[i], **measured}
+            broken[i] = limits.violations(static[i]) or ([str(measured["failure"])] if measured.get("failure") else [])
+    return list(zip(static, broken, strict=True))

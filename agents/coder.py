@@ -1,0 +1,154 @@
+"""The rule-based coder: anchors first, then evolution whose children are screened by a surrogate.
+
+Parents are drawn by tournament among the best trials (regularised evolution, Real et al., 2019, but without ageing: runs are short);
+children change one named factor, or join two parents, or are fresh samples. For each trial that may be spent, a pool of children is
+priced and scored by the surrogate, and the one with the highest upper confidence bound is proposed.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agentnas.agents import surrogate
+from agentnas.agents.roles import Direction, Draft, Plan
+from agentnas.agents.situation import Record, Situation
+from agentnas.tools.anchors import Anchor
+from agentnas.tools.spec.canonical import spec_hash
+from agentnas.tools.spec.model import ArchitectureSpec
+
+AUTHOR = "coder/evolution"
+ELITES = 12
+TOURNAMENT = 3
+POOL = 24
+ATTEMPTS = 6
+OPTIMISM = 0.5
+
+Price = Callable[[ArchitectureSpec], dict[str, Any]]
+
+
+@dataclass
+class RuleCoder:
+    """See the module's docstring. ``price`` gives static figures of a spec, so that children outside the limits are never proposed."""
+
+    anchors: tuple[Anchor, ...]
+    price: Price
+    vectors: dict[str, list[float]] = field(default_factory=dict)
+
+    def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
+        untried = self._untried_anchors(situation)
+        if untried:
+            return untried[:count]
+        rng = random.Random(f"coder:{situation.seed}:{situation.round}")
+        model = surrogate.fit(situation, self._known_vectors(situation))
+        taken = situation.hashes()
+        drafts: list[Draft] = []
+        for direction, slots in _slots(plan, count):
+            pool = self._pool(situation, direction, slots * POOL, rng, taken)
+            chosen = self._screen(pool, slots, model, situation)
+            taken |= {spec_hash(draft.spec) for draft in chosen}
+            drafts += chosen
+        return drafts + self._fill(situation, count - len(drafts), rng, taken)
+
+    def _untried_anchors(self, situation: Situation) -> list[Draft]:
+        tried = situation.hashes()
+        fitting = [anchor for anchor in self.anchors if spec_hash(anchor.spec) not in tried]
+        return [_anchor_draft(anchor) for anchor in fitting]
+
+    def _known_vectors(self, situation: Situation) -> dict[str, list[float]]:
+        for record in situation.records:
+            if record.proposal.spec_hash not in self.vectors:
+                self.vectors[record.proposal.spec_hash] = situation.space.vector(record.spec)
+        return self.vectors
+
+    def _pool(self, situation: Situation, direction: Direction, size: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+        """Distinct children that are new and inside the limits; fewer than ``size`` where the space runs dry."""
+        pool: dict[str, Draft] = {}
+        for draft in _children(situation, direction, size * ATTEMPTS, rng):
+            key = spec_hash(draft.spec)
+            if key in taken or key in pool or self._outside(draft.spec, situation):
+                continue
+            pool[key] = draft
+            if len(pool) == size:
+                break
+        return list(pool.values())
+
+    def _outside(self, spec: ArchitectureSpec, situation: Situation) -> bool:
+        return situation.limits.max_params is not None and bool(situation.limits.violations(self.price(spec)))
+
+    def _screen(self, pool: list[Draft], slots: int, model: surrogate.Surrogate | None, situation: Situation) -> list[Draft]:
+        if model is None or not pool:
+            return pool[:slots]
+        guesses = model.predict([situation.space.vector(draft.spec) for draft in pool])
+        bound = [mean + OPTIMISM * sd for mean, sd in guesses]
+        order = sorted(range(len(pool)), key=lambda i: (-bound[i], i))
+        return [_with_expectation(pool[i], guesses[i][0], situation) for i in order[:slots]]
+
+    def _fill(self, situation: Situation, missing: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+        """Directions that ran dry are filled from the whole space, so that a round is never short without need."""
+        if missing <= 0:
+            return []
+        anything = Direction("fill", (), 1.0, "a direction held no further candidate", None, (), "explore")
+        known = tuple(evidence.id for evidence in situation.evidence)[:1]
+        return [_citing(draft, known) for draft in self._pool(situation, anything, missing, rng, taken)]
+
+
+def _slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
+    """Whole trials for each direction by largest remainders; their sum is ``count``."""
+    shares = [direction.share * count for direction in plan.directions]
+    slots = [int(share) for share in shares]
+    by_remainder = sorted(range(len(shares)), key=lambda i: (slots[i] - shares[i], i))
+    for i in by_remainder[: count - sum(slots)]:
+        slots[i] += 1
+    return [(direction, n) for direction, n in zip(plan.directions, slots, strict=True) if n]
+
+
+def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
+    elites = situation.ranked()[:ELITES]
+    for _ in range(attempts):
+        if direction.mode == "explore" or not elites:
+            yield _sampled(situation, direction, rng)
+        elif direction.mode == "recombine" and len(elites) > 1:
+            yield _crossed(situation, direction, elites, rng)
+        else:
+            yield from _mutated(situation, direction, elites, rng)
+
+
+def _sampled(situation: Situation, direction: Direction, rng: random.Random) -> Draft:
+    return Draft(situation.space.sample(rng), AUTHOR, direction.hypothesis, direction.evidence)
+
+
+def _crossed(situation: Situation, direction: Direction, elites: list[Record], rng: random.Random) -> Draft:
+    first, second = rng.sample(elites, 2)
+    better, other = sorted((first, second), key=elites.index)
+    evidence = (f"trial:{better.trial}", f"trial:{other.trial}")
+    text = f"{better.trial} and {other.trial} are among the best; their parts may add up"
+    child = situation.space.crossover(better.spec, other.spec, rng)
+    return Draft(child, AUTHOR, text, evidence, parent=better.trial, change=f"crossover with {other.trial}")
+
+
+def _mutated(situation: Situation, direction: Direction, elites: list[Record], rng: random.Random) -> Iterator[Draft]:
+    parent = min(rng.sample(elites, min(TOURNAMENT, len(elites))), key=elites.index)
+    mutation = situation.space.mutate(parent.spec, rng, direction.factors or None)
+    if mutation is None:
+        return
+    evidence = (f"trial:{parent.trial}", *direction.evidence)
+    yield Draft(mutation.spec, AUTHOR, direction.hypothesis, evidence, parent.trial, mutation.factor, mutation.change)
+
+
+def _with_expectation(draft: Draft, predicted: float, situation: Situation) -> Draft:
+    parent = situation.by_trial().get(draft.parent or "")
+    base = parent.score(situation.rungs) if parent else None
+    return draft if base is None else replace(draft, expected_gain=round(predicted - base, 2))
+
+
+def _citing(draft: Draft, evidence: tuple[str, ...]) -> Draft:
+    return replace(draft, evidence=evidence)
+
+
+def _anchor_draft(anchor: Anchor) -> Draft:
+    evidence = (f"card:{anchor.card}",)
+    text = f"{anchor.name} with usual settings: a {anchor.kind} anchor that any design has to beat"
+    return Draft(anchor.spec, "coder/anchors", text, evidence, anchor=anchor.kind, name=anchor.name)

@@ -1,0 +1,259 @@
+"""The graph of agents: one LangGraph StateGraph whose nodes are short functions.
+
+    card -> recall -> plan -> draft -> check -> evaluate -> analyse -> remember -+-> recall (another round)
+                                                                                 +-> confirm -> choose -> open_test -> export -> report
+
+A person who asks to stop ends it after evaluate, remember or confirm; resuming enters at the round that is still open.
+
+The graph's state is a round number and a verdict, checkpointed in SQLite. What happened lies in the journal: each node first looks there
+for its own work, so a node that runs again after a crash repeats no evaluation and asks no question twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypedDict
+
+from agentnas.agents import climbing
+from agentnas.agents.checking import accept, price
+from agentnas.agents.house import House
+from agentnas.agents.outcomes import nothing_to_choose, record_outcome
+from agentnas.agents.roles import Direction, Plan
+from agentnas.agents.selection import choose as choose_by_validation
+from agentnas.agents.selection import choose_smoothed, comparison
+from agentnas.memory import events as ev
+from agentnas.memory.memory import finding_records, trial_records
+from agentnas.prompts import load as load_prompt
+from agentnas.tools.evaluate.base import CONFIRM, Request
+from agentnas.tools.evaluate.ladder import spearman
+
+RECALLED = 8
+# Rounds in a row without one acceptable trial, after which the search gives up.
+EMPTY_ROUNDS = 5
+
+
+class State(TypedDict):
+    round: int
+    verdict: str
+
+
+def build_graph(house: House) -> Any:
+    """The uncompiled StateGraph over a house; compile it with a checkpointer."""
+    from langgraph.graph import END, START, StateGraph
+
+    graph = StateGraph(State)
+    nodes: Sequence[Callable[[House, State], dict[str, Any]]] = (
+        card, recall, plan, draft, check, evaluate, analyse, remember, confirm, choose, open_test, export, report,
+    )  # fmt: skip
+    for node in nodes:
+        graph.add_node(node.__name__, partial(node, house))  # type: ignore[call-overload]
+    for first, second in (
+        (START, "card"), ("card", "recall"), ("recall", "plan"), ("plan", "draft"), ("draft", "check"), ("check", "evaluate"),
+        ("analyse", "remember"), ("choose", "open_test"), ("open_test", "export"), ("export", "report"),
+        ("report", END),
+    ):  # fmt: skip
+        graph.add_edge(first, second)
+    graph.add_conditional_edges("evaluate", partial(after_evaluation, house), {"analyse": "analyse", "halt": END})
+    graph.add_conditional_edges("remember", partial(after_round, house), {"another": "recall", "confirm": "confirm", "halt": END})
+    graph.add_conditional_edges("confirm", partial(after_confirm, house), {"choose": "choose", "halt": END})
+    return graph
+
+
+def card(house: House, state: State) -> dict[str, Any]:
+    """Facts about the task, computed once."""
+    if house.view.card is None:
+        house.journal.append(ev.TaskCarded(card=house.make_card().model_dump(mode="json")))
+    return {}
+
+
+def recall(house: House, state: State) -> dict[str, Any]:
+    """Evidence for this round: what earlier trials, findings and papers say about a task like this."""
+    round_ = state["round"]
+    if not house.view.has(ev.EvidenceRecalled, round_):
+        question = _question(house)
+        found = house.memory.recall(house.card(), question, RECALLED)
+        house.journal.append(ev.EvidenceRecalled(round=round_, question=question, evidence=tuple(e.model_dump() for e in found)))
+    return {}
+
+
+def plan(house: House, state: State) -> dict[str, Any]:
+    """Directions for this round, each with its share of the trials."""
+    round_ = state["round"]
+    if not house.view.has(ev.PlanMade, round_):
+        made = house.planner.plan(house.situation(round_))
+        directions = tuple(direction.as_dict() for direction in made.directions)
+        house.journal.append(ev.PlanMade(round=round_, author=made.author, directions=directions, reason=made.reason))
+    return {}
+
+
+def draft(house: House, state: State) -> dict[str, Any]:
+    """Proposals for this round: new specs only, citing evidence that exists."""
+    round_, view = state["round"], house.view
+    if not view.has(ev.ProposalsDrafted, round_):
+        left = house.trials_left()
+        count = house.batch if left is None else min(house.batch, left)
+        event = view.plans[round_]
+        made = Plan(event.author, tuple(map(Direction.from_dict, event.directions)), event.reason)
+        drafts = house.coder.draft(house.situation(round_), made, count)
+        known = {proposal.spec_hash: trial for trial, proposal in view.proposals.items()}
+        proposals, problems = accept(drafts, known, len(view.proposals) + 1, house.memory)
+        for problem in problems:
+            house.journal.append(ev.Noted(level="warning", message=problem))
+        house.journal.append(ev.ProposalsDrafted(round=round_, proposals=tuple(proposals)))
+    return {}
+
+
+def check(house: House, state: State) -> dict[str, Any]:
+    """Price each proposal and reject what breaks a limit, before anything is trained."""
+    view = house.view
+    unpriced = [t for t in view.rounds[state["round"]] if t not in view.profiles]
+    records = [house.record(trial) for trial in unpriced]
+    for record, (profile, broken) in zip(records, price([r.spec for r in records], house.evaluator, house.limits), strict=True):
+        if broken:
+            house.journal.append(ev.TrialRejected(trial=record.trial, reason="; ".join(broken)))
+        house.journal.append(ev.TrialPriced(trial=record.trial, profile=profile))
+    return {}
+
+
+def evaluate(house: House, state: State) -> dict[str, Any]:
+    """Climb the ladder: cheap rungs for all, dear ones for the promising."""
+    round_, rungs = state["round"], house.evaluator.rungs
+    for rung in rungs:
+        entitled = climbing.entitled(house.situation(round_), round_, rung)
+        _run(house, climbing.requests(entitled, rung, rungs, house.evaluator.num_splits), house.search_over)
+        if house.search_over():
+            break
+    return {}
+
+
+def after_evaluation(house: House, state: State) -> str:
+    """A round that was asked to stop stays open: a resumed run finishes it before it is analysed."""
+    return "halt" if house.stop_requested.is_set() else "analyse"
+
+
+def analyse(house: House, state: State) -> dict[str, Any]:
+    """What the round taught: rank correlation between rungs, findings, a verdict."""
+    round_ = state["round"]
+    if not house.view.has(ev.FindingsMade, round_):
+        _log_correlations(house, round_)
+        analysis = house.analyst.analyse(house.situation(round_))
+        findings = tuple(finding.as_dict() for finding in analysis.findings)
+        house.journal.append(ev.FindingsMade(round=round_, author=analysis.author, findings=findings, verdict=analysis.verdict))
+    return {"verdict": house.view.findings[round_].verdict}
+
+
+def remember(house: House, state: State) -> dict[str, Any]:
+    """Hand the round's trials and findings to memory, then count the round."""
+    round_, vector = state["round"], house.card().vector()
+    house.memory.add_trials(trial_records(house.view, house.view.rounds[round_], vector))
+    house.memory.add_findings(finding_records(house.view, round_, vector))
+    return {"round": round_ + 1}
+
+
+def after_round(house: House, state: State) -> str:
+    """Another round while there is budget and hope; confirmation otherwise."""
+    if house.stop_requested.is_set():
+        return "halt"
+    view = house.view
+    last = [view.rounds[r] for r in sorted(view.rounds)][-EMPTY_ROUNDS:]
+    hopeless = len(last) == EMPTY_ROUNDS and all(trial in view.rejected for trials in last for trial in trials)
+    over = house.trials_left() == 0 or house.search_over()
+    return "confirm" if over or hopeless or state["verdict"] == "stop" or not last[-1] else "another"
+
+
+def confirm(house: House, state: State) -> dict[str, Any]:
+    """Train the finalists and the best anchors with fresh seeds, keeping their weights."""
+    if not house.situation_of_scores().ranked():
+        raise nothing_to_choose(house)
+    if house.evaluator.confirm_seeds and not house.view.winner:
+        if house.view.finalists is None:
+            picked = house.pick_finalists()
+            reason = "best means over seeds of the search, and the best anchors of either kind"
+            house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
+                                                    strong_anchor=picked.strong_anchor, reason=reason))  # fmt: skip
+        records = [house.record(trial) for trial in house.chosen_finalists().all()]
+        _run(house, climbing.confirmation(records, house.evaluator.confirm_seeds, house.evaluator.num_splits), house.confirm_over)
+    return {}
+
+
+def after_confirm(house: House, state: State) -> str:
+    return "halt" if house.stop_requested.is_set() else "choose"
+
+
+def choose(house: House, state: State) -> dict[str, Any]:
+    """One winner, by validation alone."""
+    if house.view.winner is None:
+        situation = house.situation_of_scores()
+        if house.evaluator.confirm_seeds:
+            choice = choose_by_validation(situation, house.chosen_finalists().all())
+        else:
+            choice = choose_smoothed(situation)
+        house.journal.append(ev.WinnerChosen(trial=choice.trial, val_mean=choice.mean, val_sd=choice.sd, seeds=choice.seeds,
+                                             reason=choice.reason))  # fmt: skip
+    return {}
+
+
+def open_test(house: House, state: State) -> dict[str, Any]:
+    """Read the test scores of the winner and of the anchors it is compared with: once, after the choice is in the journal."""
+    if house.view.test is None:
+        winner = house.view.winner
+        assert winner is not None
+        chosen = house.chosen_finalists() if house.view.finalists else house.pick_finalists()
+        trials = dict.fromkeys(t for t in (winner.trial, chosen.plain_anchor, chosen.strong_anchor) if t)
+        scores: dict[str, dict[int, float]] = {trial: {} for trial in trials}
+        for (trial, seed), score in house.evaluator.open_test(_test_requests(house, list(trials))).items():
+            scores[trial][seed] = score
+        house.journal.append(ev.TestOpened(
+            scores={trial: {str(seed): score for seed, score in sorted(by_seed.items())} for trial, by_seed in scores.items()},
+            comparison=comparison(winner.trial, chosen, scores),
+        ))  # fmt: skip
+    return {}
+
+
+def export(house: House, state: State) -> dict[str, Any]:
+    """Write the winner: spec, weights, code that runs alone."""
+    if house.view.exported is None:
+        house.journal.append(ev.Exported(files=house.export()))
+    return {}
+
+
+def report(house: House, state: State) -> dict[str, Any]:
+    """Close the journal with the outcome, then write the report that is derived from it."""
+    if house.view.finished is None:
+        house.journal.append(ev.RunFinished(outcome="designed", exit_code=0))
+    house.report()
+    return {}
+
+
+def _question(house: House) -> str:
+    """What memory is asked: the situation in words, from the template."""
+    best = house.view.best
+    leader = house.view.proposals[best.trial].text if best else "nothing has been tried yet"
+    tried = f"best so far {leader}" if best else leader
+    return load_prompt("recall").fill(task=house.card().text(), tried=tried)
+
+
+def _run(house: House, requests: Sequence[Request], over: Callable[[], bool]) -> None:
+    """Make evaluations and journal each as it finishes; a trial that fails is not asked for its other seeds."""
+    for outcome in house.evaluator.evaluate(requests, over):
+        house.journal.append(record_outcome(outcome))
+
+
+def _log_correlations(house: House, round_: int) -> None:
+    records = house.situation_of_scores().records
+    logged = {(c.round, c.lower, c.upper) for c in house.view.correlations}
+    for lower, upper in zip(house.evaluator.rungs, house.evaluator.rungs[1:], strict=False):
+        pairs = [(a, b) for r in records if (a := r.at(lower.name)) is not None and (b := r.at(upper.name)) is not None]
+        if (round_, lower.name, upper.name) not in logged:
+            house.journal.append(ev.RungCorrelation(round=round_, lower=lower.name, upper=upper.name, trials=len(pairs),
+                                                    spearman=spearman(pairs)))  # fmt: skip
+
+
+def _test_requests(house: House, trials: Sequence[str]) -> list[Request]:
+    made = []
+    for trial in trials:
+        record = house.record(trial)
+        done = house.view.evaluations(trial, CONFIRM) or house.view.evaluations(trial, house.evaluator.rungs[-1].name)
+        made += [Request(trial, record.spec, e.rung, e.seed, e.split, None, e.weights) for e in done]
+    return made

@@ -1,0 +1,146 @@
+"""What the nodes of the graph work with: the journal, the evaluator, the memory, the three agents, the budget. The run's own state lies
+in the journal; what the agents see of it is built here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from agentnas.agents.roles import Analyst, Coder, Planner
+from agentnas.agents.selection import FINALISTS, Finalists, finalists
+from agentnas.agents.situation import Record, Situation
+from agentnas.memory.events import FinalistsChosen
+from agentnas.memory.journal import Journal
+from agentnas.memory.memory import Evidence, Memory
+from agentnas.memory.view import JournalView
+from agentnas.tools.evaluate.base import Evaluator, Limits
+from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.tasks.card import TaskCard
+
+# At most this share of a run's time goes into confirmation: fresh seeds for the finalists and the anchors they are compared with.
+CONFIRM_SHARE = 0.45
+# Active seconds kept for opening the test, export and report.
+CLOSING_S = 8.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Hard limits of a run. ``trials`` counts trials that reached the first training rung; ``seconds`` are active seconds, added up over
+    resumes, confirmation included. None is no limit."""
+
+    trials: int | None
+    seconds: float | None
+
+
+@dataclass
+class House:
+    """Everything that a run needs, wired by the caller. ``batch`` is the number of trials a round, ``workers`` how many run at a time."""
+
+    journal: Journal
+    evaluator: Evaluator
+    memory: Memory
+    planner: Planner
+    coder: Coder
+    analyst: Analyst
+    budget: Budget
+    limits: Limits
+    seed: int
+    batch: int
+    workers: int
+    make_card: Callable[[], TaskCard]
+    export: Callable[[], tuple[str, ...]]
+    report: Callable[[], None]
+    stop_requested: threading.Event = field(default_factory=threading.Event)
+    _specs: dict[str, ArchitectureSpec] = field(default_factory=dict)
+    _reserve: tuple[int, float] = (-1, 0.0)
+
+    @property
+    def view(self) -> JournalView:
+        return self.journal.view
+
+    def card(self) -> TaskCard:
+        return TaskCard.model_validate(self.view.card)
+
+    def record(self, trial: str) -> Record:
+        """What the journal holds of one trial."""
+        view, proposal = self.view, self.view.proposals[trial]
+        if trial not in self._specs:
+            self._specs[trial] = parse_spec(proposal.spec)
+        scores: dict[str, dict[int, float]] = {}
+        done = view.evaluations(trial)
+        for evaluation in done:
+            scores.setdefault(evaluation.rung, {})[evaluation.seed] = evaluation.val
+        failed = {(f.rung, f.seed): f"{f.kind}: {f.reason}" for f in view.failures(trial)}
+        return Record(
+            proposal, self._specs[trial], scores, view.round_of[trial], view.profiles.get(trial, {}), view.rejected.get(trial),
+            failed, sum(e.seconds for e in done),
+        )  # fmt: skip
+
+    def situation(self, round_: int) -> Situation:
+        """The snapshot that the agents of a round decide on."""
+        recalled = self.view.evidence.get(round_)
+        return Situation(
+            round=round_,
+            seed=self.seed,
+            card_text=self.card().text(),
+            records=tuple(self.record(trial) for trial in sorted(self.view.proposals)),
+            rungs=self.evaluator.rungs,
+            space=self.evaluator.space,
+            limits=self.limits,
+            evidence=tuple(Evidence.model_validate(item) for item in recalled.evidence) if recalled else (),
+            trials_left=self.trials_left(),
+            seconds_left=self.seconds_left(),
+        )
+
+    def trials_left(self) -> int | None:
+        return None if self.budget.trials is None else max(0, self.budget.trials - self.view.num_tried)
+
+    def seconds_left(self) -> float | None:
+        return None if self.budget.seconds is None else self.budget.seconds - self.journal.active_seconds
+
+    def search_over(self) -> bool:
+        """True once nothing new may begin in the search: asked to stop, or only the time for confirmation is left."""
+        left = self.seconds_left()
+        return self.stop_requested.is_set() or (left is not None and left <= self.confirm_reserve())
+
+    def confirm_over(self) -> bool:
+        left = self.seconds_left()
+        return self.stop_requested.is_set() or (left is not None and left <= CLOSING_S)
+
+    def confirm_reserve(self) -> float:
+        """Seconds to keep for confirming the leader and the best anchor of either kind; bounded by a share of the budget."""
+        assert self.budget.seconds is not None
+        if self._reserve[0] != self.view.num_events:  # asked several times a second, changes with events alone
+            wanted = finalists(self.situation_of_scores(), 2).all()
+            seconds = min(self.confirm_cost(wanted) * 1.15 + CLOSING_S, CONFIRM_SHARE * self.budget.seconds)
+            self._reserve = (self.view.num_events, seconds)
+        return self._reserve[1]
+
+    def situation_of_scores(self) -> Situation:
+        """The records alone: enough to rank them."""
+        records = tuple(self.record(trial) for trial in sorted(self.view.proposals))
+        return Situation(0, self.seed, "", records, self.evaluator.rungs, self.evaluator.space, self.limits)
+
+    def confirm_cost(self, trials: Sequence[str]) -> float:
+        """Expected seconds to train the trials with all confirmation seeds on all workers."""
+        return sum(self._full_seconds(trial) for trial in trials) * self.evaluator.confirm_seeds / self.workers
+
+    def _full_seconds(self, trial: str) -> float:
+        full = {rung.name for rung in self.evaluator.rungs if rung.epochs >= 1.0}
+        times = [e.seconds for e in self.view.evaluations(trial) if e.rung in full]
+        return sum(times) / len(times) if times else 0.0
+
+    def pick_finalists(self) -> Finalists:
+        """Finalists as many as time allows; a run bounded by trials alone always confirms the same number."""
+        situation, left = self.situation_of_scores(), self.seconds_left()
+        count = FINALISTS
+        while left is not None and count > 1 and self.confirm_cost(finalists(situation, count).all()) > left - CLOSING_S:
+            count -= 1
+        return finalists(situation, count)
+
+    def chosen_finalists(self) -> Finalists:
+        event = self.view.finalists
+        assert isinstance(event, FinalistsChosen)
+        return Finalists(event.finalists, event.plain_anchor, event.strong_anchor)

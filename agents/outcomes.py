@@ -1,0 +1,37 @@
+"""How outcomes become events, and how a run that has nothing to choose from says why."""
+
+from __future__ import annotations
+
+from agentnas.agents.house import House
+from agentnas.memory import events as ev
+from agentnas.tools.errors import AgentNASError, BudgetEndedError, ConstraintError, RunError
+from agentnas.tools.evaluate.base import Outcome
+
+
+def record_outcome(outcome: Outcome) -> ev.EvaluationFinished | ev.EvaluationFailed:
+    """The event that journals an outcome."""
+    asked = outcome.request
+    if outcome.val is None:
+        assert outcome.failure is not None
+        return ev.EvaluationFailed(trial=asked.trial, rung=asked.rung, seed=asked.seed, split=asked.split, kind=outcome.failure,
+                                   reason=outcome.reason, seconds=outcome.seconds)  # fmt: skip
+    return ev.EvaluationFinished(
+        trial=asked.trial, rung=asked.rung, seed=asked.seed, split=asked.split, val=outcome.val, seconds=outcome.seconds,
+        epochs=outcome.epochs, best_epoch=outcome.best_epoch, details=outcome.details, weights=asked.weights,
+    )  # fmt: skip
+
+
+def nothing_to_choose(house: House) -> AgentNASError:
+    """Why there is no trial to choose: limits, budget, or failures, in this order."""
+    view = house.view
+    if view.proposals and len(view.rejected) == len(view.proposals):
+        first = next(iter(view.rejected.values()))
+        return ConstraintError(
+            f"no design meets the limits ({house.limits.as_text()}): all {len(view.proposals)} proposals were rejected, the first by {first};"
+            " loosen a limit"
+        )
+    failed = view.failed_trials()
+    if failed and len(failed) + len(view.rejected) == len(view.proposals):
+        reason = view.failures(failed[0])[0]
+        return RunError(f"all {len(failed)} trials failed, the first by {reason.kind}: {reason.reason}")
+    return BudgetEndedError(f"the budget ended before one trial finished (time {house.budget.seconds or 0:g} s); give more --time")

@@ -1,0 +1,120 @@
+"""From many trials to one: finalists, the choice by validation, and the comparison with the anchors once the test is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentnas.agents import surrogate
+from agentnas.agents.situation import Record, Situation
+from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.tools.errors import BudgetEndedError
+
+FINALISTS = 3
+
+
+@dataclass(frozen=True)
+class Finalists:
+    """Trials to confirm with fresh seeds: the best of the search, and the best anchors of either kind."""
+
+    finalists: tuple[str, ...]
+    plain_anchor: str | None
+    strong_anchor: str | None
+
+    def all(self) -> tuple[str, ...]:
+        """Everything to confirm, each once, most important first."""
+        anchors = [anchor for anchor in (self.plain_anchor, self.strong_anchor) if anchor]
+        return tuple(dict.fromkeys([*self.finalists[:1], *anchors, *self.finalists[1:]]))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The winner by validation. ``sd`` is None where there is one score a trial (tables)."""
+
+    trial: str
+    mean: float
+    sd: float | None
+    seeds: int
+    reason: str
+
+
+def most_trusted(situation: Situation) -> list[Record]:
+    """Trials by score, those with the most seeds first: a mean over seeds is not compared with one lucky seed."""
+    ranked = situation.ranked()
+    most = max((len(record.full_scores(situation.rungs)) for record in ranked), default=0)
+    trusted = [record for record in ranked if len(record.full_scores(situation.rungs)) == most]
+    return trusted + [record for record in ranked if record not in trusted]
+
+
+def finalists(situation: Situation, count: int = FINALISTS) -> Finalists:
+    """The ``count`` best trials, and the best plain and strong anchor by validation."""
+    ranked = most_trusted(situation)
+    return Finalists(
+        tuple(record.trial for record in ranked[:count]),
+        _best_anchor(situation.ranked(), "plain"),
+        _best_anchor(situation.ranked(), "strong"),
+    )
+
+
+def _best_anchor(ranked: Sequence[Record], kind: str) -> str | None:
+    return next((record.trial for record in ranked if record.proposal.anchor == kind), None)
+
+
+def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
+    """The candidate with the best mean validation over the seeds that all confirmed candidates share; ties go to fewer parameters."""
+    records = situation.by_trial()
+    sound = [trial for trial in candidates if not records[trial].failures] or list(candidates)
+    confirmed = {trial: records[trial].confirmed() for trial in sound if records[trial].confirmed()}
+    if not confirmed:
+        raise BudgetEndedError("the budget ended before one finalist was confirmed; give more --time and resume")
+    shared = min(map(len, confirmed.values()))
+    order = sorted(confirmed, key=lambda trial: (-mean_and_sd(confirmed[trial][:shared])[0], _size(records[trial]), trial))
+    mean, sd = mean_and_sd(confirmed[order[0]][:shared])
+    return Choice(order[0], mean, sd, shared, _why(order, confirmed, shared))
+
+
+def _size(record: Record) -> float:
+    return float(record.profile.get("parameters") or 0)
+
+
+def _why(order: Sequence[str], confirmed: Mapping[str, Sequence[float]], shared: int) -> str:
+    text = f"best mean validation over {shared} fresh seeds among {len(order)} confirmed trials"
+    if len(order) < 2:
+        return text
+    gap = paired_difference(confirmed[order[0]][:shared], confirmed[order[1]][:shared])
+    spread = "?" if gap["se"] is None else f"{gap['se']:.2f}"
+    noise = ", inside the noise" if gap["inside_noise"] else ""
+    return f"{text}; ahead of {order[1]} by {gap['difference']:.2f} ± {spread}{noise}"
+
+
+def choose_smoothed(situation: Situation) -> Choice:
+    """For tables with one score a trial: the best score after smoothing with the cross-fitted surrogate."""
+    vectors = {record.proposal.spec_hash: situation.space.vector(record.spec) for record in situation.ranked()}
+    estimates = surrogate.smoothed(situation, vectors)
+    best = max(sorted(estimates), key=lambda trial: estimates[trial])
+    raw = situation.by_trial()[best].score(situation.rungs) or 0.0
+    leader = situation.ranked()[0].trial
+    reason = "best smoothed validation (0.75 own score, 0.25 surrogate fitted without it)"
+    return Choice(best, raw, None, 1, reason if best == leader else f"{reason}; the raw leader was {leader}")
+
+
+def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int, float]]) -> dict[str, Any]:
+    """Winner minus best plain and best strong anchor on the test, paired over seeds."""
+    compared: dict[str, Any] = {}
+    for kind, anchor in (("plain", chosen.plain_anchor), ("strong", chosen.strong_anchor)):
+        if anchor is None:
+            continue
+        if anchor == winner:
+            compared[kind] = {"anchor": anchor, "is_winner": True}
+            continue
+        seeds = sorted(set(scores[winner]) & set(scores[anchor]))
+        pair = paired_difference([scores[winner][s] for s in seeds], [scores[anchor][s] for s in seeds])
+        compared[kind] = {"anchor": anchor, "is_winner": False, **pair}
+    return compared
+
+
+def median_seed(scores: Mapping[int, float]) -> int:
+    """The seed of median validation: its weights are shipped, so that the shipped model is neither lucky nor unlucky."""
+    order = sorted(scores, key=lambda seed: (scores[seed], seed))
+    return order[(len(order) - 1) // 2]

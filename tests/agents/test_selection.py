@@ -1,0 +1,68 @@
+"""Finalists and the choice: by validation, over equal numbers of seeds, never by luck or by failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentnas.agents.selection import Finalists, choose, comparison, finalists, median_seed
+from agentnas.tools.errors import BudgetEndedError
+from agentnas.tools.evaluate.base import CONFIRM
+from tests.agents.making import record, situation
+
+
+def confirmed(*scores: float) -> dict[str, dict[int, float]]:
+    return {"full": {0: 50.0}, CONFIRM: {100 + i: score for i, score in enumerate(scores)}}
+
+
+def test_a_mean_over_seeds_is_preferred_to_one_lucky_seed() -> None:
+    lucky = record(1, {"full": {0: 90.0}})
+    steady = record(2, {"full": {0: 84.0}, "seeds": {1: 84.0, 2: 84.0}}, anchor="plain", name="gcn")
+    assert finalists(situation(lucky, steady), 2) == Finalists(("t0002", "t0001"), "t0002", None)
+
+
+def test_the_best_anchor_of_each_kind_is_confirmed_too() -> None:
+    records = [
+        record(1, {"full": {0: 80.0}}, anchor="plain", name="mlp"),
+        record(2, {"full": {0: 82.0}}, anchor="plain", name="gcn"),
+        record(3, {"full": {0: 83.0}}, anchor="strong", name="grand"),
+        record(4, {"full": {0: 85.0}}),
+    ]
+    assert finalists(situation(*records), 1).all() == ("t0004", "t0002", "t0003")
+
+
+def test_the_choice_compares_equal_numbers_of_seeds() -> None:
+    ended_early = record(1, confirmed(80.0, 81.0))
+    complete = record(2, confirmed(82.0, 82.0, 10.0, 10.0))
+    choice = choose(situation(ended_early, complete), ["t0001", "t0002"])
+    assert (choice.trial, choice.mean, choice.seeds) == ("t0002", 82.0, 2)
+
+
+def test_equal_means_go_to_the_smaller_model() -> None:
+    big = record(1, confirmed(82.0, 82.0), profile={"parameters": 100})
+    small = record(2, confirmed(82.0, 82.0), profile={"parameters": 10})
+    assert choose(situation(big, small), ["t0001", "t0002"]).trial == "t0002"
+
+
+def test_a_finalist_that_failed_is_not_chosen() -> None:
+    failed = record(1, confirmed(90.0, 90.0), failures={(CONFIRM, 102): "memory: over 8192 MiB"})
+    sound = record(2, confirmed(80.0, 80.0, 80.0))
+    assert choose(situation(failed, sound), ["t0001", "t0002"]).trial == "t0002"
+
+
+def test_nothing_confirmed_is_an_ended_budget() -> None:
+    with pytest.raises(BudgetEndedError, match="more --time"):
+        choose(situation(record(1, {"full": {0: 80.0}})), ["t0001"])
+
+
+def test_the_comparison_says_when_the_search_returned_its_own_anchor() -> None:
+    scores = {"t0001": {100: 84.0, 101: 85.0}, "t0002": {100: 82.0, 101: 82.0}}
+    compared = comparison("t0001", Finalists(("t0001",), "t0002", "t0001"), scores)
+    assert compared["strong"] == {"anchor": "t0001", "is_winner": True}
+    assert compared["plain"]["difference"] == 2.5
+    assert compared["plain"]["se"] == 0.5
+    assert compared["plain"]["inside_noise"] is False
+
+
+def test_the_shipped_seed_is_the_median_one() -> None:
+    assert median_seed({100: 80.0, 101: 84.0, 102: 82.0}) == 102
+    assert median_seed({100: 80.0, 101: 84.0}) == 100, "of two, the lower: never the lucky one"

@@ -1,0 +1,41 @@
+"""Run a design that kills its own process group at a chosen moment: ``python -m tests.proofs.killed_run SETTINGS EVENT COUNT DELAY``.
+
+SETTINGS is the JSON of the arguments of ``agentnas.design``. After COUNT events of type EVENT and DELAY seconds everything dies by SIGKILL:
+no handler runs, no file is flushed. An EVENT of ``-`` lets the run end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import agentnas
+
+
+def kill_group() -> None:
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+class Killer:
+    """A journal listener that counts events of one type and then kills."""
+
+    def __init__(self, kind: str, count: int, delay: float) -> None:
+        self.kind, self.left, self.delay = kind, count, delay
+
+    def __call__(self, event: Any) -> None:
+        self.left -= event.type == self.kind
+        if self.left == 0:
+            self.left = -1
+            if self.delay == 0:
+                kill_group()
+            threading.Timer(self.delay, kill_group).start()
+
+
+if __name__ == "__main__":
+    settings, kind, count, delay = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+    run = agentnas.design(**settings, on_event=Killer(kind, count, delay))
+    sys.stdout.write(run.name + "\n")

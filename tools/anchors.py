@@ -1,0 +1,118 @@
+"""Anchors: known designs with good hyper-parameters that any search result has to beat. They are evaluated first.
+
+Plain anchors are what a practitioner would try in the first hour; strong anchors are the best published recipes that the language can say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agentnas.tools.errors import UsageError, suggest
+from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """``card`` is the paper card that an anchor's proposal cites."""
+
+    name: str
+    kind: Literal["plain", "strong"]
+    card: str
+    spec: ArchitectureSpec
+
+
+def _node(id_: str, op: str, *inputs: str, **fields: Any) -> dict[str, Any]:
+    return {"id": id_, "op": op, "inputs": inputs or ("input",), **fields}
+
+
+def _spec(nodes: list[dict[str, Any]], recipe: dict[str, Any], **parts: Any) -> ArchitectureSpec:
+    body = {"nodes": nodes, "outputs": [nodes[-1]["id"]]}
+    return parse_spec({"body": body, "recipe": recipe, "input": {"scale": "row"}, "head": {"decoder": "none"}, **parts})
+
+
+def _two_layers(op: str, recipe: dict[str, Any], width: int, dropout: float, activation: str = "relu", **params: Any) -> ArchitectureSpec:
+    """The classic pair: op -> activation -> op of the outputs' width; ``last`` overrides parameters of the second."""
+    last = params.pop("last", params)
+    nodes = [
+        _node("a", op, width=width, dropout=dropout, activation=activation, params=params),
+        _node("b", op, "a", width="out", dropout=dropout, params=last),
+    ]
+    return _spec(nodes, recipe)
+
+
+def _predict_then_propagate(op: str, recipe: dict[str, Any], width: int, dropout: float, **params: Any) -> ArchitectureSpec:
+    nodes = [
+        _node("a", "mlp", width=width, dropout=dropout, activation="relu"),
+        _node("b", "mlp", "a", width="out", dropout=dropout),
+        _node("c", op, "b", params=params),
+    ]
+    return _spec(nodes, recipe)
+
+
+def _gcnii(recipe: dict[str, Any], width: int, dropout: float, **params: Any) -> ArchitectureSpec:
+    nodes = [
+        _node("a", "mlp", width=width, dropout=dropout, activation="relu"),
+        _node("b", "gcnii", "a", dropout=dropout, params=params),
+        _node("c", "mlp", "b", width="out", dropout=dropout),
+    ]
+    return _spec(nodes, recipe)
+
+
+def _grand(recipe: dict[str, Any], width: int, dropout: float, hops: int) -> ArchitectureSpec:
+    """Random propagation with the first linear map before it: linear maps and propagation commute, and the narrow one is cheaper."""
+    nodes = [
+        _node("a", "mlp", width=width),
+        _node("b", "sgc", "a", params={"hops": hops, "average": True}, activation="relu"),
+        _node("c", "mlp", "b", width="out", dropout=dropout),
+    ]
+    return _spec(nodes, recipe, input={"scale": "row", "dropout": dropout})
+
+
+ADAM = {"learning_rate": 0.01, "weight_decay": 5e-4, "epochs": 400, "patience": 100}
+FIRST_LAYER_DECAY = {**ADAM, "weight_decay_out": 0.0}
+
+
+def plain_anchors() -> tuple[Anchor, ...]:
+    """MLP, 2-layer GCN, GAT and SAGE, and APPNP, with usual settings."""
+    gat = {"heads": 8, "attention_dropout": 0.6}
+    return (
+        Anchor("mlp", "plain", "tuned-classic-gnns", _two_layers("mlp", ADAM, 64, 0.5)),
+        Anchor("gcn", "plain", "gcn", _two_layers("gcn", FIRST_LAYER_DECAY, 64, 0.5)),
+        Anchor(
+            "gat", "plain", "gat", _two_layers("gat", {**ADAM, "learning_rate": 0.005}, 64, 0.6, "elu", **gat, last={**gat, "heads": 1})
+        ),
+        Anchor("sage", "plain", "graphsage", _two_layers("sage", ADAM, 64, 0.5)),
+        Anchor(
+            "appnp", "plain", "appnp", _predict_then_propagate("appnp", {**ADAM, "weight_decay": 5e-3, "weight_decay_out": 0.0}, 64, 0.5)
+        ),
+    )
+
+
+def strong_anchors() -> tuple[Anchor, ...]:
+    """GCNII, DAGNN and a GRAND-like recipe, with the settings that their papers report for citation graphs."""
+    deep = {**ADAM, "weight_decay_conv": 1e-2, "weight_decay": 5e-4}
+    views = {"drop_node": 0.5, "consistency_samples": 2, "consistency_weight": 1.0, "consistency_temperature": 0.5}
+    return (
+        Anchor("gcnii", "strong", "gcnii", _gcnii(deep, 64, 0.6, layers=16, alpha=0.1, theta=0.5)),
+        Anchor("dagnn", "strong", "dagnn", _predict_then_propagate("dagnn", {**ADAM, "weight_decay": 5e-3}, 64, 0.8, hops=10)),
+        Anchor("grand", "strong", "grand", _grand({**ADAM, **views, "epochs": 500}, 32, 0.5, hops=4)),
+    )
+
+
+def select_anchors(anchors: tuple[Anchor, ...], without: tuple[str, ...] = ()) -> tuple[Anchor, ...]:
+    """The anchors but those named in ``without``; raises UsageError for a name that is none."""
+    names = [anchor.name for anchor in anchors]
+    for name in without:
+        if name not in names:
+            raise UsageError(f"--without-anchor {name}: no such anchor; {suggest(name, names)}")
+    return tuple(anchor for anchor in anchors if anchor.name not in without)
+
+
+def cell_anchors(dataset: str) -> tuple[Anchor, ...]:
+    """Two-layer cells of the classical operators, for the tables of NAS-Bench-Graph."""
+    from agentnas.tools.spec.cells import cell_to_spec
+
+    cards = {"gcn": "gcn", "gat": "gat", "sage": "graphsage", "gin": "gin", "fc": "tuned-classic-gnns"}
+    chain = (0, 1, 2, 3)
+    return tuple(Anchor(op, "plain", card, cell_to_spec(chain, ("skip", "skip", op, op), dataset)) for op, card in cards.items())

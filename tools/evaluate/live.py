@@ -1,0 +1,92 @@
+"""The live evaluator: trains specs in worker processes, on CPU or CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentnas.tools.errors import RunError
+from agentnas.tools.evaluate.base import Outcome, Request
+from agentnas.tools.evaluate.ladder import rungs_for
+from agentnas.tools.profiling import Sizes, price
+from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.space import SearchSpace
+from agentnas.tools.workers import Job, JobResult, WorkerPool
+
+
+class LiveEvaluator:
+    """Training as an Evaluator. ``run_directory`` is where weights of confirmations go; ``time_limit_s`` bounds one training."""
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        space: SearchSpace,
+        sizes: Sizes,
+        num_splits: int,
+        confirm_seeds: int,
+        run_directory: Path,
+        time_limit_s: float,
+    ) -> None:
+        self.space = space
+        self.rungs = rungs_for(num_splits)
+        self.num_splits = num_splits
+        self.confirm_seeds = confirm_seeds
+        self._pool = pool
+        self._sizes = sizes
+        self._directory = run_directory
+        self._time_limit_s = time_limit_s
+
+    def price(self, spec: ArchitectureSpec) -> dict[str, Any]:
+        return price(spec, self._sizes)
+
+    def measure(self, specs: Sequence[ArchitectureSpec]) -> list[dict[str, Any]]:
+        jobs = [self._job(str(i), "profile", spec) for i, spec in enumerate(specs)]
+        results = {result.id: result for result in self._pool.run(jobs, lambda: False)}
+        return [_profile(results[str(i)]) for i in range(len(specs))]
+
+    def evaluate(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        asked = {str(i): request for i, request in enumerate(requests)}
+        jobs = [self._training(name, request) for name, request in asked.items()]
+        for result in self._pool.run(jobs, stop):
+            yield _outcome(asked[result.id], result)
+
+    def open_test(self, requests: Sequence[Request]) -> dict[tuple[str, int], float]:
+        asked = {str(i): request for i, request in enumerate(requests)}
+        jobs = [self._job(name, "test", r.spec, r.seed, r.split, weights=self._path(r.weights)) for name, r in asked.items()]
+        scores = {}
+        for result in self._pool.run(jobs, lambda: False):
+            request = asked[result.id]
+            if result.state != "done":
+                raise RunError(f"the test of {request.trial}, seed {request.seed}, could not be opened: {result.reason}; resume the run")
+            scores[request.trial, request.seed] = float(result.details["test"])
+        return scores
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _training(self, name: str, request: Request) -> Job:
+        return self._job(name, "train", request.spec, request.seed, request.split, request.epochs, self._path(request.weights))
+
+    def _job(self, name: str, kind: Any, spec: ArchitectureSpec, seed: int = 0, split: int = 0, epochs: int | None = None,
+             weights: str | None = None) -> Job:  # fmt: skip
+        return Job(
+            id=name, kind=kind, spec=spec.model_dump(mode="json"), seed=seed, split=split, epochs=epochs, time_limit_s=self._time_limit_s,
+            save_weights=weights,
+        )  # fmt: skip
+
+    def _path(self, weights: str | None) -> str | None:
+        return None if weights is None else str(self._directory / weights)
+
+
+def _profile(result: JobResult) -> dict[str, Any]:
+    if result.state == "done":
+        return dict(result.details)
+    return {"failure": f"could not be profiled ({result.kind}: {result.reason})"}
+
+
+def _outcome(request: Request, result: JobResult) -> Outcome:
+    if result.state == "done":
+        details = {**result.details, "peak_memory_mib": result.peak_memory_mib}
+        return Outcome(request, result.val, result.seconds, result.epochs, result.best_epoch, details)
+    return Outcome(request, None, result.seconds, failure=result.kind or "error", reason=result.reason)
