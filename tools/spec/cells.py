@@ -181,7 +181,7 @@ def sample_cell(rng: random.Random, dataset: str = "cora") -> Cell:
 
 
 def cell_to_spec(links: Sequence[int], ops: Sequence[str], dataset: str) -> ArchitectureSpec:
-    """The cell as a spec with the training settings of the data set; equal cells give equal specs.
+    """The cell as a spec in canonical form with the training settings of the data set; equal cells give equal specs.
 
     Settings are the benchmark's own (see ``SETTINGS``); the number of epochs is fixed and patience is off, as there.
     """
@@ -200,14 +200,13 @@ def _spec_of(links: Links, ops: Ops, dataset: str) -> ArchitectureSpec:
     leaves = [f"n{i + 1}" for i in range(SIZE) if i + 1 not in links]
     if settings.after:
         nodes.append({"id": "after", "op": "mlp", "inputs": leaves, "merge": "concat", "width": settings.width})
-    return parse_spec(
-        {
-            "input": {"dropout": settings.dropout},
-            "body": {"nodes": nodes, "outputs": ["after"] if settings.after else leaves, "jump": "concat"},
-            "head": {"decoder": "linear"},
-            "recipe": _recipe(settings),
-        }
-    )
+    data = {
+        "input": {"dropout": settings.dropout},
+        "body": {"nodes": nodes, "outputs": ["after"] if settings.after else leaves, "jump": "concat"},
+        "head": {"decoder": "linear"},
+        "recipe": _recipe(settings),
+    }
+    return canonical(parse_spec(data))
 
 
 def _before(settings: Settings) -> dict[str, Any]:
@@ -252,7 +251,7 @@ def located(spec: ArchitectureSpec) -> tuple[str, Cell]:
 
 @cache
 def _canonical_recipe(dataset: str) -> Recipe:
-    return canonical(_spec_of(LINKS[0], OPS[:1] * SIZE, dataset)).recipe
+    return _spec_of(LINKS[0], OPS[:1] * SIZE, dataset).recipe
 
 
 @lru_cache(maxsize=4096)

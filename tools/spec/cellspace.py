@@ -8,7 +8,6 @@ from typing import Any
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec import cells
-from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.cells import LINKS, OPS, SIZE, Cell
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import Mutation, SearchSpace
@@ -85,13 +84,13 @@ class CellSpace(SearchSpace):
         return f"space {self.name}: the cell has operators {', '.join(ops)}; allowed: {', '.join(cells.operators_of(self.dataset))}"
 
     def sample(self, rng: random.Random) -> ArchitectureSpec:
-        return canonical(cells.cell_to_spec(*cells.sample_cell(rng, self.dataset), self.dataset))
+        return cells.cell_to_spec(*cells.sample_cell(rng, self.dataset), self.dataset)
 
     def crossover(self, a: ArchitectureSpec, b: ArchitectureSpec, rng: random.Random) -> ArchitectureSpec:
         first, second = self.cell(a), self.cell(b)
         ops = tuple(rng.choice(pair) for pair in zip(first[1], second[1], strict=True))
         ops = first[1] if all(op == "skip" for op in ops) else ops
-        return canonical(cells.cell_to_spec(rng.choice((first[0], second[0])), ops, self.dataset))
+        return cells.cell_to_spec(rng.choice((first[0], second[0])), ops, self.dataset)
 
     def vector(self, spec: ArchitectureSpec) -> list[float]:
         return cell_vector(self.cell(spec))

@@ -120,5 +120,3 @@ def with_idle_nodes(spec: ArchitectureSpec, rng: random.Random) -> ArchitectureS
 
 def checked(spec: ArchitectureSpec) -> ArchitectureSpec:
     return ArchitectureSpec.model_validate(spec.model_dump())
-
-
