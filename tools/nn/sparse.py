@@ -217,6 +217,34 @@ class _Product(torch.autograd.Function):
         return products.sum(-1), for_dense, None
 
 
+class _HeadProducts(torch.autograd.Function):
+    """values [nnz, heads], dense [columns, heads, width] -> [rows, heads, width]; all heads share one gather backwards."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, dense: Tensor, pattern: Pattern) -> Tensor:
+        ctx.pattern = pattern
+        ctx.save_for_backward(values, dense)
+        return _product_of_heads(pattern.pointers, pattern.column, values, dense, pattern.shape)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        values, dense = ctx.saved_tensors
+        pattern: Pattern = ctx.pattern
+        shape = (pattern.shape[1], pattern.shape[0])
+        by_column = values.index_select(0, pattern.order)
+        for_dense = _product_of_heads(pattern.transposed_pointers, pattern.transposed_columns, by_column, grad, shape)
+        if not ctx.needs_input_grad[0]:
+            return None, for_dense, None
+        products = grad.index_select(0, pattern.row).mul_(dense.index_select(0, pattern.column))
+        return products.sum(-1), for_dense, None
+
+
+def _product_of_heads(pointers: Tensor, columns: Tensor, values: Tensor, dense: Tensor, shape: tuple[int, int]) -> Tensor:
+    by_head = zip(values.t().contiguous(), dense.transpose(0, 1).contiguous(), strict=True)
+    return torch.stack([_csr(pointers, columns, shares, shape) @ h for shares, h in by_head], 1)
+
+
 class _Gather(torch.autograd.Function):
     """Rows of ``x`` by index; backwards a CSR product that sums entries, much faster than index_add."""
 
@@ -297,7 +325,8 @@ def spmm(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
 
 def spmm_heads(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
     """One product a head: ``values`` [nnz, heads], ``dense`` [columns, heads, width] -> [rows, heads, width]."""
-    return torch.stack([spmm(pattern, values[:, k].contiguous(), dense[:, k].contiguous()) for k in range(values.shape[1])], 1)
+    products: Tensor = _HeadProducts.apply(values, dense, pattern)  # type: ignore[no-untyped-call]
+    return products
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
