@@ -35,7 +35,7 @@ class Started(NamedTuple):
 
 
 # Trials a round: enough to keep the workers busy, few enough that each round learns from the one before.
-BATCH_LIVE = 8
+BATCH_LIVE = 9
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({"time_s", "trials", "workers", "device", "data_dir", "runs_dir"})

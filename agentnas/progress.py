@@ -99,7 +99,7 @@ def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
         case ev.RunResumed():
             return f"resumed after {format_duration(round(event.t))} of work, {view.num_evaluations} evaluations kept"
         case ev.FindingsMade() if event.findings:
-            return "  found: " + event.findings[0]["text"]
+            return f"  found: {event.findings[0]['text']}"
         case ev.FinalistsChosen():
             return f"confirming {', '.join(dict.fromkeys([*event.finalists, *_anchors(event)]))} with fresh seeds"
         case ev.WinnerChosen():

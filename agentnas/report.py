@@ -131,9 +131,9 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
     name = view.proposals[pair["anchor"]].name or pair["anchor"]
     if pair["is_winner"]:
         return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
-    gap = f"{pair['difference']:+.2f} ± {'?' if pair['se'] is None else format(pair['se'], '.2f')} (standard error, {pair['seeds']} paired seeds)"
-    if pair["inside_noise"] is None:
-        return f"against the best {kind} anchor {name}: {gap}; noise unknown"
+    if pair["se"] is None:
+        return f"against the best {kind} anchor {name}: {pair['difference']:+.2f} on one score each, noise unknown"
+    gap = f"{pair['difference']:+.2f} ± {pair['se']:.2f} (standard error, {pair['seeds']} paired seeds)"
     if pair["inside_noise"]:
         return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
     return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"

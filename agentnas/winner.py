@@ -48,7 +48,8 @@ def _write_model(draft: Path, directory: RunDirectory, view: JournalView, task: 
 
     from agentnas.tools.codegen import export_source, write_data
 
-    assert view.winner is not None and view.test is not None and task.data is not None
+    assert view.winner is not None
+    assert task.data is not None
     trial = view.winner.trial
     confirmed = {e.seed: e for e in view.evaluations(trial, CONFIRM)}
     shipped = confirmed[median_seed({seed: e.val for seed, e in confirmed.items()})]

@@ -47,7 +47,7 @@ def build_graph(house: House) -> Any:
         card, recall, plan, draft, check, evaluate, analyse, remember, confirm, choose, open_test, export, report,
     )  # fmt: skip
     for node in nodes:
-        graph.add_node(node.__name__, partial(node, house))  # type: ignore[call-overload]
+        graph.add_node(node.__name__, partial(node, house))
     for first, second in (
         (START, "card"), ("card", "recall"), ("recall", "plan"), ("plan", "draft"), ("draft", "check"), ("check", "evaluate"),
         ("analyse", "remember"), ("choose", "open_test"), ("open_test", "export"), ("export", "report"),

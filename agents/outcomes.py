@@ -27,8 +27,8 @@ def nothing_to_choose(house: House) -> AgentNASError:
     if view.proposals and len(view.rejected) == len(view.proposals):
         first = next(iter(view.rejected.values()))
         return ConstraintError(
-            f"no design meets the limits ({house.limits.as_text()}): all {len(view.proposals)} proposals were rejected, the first by {first};"
-            " loosen a limit"
+            f"no design meets the limits ({house.limits.as_text()}): all {len(view.proposals)} proposals were rejected,"
+            f" the first by {first}; loosen a limit"
         )
     failed = view.failed_trials()
     if failed and len(failed) + len(view.rejected) == len(view.proposals):

@@ -7,7 +7,7 @@ if __name__ != "agentnas.prompts":
 
 import string
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 
 from agentnas.tools.errors import ConfigError, suggest

@@ -18,11 +18,9 @@ from agentnas.cli.shell import COMMANDS, command_app
 
 app = command_app()
 
-Task = Annotated[str | None, typer.Option(help="Task, as agentnas tasks list shows them; cora or digits if not given.", show_default=False)]
+Task = Annotated[str | None, typer.Option(help="Task, see agentnas tasks list; cora or digits if not given.", show_default=False)]
 Trials = Annotated[int | None, typer.Option(help="Most trials; lifts the default limit of time.", show_default=False)]
-Time = Annotated[
-    str | None, typer.Option(help="Most active time, such as 45s, 10m, 1h30m; none for no limit. [default: 10m]", show_default=False)
-]
+Time = Annotated[str | None, typer.Option(help="Most active time, such as 45s or 1h30m, or none. [default: 10m]", show_default=False)]
 Seed = Annotated[int | None, typer.Option(help="Seed of search and training. [default: 0]", show_default=False)]
 Seeds = Annotated[int | None, typer.Option(help="Seeds on which the finalists are trained. [default: 10]", show_default=False)]
 MaxParams = Annotated[int | None, typer.Option(help="Most parameters.", show_default=False)]
@@ -46,14 +44,16 @@ def design(
     json: Json = False,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
-        "task": task, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds, "max_params": max_params,
+        "task": task, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
+        "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
         "workers": workers, "data_dir": data_dir, "runs_dir": runs_dir,
     }  # fmt: skip
     if dry_run:
-        return _dry_run(settings, json)
-    _design(settings, resume, runs_dir, json)
+        _dry_run(settings, json)
+    else:
+        _design(settings, resume, runs_dir, json)
 
 
 def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None, json: bool) -> None:
@@ -138,5 +138,10 @@ def _dry_run(settings: dict[str, Any], json: bool) -> None:
 
     plan = dry_run(settings)
     if json:
-        return emit_json(plan)
-    emit("\n".join(f"{key:10} {value if not isinstance(value, list) else ', '.join(map(str, value))}" for key, value in plan.items()))
+        emit_json(plan)
+    else:
+        emit("\n".join(f"{key:10} {_shown(value)}" for key, value in plan.items()))
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value).replace("\n", f"\n{'':11}")

@@ -27,5 +27,6 @@ def export(run: RunName = "latest", to: To = Path("export"), runs_dir: RunsDir =
     found = Run(find(resolve({"runs_dir": runs_dir}).config.runs_dir, run))
     files = copy_winner(found, to)
     if json:
-        return emit_json({"run": found.name, "folder": str(to), "files": list(files)})
-    emit("\n".join(str(to / name) for name in files))
+        emit_json({"run": found.name, "folder": str(to), "files": list(files)})
+    else:
+        emit("\n".join(str(to / name) for name in files))

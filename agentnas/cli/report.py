@@ -14,9 +14,7 @@ from agentnas.cli.shell import COMMANDS, command_app
 app = command_app()
 
 RunName = Annotated[str, typer.Argument(help="A run: its name, a prefix of it, a path, or latest.")]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="File to write; the report is printed if not given.", show_default=False)
-]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; printed if not given.", show_default=False)]
 
 
 @app.command(help=COMMANDS["report"].help)
@@ -28,8 +26,9 @@ def report(run: RunName = "latest", output: Output = None, runs_dir: RunsDir = N
 
     found = Run(find(resolve({"runs_dir": runs_dir}).config.runs_dir, run))
     if json:
-        return emit_json(found.summary())
-    if output is None:
-        return emit(found.report())
-    write_atomic(output, found.report().encode())
-    emit(str(output))
+        emit_json(found.summary())
+    elif output is None:
+        emit(found.report())
+    else:
+        write_atomic(output, found.report().encode())
+        emit(str(output))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from agentnas.tools.errors import SpecError, UsageError
-from agentnas.tools.evaluate.base import Outcome, Request
+from agentnas.tools.evaluate.base import Outcome, Request, Rung
 from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.spec.cells import cell_key, spec_to_cell
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -17,7 +17,7 @@ from agentnas.tools.tasks.nasbench import NasBenchTable
 class TabularEvaluator:
     """One table as an Evaluator. The test column is read by ``open_test`` alone."""
 
-    rungs = TABLE
+    rungs: tuple[Rung, ...] = TABLE
     confirm_seeds = 0
     num_splits = 1
 

@@ -1,0 +1,60 @@
+"""``agentnas train``: train one architecture on a task."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from agentnas.cli.options import DataDir, Json, Split
+from agentnas.cli.output import emit, emit_json, say
+from agentnas.cli.profile import Device, SpecFile, TaskName
+from agentnas.cli.shell import COMMANDS, command_app
+
+app = command_app()
+
+Seeds = Annotated[int, typer.Option(min=1, help="How many seeds; seed i trains on split i.")]
+Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Most epochs; the recipe's own if not given.", show_default=False)]
+OpenTest = Annotated[bool, typer.Option("--test", help="Open the test set: only for a spec that is not compared with others any more.")]
+
+
+@app.command(help=COMMANDS["train"].help)
+def train(
+    spec: SpecFile,
+    task: TaskName = "cora",
+    seeds: Seeds = 1,
+    epochs: Epochs = None,
+    test: OpenTest = False,
+    workers: Workers = 1,
+    split: Split = None,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    from agentnas.one_spec import Training, train_spec
+    from agentnas.spec_file import read_spec
+
+    wanted = read_spec(spec)
+    training = Training(task, split, data_dir, seeds, epochs, test, workers, device)
+    result = train_spec(wanted, training, lambda done: None if json else say(_line(done)))
+    if json:
+        emit_json(result)
+    else:
+        emit(_answer(result))
+    if result["failed"]:
+        raise typer.Exit(1)
+
+
+def _line(done: dict[str, Any]) -> str:
+    if done["state"] != "done":
+        return f"seed {done['seed']}: {done['kind']}: {done['reason']}"
+    return f"seed {done['seed']}: validation {done['val']:.2f} at epoch {done['best_epoch']} of {done['epochs']}, {done['seconds']:.1f} s"
+
+
+def _answer(result: dict[str, Any]) -> str:
+    from agentnas.report import spread
+
+    parts = [(name, result[name]) for name in ("validation", "test") if result[name]]
+    scores = [f"{name} {spread(part['mean'], part['sd'])} % over {part['seeds']} seeds" for name, part in parts]
+    return "\n".join([f"{result['metric']}, {result['protocol']}", *scores])

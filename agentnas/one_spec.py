@@ -1,0 +1,84 @@
+"""Training one spec outside of a run: what ``agentnas train`` does."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentnas.agents.statistics import mean_and_sd
+from agentnas.tools.spec.model import ArchitectureSpec
+
+if TYPE_CHECKING:
+    from agentnas.tools.workers import Job, WorkerPool
+
+
+@dataclass(frozen=True)
+class Training:
+    """What to train on, and how often. ``test`` opens the test set."""
+
+    task: str
+    split: str | None = None
+    data_dir: Path | None = None
+    seeds: int = 1
+    epochs: int | None = None
+    test: bool = False
+    workers: int = 1
+    device: str = "auto"
+    time_limit_s: float = 3600.0
+
+
+def train_spec(spec: ArchitectureSpec, training: Training, on_seed: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Train with seeds 0, 1, ...; seed i on split i. ``on_seed`` sees each result. Scores in percent; None where nothing finished."""
+    from agentnas.tools.profiling import resolve_device
+    from agentnas.tools.tasks import load_task
+    from agentnas.tools.workers import TaskRef, WorkerPool
+
+    task = load_task(training.task, data_dir=training.data_dir, split=training.split)
+    task.split(0)  # a table has nothing to train on, and says so
+    reference = TaskRef(training.task, training.data_dir, training.split)
+    with tempfile.TemporaryDirectory() as folder, WorkerPool(reference, training.workers, resolve_device(training.device)) as pool:
+        results = _trained(pool, [_job(spec, training, seed, task.num_splits, folder) for seed in range(training.seeds)], on_seed)
+        done = [result for result in results if result["state"] == "done"]
+        tests = _tested(pool, [_job(spec, training, r["seed"], task.num_splits, folder, "test") for r in done]) if training.test else []
+    return {
+        "task": task.name, "protocol": task.protocol, "metric": task.metric.name, "failed": len(results) - len(done),
+        "validation": _summary([result["val"] for result in done]), "test": _summary(tests), "seeds": results,
+    }  # fmt: skip
+
+
+def _job(spec: ArchitectureSpec, training: Training, seed: int, num_splits: int, folder: str, kind: Any = "train") -> Job:
+    from agentnas.tools.workers import Job
+
+    return Job(
+        str(seed),
+        spec.model_dump(mode="json"),
+        seed,
+        seed % num_splits,
+        training.epochs,
+        training.time_limit_s,
+        f"{folder}/{seed}.pt",
+        kind,
+    )
+
+
+def _trained(pool: WorkerPool, jobs: list[Job], on_seed: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
+    results = []
+    for result in pool.run(jobs):
+        done = {**asdict(result), "seed": int(result.id)}
+        on_seed(done)
+        results.append(done)
+    return sorted(results, key=lambda done: int(done["seed"]))
+
+
+def _tested(pool: WorkerPool, jobs: list[Job]) -> list[float]:
+    return [float(result.details["test"]) for result in pool.run(jobs) if result.state == "done"]
+
+
+def _summary(scores: list[float]) -> dict[str, Any] | None:
+    if not scores:
+        return None
+    mean, sd = mean_and_sd(scores)
+    return {"mean": mean, "sd": sd, "seeds": len(scores), "scores": scores}
