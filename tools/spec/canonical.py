@@ -57,9 +57,25 @@ PartT = TypeVar("PartT", bound=Part)
 
 def canonical(spec: ArchitectureSpec) -> ArchitectureSpec:
     """The canonical form: equal for specs that differ only in names, orders, dead nodes, pass-throughs or settings without effect."""
-    known = operators()
     source = _input(spec.input)
-    body = _body(spec.body, source, known)
+    return _with_parts(spec, source, _body(spec.body, source, operators()))
+
+
+def tidied(spec: ArchitectureSpec) -> ArchitectureSpec:
+    """The same spec without unreachable nodes, pass-throughs and settings without effect; names, orders and widths stay as written."""
+    source = _input(spec.input)
+    known = operators()
+    nodes, outputs = _simplified(spec.body, source, known)
+    widths = {node.id: node.width for node in spec.body.nodes}
+    kept = [node.model_copy(update={"width": widths[node.id]}) for node in _reachable(nodes, outputs)]
+    written = [node.id for node in spec.body.nodes]
+    kept.sort(key=lambda node: written.index(node.id))
+    body = Body.model_construct(nodes=tuple(kept), outputs=tuple(outputs), jump="concat" if len(outputs) == 1 else spec.body.jump)
+    return _with_parts(spec, source, body)
+
+
+def _with_parts(spec: ArchitectureSpec, source: Input, body: Body) -> ArchitectureSpec:
+    known = operators()
     # A convolution of width 'out' decays with the group of the outputs.
     hidden = any(known[node.op].kind == "convolution" and node.width != "out" for node in body.nodes)
     local = all(known[node.op].kind == "pointwise" for node in body.nodes) and spec.head.kind == "node"
@@ -103,15 +119,6 @@ def _reset(settings: PartT, *names: str) -> PartT:
     fields = type(settings).model_fields
     changed = {name: fields[name].default for name in names if getattr(settings, name) != fields[name].default}
     return settings.model_copy(update=changed) if changed else settings
-
-
-def without_idle_nodes(spec: ArchitectureSpec) -> ArchitectureSpec:
-    """The same spec without unreachable nodes and pass-throughs; everything else, names included, stays as it was written."""
-    nodes, outputs = _simplified(spec.body, _input(spec.input), operators())
-    written = {node.id: node for node in spec.body.nodes}
-    kept = [written[node.id].model_copy(update={"inputs": node.inputs}) for node in _reachable(nodes, outputs)]
-    body = spec.body.model_copy(update={"nodes": tuple(kept), "outputs": tuple(outputs)})
-    return spec.model_copy(update={"body": body})
 
 
 def _input(source: Input) -> Input:

@@ -7,12 +7,12 @@ spec's names. ``factor_of`` names the one thing that was varied, in the words th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agentnas.tools.errors import SpecError
-from agentnas.tools.spec.canonical import node_label, spec_hash, without_idle_nodes
+from agentnas.tools.spec.canonical import node_label, spec_hash, tidied
 from agentnas.tools.spec.model import ArchitectureSpec, Node, parse_spec, topological_order
 
 NODES = "body.nodes."
@@ -52,7 +52,7 @@ def diff(a: ArchitectureSpec, b: ArchitectureSpec) -> list[Change]:
     """The least changes that turn ``a`` into ``b``; empty exactly when both have the same canonical form."""
     if spec_hash(a) == spec_hash(b):
         return []
-    first, second = without_idle_nodes(a), without_idle_nodes(b)
+    first, second = tidied(a), tidied(b)
     pairings = [_by_name(first, second), _by_likeness(first, second)]
     lists = [_effective(first, _changes(first, second, pairs), spec_hash(b)) for pairs in pairings]
     return min(lists, key=len)
@@ -65,7 +65,7 @@ def written(a: ArchitectureSpec, b: ArchitectureSpec) -> list[Change]:
 
 def apply(a: ArchitectureSpec, changes: Sequence[Change]) -> ArchitectureSpec:
     """``a`` with the changes made; ``apply(a, diff(a, b))`` has the canonical form of ``b``. Raises SpecError where they do not fit."""
-    return parse_spec(_edited(without_idle_nodes(a), changes))
+    return parse_spec(_edited(tidied(a), changes))
 
 
 def describe(changes: Sequence[Change]) -> str:
@@ -144,23 +144,28 @@ def _by_name(a: ArchitectureSpec, b: ArchitectureSpec) -> dict[str, str]:
 
 
 def _by_likeness(a: ArchitectureSpec, b: ArchitectureSpec) -> dict[str, str]:
-    """Pair nodes with the same settings first, then those with the same operator or inputs; ties go to the nearest place."""
+    """Pair nodes with the same settings first, then those of the same operator, then those with the same inputs."""
     mine, theirs = topological_order(a.body.nodes), topological_order(b.body.nodes)
+    labels = {id(node): node_label(node) for node in (*mine, *theirs)}
+    tests: list[Callable[[Node, Node], bool]] = [
+        lambda node, other: labels[id(node)] == labels[id(other)],
+        lambda node, other: node.op == other.op,
+        lambda node, other: _has_paired_inputs(node, other, pairs),
+    ]
     left = {node.id: place for place, node in enumerate(mine)}
     pairs = {"input": "input"}
-    for least in (4.5, 0.5):
+    for alike in tests:
         for place, node in enumerate(theirs):
-            scores = {other.id: _likeness(node, other, pairs) - 0.02 * abs(left[other.id] - place) for other in mine if other.id in left}
-            best = max(scores, key=scores.__getitem__, default=None)
-            if node.id not in pairs and best is not None and scores[best] > least:
-                pairs[node.id] = best
-                del left[best]
+            candidates = [other for other in mine if other.id in left and alike(node, other)]
+            if node.id not in pairs and candidates:
+                nearest = min(candidates, key=lambda other: (not _has_paired_inputs(node, other, pairs), abs(left[other.id] - place)))
+                pairs[node.id] = nearest.id
+                del left[nearest.id]
     return {name: pairs[name] for name in pairs if name != "input"}
 
 
-def _likeness(node: Node, other: Node, pairs: Mapping[str, str]) -> float:
-    same_inputs = sorted(pairs.get(name, "") for name in node.inputs) == sorted(other.inputs)
-    return 4.0 * (node_label(node) == node_label(other)) + 2.0 * (node.op == other.op) + 2.0 * same_inputs
+def _has_paired_inputs(node: Node, other: Node, pairs: Mapping[str, str]) -> bool:
+    return sorted(pairs.get(name, "") for name in node.inputs) == sorted(other.inputs)
 
 
 def _changes(a: ArchitectureSpec, b: ArchitectureSpec, pairs: Mapping[str, str]) -> list[Change]:

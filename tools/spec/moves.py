@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from agentnas.tools.operators.base import operator
+from agentnas.tools.operators.base import Param, operator
 from agentnas.tools.spec.diff import fresh_name
 from agentnas.tools.spec.model import ArchitectureSpec, Body, Encoding, Node, topological_order
 
@@ -88,6 +88,8 @@ def _fields_applies(node: Node, name: str) -> bool:
 
 def _node_field(space: BoundedSpace, spec: ArchitectureSpec, name: str, tied: bool) -> Specs:
     nodes = [node for node in spec.body.nodes if _fields_applies(node, name)]
+    if tied and name == "width":
+        nodes = [node for node in nodes if node.width is not None]  # the others follow their inputs by themselves
     for group, old in _groups([(node, getattr(node, name)) for node in nodes], tied):
         for value in _near(space.values_of(f"body.{name}"), old):
             yield _with_nodes(spec, [node.model_copy(update={name: value}) for node in group])
@@ -106,12 +108,17 @@ def _params(space: BoundedSpace, spec: ArchitectureSpec, name: str, tied: bool) 
     by_op: dict[str, list[tuple[Node, Any]]] = {}
     for node in spec.body.nodes:
         for param in operator(node.op).params:
-            if param.name == name:
+            if param.name == name and not _is_off(node, param):
                 by_op.setdefault(node.op, []).append((node, node.params.get(name, param.default)))
     for op, held in by_op.items():
         for group, old in _groups(held, tied):
             for value in _near(space.params_of(op)[name], old):
                 yield _with_nodes(spec, [node.model_copy(update={"params": {**node.params, name: value}}) for node in group])
+
+
+def _is_off(node: Node, param: Param) -> bool:
+    governor, values = param.off_while or (param.name, ())
+    return node.params.get(governor, operator(node.op).param(governor).default) in values
 
 
 def _swapped(node: Node, op: str) -> Node:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentnas.tools.errors import UsageError, suggest
-from agentnas.tools.spec.canonical import spec_hash, without_idle_nodes
+from agentnas.tools.spec.canonical import spec_hash, tidied
 from agentnas.tools.spec.diff import describe, written
 from agentnas.tools.spec.model import ArchitectureSpec
 
@@ -115,7 +115,7 @@ class SearchSpace(ABC):
         None where none of the factors can be varied. Raises UsageError for a factor that the space does not have.
         """
         names = self._checked_factors(factors)
-        spec = without_idle_nodes(spec)
+        spec = tidied(spec)
         weights = {name: self.weight(name) for name in names}
         parent_hash, outside = spec_hash(spec), self.violations(spec)
         while weights:
@@ -130,7 +130,7 @@ class SearchSpace(ABC):
 
     def neighbours(self, spec: ArchitectureSpec) -> Iterator[Mutation]:
         """Every child that is one move away, each once (by canonical hash), in a fixed order."""
-        spec = without_idle_nodes(spec)
+        spec = tidied(spec)
         seen, outside = {spec_hash(spec)}, self.violations(spec)
         for factor in self.factors():
             for candidate in self.options(spec, factor):
@@ -154,7 +154,7 @@ class SearchSpace(ABC):
     def _accepted(self, candidate: ArchitectureSpec, outside: dict[str, float]) -> ArchitectureSpec | None:
         """The candidate, checked against the language; None where it is invalid or further outside than its parent."""
         child = checked(candidate)
-        if child is None or len(without_idle_nodes(child).body.nodes) < len(child.body.nodes):
+        if child is None or len(tidied(child).body.nodes) < len(child.body.nodes):
             return None  # a change that idles a node varies the structure, and the structural factors do that by name
         now = self.violations(child)
         return child if all(amount <= outside.get(bound, 0.0) for bound, amount in now.items()) else None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentnas.tools.spec.canonical import OFF_WHILE, canonical, canonical_json, is_off, spec_hash, without_idle_nodes
+from agentnas.tools.spec.canonical import OFF_WHILE, canonical, canonical_json, is_off, spec_hash, tidied
 from agentnas.tools.spec.isomorphism import SOURCE, LabelledDag, canonical_order
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from tests.tools.spec.strategies import renamed, specs, with_idle_nodes
@@ -85,7 +85,7 @@ def test_names_and_orders_do_not_matter(spec: ArchitectureSpec, rng: random.Rand
 def test_idle_nodes_do_not_matter(spec: ArchitectureSpec, rng: random.Random) -> None:
     padded = with_idle_nodes(spec, rng)
     assert spec_hash(padded) == spec_hash(spec)
-    left = {node.id for node in without_idle_nodes(padded).body.nodes}
+    left = {node.id for node in tidied(padded).body.nodes}
     assert not left & {"skip", "dead"}
 
 
