@@ -171,9 +171,10 @@ def _transform_propagate(draw: Draw) -> tuple[list[str], bool]:
 
 
 def _propagate_transform(draw: Draw) -> tuple[list[str], bool]:
-    """Hops on raw features, then layers (SGC, GRAND)."""
+    """Hops on raw features, or on a projection of them, which is cheaper; then layers (SGC, GRAND)."""
     out = _may_end_bare(draw)
-    last = _layers(draw, _propagation(draw, "input"), draw.count((3, 5, 1)), out)
+    start = _layers(draw, "input", 1, False) if draw.rng.random() < 0.5 else "input"
+    last = _layers(draw, _propagation(draw, start), draw.count((3, 5, 1)), out)
     return [last], _ends_out(draw)
 
 
@@ -234,6 +235,7 @@ def _consistency(draw: Draw) -> dict[str, Any]:
     return {
         "consistency_samples": draw.rng.choice(several),
         "drop_node": draw.favoured("recipe.drop_node", 0.5, 0.7),
+        "feature_dropout": draw.favoured("recipe.feature_dropout", 0.0, 0.6),
         "epochs": draw.rng.choice(longest),
     }
 
