@@ -130,7 +130,7 @@ class Session:
         if not np.isfinite(value):
             raise Diverged(f"training loss is {value} in epoch {self.epoch}")
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         clip(self.network, self.recipe.gradient_clip)
         self.optimiser.step()
         return value
