@@ -37,6 +37,11 @@ def _pointers(sorted_index: Tensor, size: int) -> Tensor:
     return pointers
 
 
+def _compact(pointers: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    fits = columns.numel() < 2**31 and pointers.numel() < 2**31
+    return (pointers.int(), columns.int()) if fits else (pointers, columns)
+
+
 class Pattern:
     """Where a sparse matrix of ``shape`` has entries: ``row`` and ``column`` (long [nnz], sorted by row), and its transpose.
 
@@ -74,16 +79,27 @@ class Pattern:
         return self.row[self.order]
 
     @cached_property
+    def compact(self) -> tuple[Tensor, Tensor]:
+        """Pointers and columns in 32 bits where they fit: what the product's kernel reads without converting them at each call."""
+        return _compact(self.pointers, self.column)
+
+    @cached_property
+    def compact_transposed(self) -> tuple[Tensor, Tensor]:
+        """The same of the transpose."""
+        return _compact(self.transposed_pointers, self.transposed_columns)
+
+    @cached_property
     def by_row(self) -> Tensor:
         """[rows, nnz] CSR of ones that sums entries into their row."""
         entries = torch.arange(self.nnz, device=self.row.device)
-        return _csr(self.pointers, entries, torch.ones(self.nnz, device=self.row.device), (self.shape[0], self.nnz))
+        ones = torch.ones(self.nnz, device=self.row.device)
+        return _csr(*_compact(self.pointers, entries), ones, (self.shape[0], self.nnz))
 
     @cached_property
     def by_column(self) -> Tensor:
         """[columns, nnz] CSR of ones that sums entries into their column."""
         ones = torch.ones(self.nnz, device=self.row.device)
-        return _csr(self.transposed_pointers, self.order, ones, (self.shape[1], self.nnz))
+        return _csr(*_compact(self.transposed_pointers, self.order), ones, (self.shape[1], self.nnz))
 
     def select(self, keep: Tensor) -> Pattern:
         """The pattern of the entries where ``keep`` (bool [nnz]); nothing is sorted again."""
@@ -109,13 +125,12 @@ class SparseMatrix:
 
     @cached_property
     def csr(self) -> Tensor:
-        return _csr(self.pattern.pointers, self.pattern.column, self.values, self.shape)
+        return _csr(*self.pattern.compact, self.values, self.shape)
 
     @cached_property
     def transposed_csr(self) -> Tensor:
-        pattern = self.pattern
-        values = self.values[pattern.order]
-        return _csr(pattern.transposed_pointers, pattern.transposed_columns, values, (self.shape[1], self.shape[0]))
+        values = self.values.index_select(0, self.pattern.order)
+        return _csr(*self.pattern.compact_transposed, values, (self.shape[1], self.shape[0]))
 
     def __matmul__(self, dense: Tensor) -> Tensor:
         product: Tensor = _Product.apply(self.values, dense, self)  # type: ignore[no-untyped-call]
