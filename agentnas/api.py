@@ -39,6 +39,10 @@ BATCH_LIVE = 9
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({"time_s", "trials", "workers", "device", "data_dir", "runs_dir"})
+DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
+FALLBACK = (
+    f"the files of {DEFAULT_TASK} are not at hand and cannot be downloaded; designing for the built-in {BUILT_IN_TASK} (see --data-dir)"
+)
 OUTCOMES = {3: "no_design_fits", 5: "budget_ended"}
 
 
@@ -66,10 +70,12 @@ def design(
     from agentnas.memory.rundir import RunDirectory
 
     chosen = choose_task(resolved.config)
+    note = FALLBACK if resolved.config.task is None and chosen.name != DEFAULT_TASK else None
     config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
+    check(config, chosen)
     directory = RunDirectory.create(config.runs_dir, chosen.name)
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
-    return _work(directory, config, chosen, on_event, on_start, stop)
+    return _work(directory, config, chosen, on_event, on_start, stop, note)
 
 
 def choose_task(config: Config) -> Task:
@@ -79,9 +85,19 @@ def choose_task(config: Config) -> Task:
     if config.task is not None:
         return load_task(config.task, data_dir=config.data_dir, split=config.split)
     try:
-        return load_task("cora", data_dir=config.data_dir, split=config.split)
+        return load_task(DEFAULT_TASK, data_dir=config.data_dir, split=config.split)
     except DataError:
-        return load_task("digits", data_dir=config.data_dir, split=config.split)
+        return load_task(BUILT_IN_TASK, data_dir=config.data_dir, split=config.split)
+
+
+def check(config: Config, task: Task) -> None:
+    """Raise UsageError or ConfigError for settings that this task or this machine cannot honour, before anything is written."""
+    space_and_anchors(config, task)
+    if task.table is None:
+        device_of(config)
+    for name in ("max_memory_mb", "max_train_memory_mb"):
+        if task.table is not None and getattr(config, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')}: {task.name} is a table that holds no memory figures; leave it out")
 
 
 def bounded(config: Config, resolved: Resolved) -> Config:
@@ -96,6 +112,7 @@ def _resume(
     on_start: Callable[[Started], None] | None, stop: threading.Event | None,
 ) -> Run:  # fmt: skip
     from agentnas.memory.runs import find
+    from agentnas.report import write_report
     from agentnas.tools.tasks import load_task
 
     directory = find(resolved.config.runs_dir, reference)
@@ -103,6 +120,7 @@ def _resume(
     fingerprint = stored.pop("data_fingerprint")
     config = renewed(Config.model_validate(stored), resolved, given, directory.name)
     if directory.view().test is not None and (finished := Run(directory)).view.finished is not None:
+        write_report(finished)  # a crash may have come between the last event and the report
         return finished
     task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
     if task.fingerprint != fingerprint:
@@ -132,7 +150,7 @@ def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: 
 
 def _work(
     directory: RunDirectory, config: Config, task: Task, on_event: Listener | None,
-    on_start: Callable[[Started], None] | None, stop: threading.Event | None,
+    on_start: Callable[[Started], None] | None, stop: threading.Event | None, note: str | None = None,
 ) -> Run:  # fmt: skip
     """Run the graph to its end, and make every ending a stored state before an exception travels on."""
     with ExitStack() as stack:
@@ -141,6 +159,8 @@ def _work(
         if on_start:
             on_start(Started(Run(directory), journal.view, config))
         journal.listeners += [on_event] if on_event else []
+        if note:
+            journal.append(ev.Noted(level="warning", message=note))
         house = _wire(journal, directory, config, task, stop or threading.Event())
         stack.callback(house.evaluator.close)
         try:
@@ -267,7 +287,8 @@ def _invoke(house: House, directory: RunDirectory, ended_before: bool) -> None:
     with SqliteSaver.from_conn_string(str(directory.path / "checkpoint.sqlite")) as saver:
         graph = build_graph(house).compile(checkpointer=saver)
         thread = {"configurable": {"thread_id": directory.name}, "recursion_limit": 1_000_000}
-        start: State | None = {"round": round_to_enter(house), "verdict": "go_on"}
+        round_, findings = round_to_enter(house), house.view.findings
+        start: State | None = {"round": round_, "verdict": findings[round_ - 1].verdict if findings else "go_on"}
         if graph.get_state(thread).next and not ended_before:
             start = None  # a checkpoint with work to do: go on there
         graph.invoke(start, thread, durability="sync")
