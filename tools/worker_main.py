@@ -1,7 +1,7 @@
 """The process that trains candidates: ``python -m agentnas.tools.worker_main FD`` speaks JSON over the inherited socket ``FD``.
 
-The first message names task and device, every other one is a job. The process ignores SIGINT (its parent decides what Ctrl-C means) and
-leaves as soon as its parent hangs up or dies.
+The first message names task and device, every other one is a job. The process ignores SIGINT and SIGTERM, which a terminal and a service
+manager send to a whole group (the parent decides what they mean), and leaves as soon as its parent hangs up or dies.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ ALARM_MARGIN_S = 5.0
 
 def main(descriptor: int) -> None:
     """Serve jobs until the parent hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     connection = Connection(descriptor)
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
