@@ -3,7 +3,7 @@
     card -> recall -> plan -> draft -> check -> evaluate -> analyse -> remember -+-> recall (another round)
                                                                                  +-> confirm -> choose -> open_test -> export -> report
 
-A person who asks to stop ends it after evaluate, remember or confirm; resuming enters at the round that is still open.
+A person who asks to stop ends it after evaluate, remember or confirm; resuming enters at the round that is still open, or at confirm.
 
 The graph's state is a round number and a verdict, checkpointed in SQLite. What happened lies in the journal: each node first looks there
 for its own work, so a node that runs again after a crash repeats no evaluation and asks no question twice.
@@ -49,15 +49,26 @@ def build_graph(house: House) -> Any:
     for node in nodes:
         graph.add_node(node.__name__, partial(node, house))
     for first, second in (
-        (START, "card"), ("card", "recall"), ("recall", "plan"), ("plan", "draft"), ("draft", "check"), ("check", "evaluate"),
+        ("card", "recall"), ("recall", "plan"), ("plan", "draft"), ("draft", "check"), ("check", "evaluate"),
         ("analyse", "remember"), ("choose", "open_test"), ("open_test", "export"), ("export", "report"),
         ("report", END),
     ):  # fmt: skip
         graph.add_edge(first, second)
-    graph.add_conditional_edges("evaluate", partial(after_evaluation, house), {"analyse": "analyse", "halt": END})
+    graph.add_conditional_edges(START, partial(enter, house), {"another": "card", "confirm": "confirm", "halt": END})
+    graph.add_conditional_edges("evaluate", partial(after_evaluation, house), {"analyse": "analyse", "confirm": "confirm", "halt": END})
     graph.add_conditional_edges("remember", partial(after_round, house), {"another": "recall", "confirm": "confirm", "halt": END})
     graph.add_conditional_edges("confirm", partial(after_confirm, house), {"choose": "choose", "halt": END})
     return graph
+
+
+def enter(house: House, state: State) -> str:
+    """Where a run begins, or goes on after it had ended: in the round that is still open, else where its last closed round leads."""
+    view = house.view
+    if view.finalists is not None:
+        return "confirm"
+    if not view.findings or view.has(ev.EvidenceRecalled, state["round"]):
+        return "another"
+    return after_round(house, state)
 
 
 def card(house: House, state: State) -> dict[str, Any]:
@@ -128,8 +139,10 @@ def evaluate(house: House, state: State) -> dict[str, Any]:
 
 
 def after_evaluation(house: House, state: State) -> str:
-    """A round that was asked to stop stays open: a resumed run finishes it before it is analysed."""
-    return "halt" if house.stop_requested.is_set() else "analyse"
+    """A round that was asked to stop, or whose time ended before any score, stays open: a resumed run finishes it before it is analysed."""
+    if house.stop_requested.is_set():
+        return "halt"
+    return "confirm" if house.search_over() and not house.situation_of_scores().ranked() else "analyse"
 
 
 def analyse(house: House, state: State) -> dict[str, Any]:
@@ -235,7 +248,7 @@ def _question(house: House) -> str:
 
 
 def _run(house: House, requests: Sequence[Request], over: Callable[[], bool]) -> None:
-    """Make evaluations and journal each as it finishes; a trial that fails is not asked for its other seeds."""
+    """Make evaluations and journal each as it finishes."""
     for outcome in house.evaluator.evaluate(requests, over):
         house.journal.append(record_outcome(outcome))
 
@@ -254,6 +267,6 @@ def _test_requests(house: House, trials: Sequence[str]) -> list[Request]:
     made = []
     for trial in trials:
         record = house.record(trial)
-        done = house.view.evaluations(trial, CONFIRM) or house.view.evaluations(trial, house.evaluator.rungs[-1].name)
+        done = house.view.evaluations(trial, CONFIRM if house.evaluator.confirm_seeds else house.evaluator.rungs[-1].name)
         made += [Request(trial, record.spec, e.rung, e.seed, e.split, None, e.weights) for e in done]
     return made

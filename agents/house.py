@@ -21,8 +21,9 @@ from agentnas.tools.tasks.card import TaskCard
 
 # At most this share of a run's time goes into confirmation: fresh seeds for the finalists and the anchors they are compared with.
 CONFIRM_SHARE = 0.45
-# Active seconds kept for opening the test, export and report.
+# Active seconds kept for opening the test, export and report; of a short run, at most this share.
 CLOSING_S = 8.0
+CLOSING_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,19 @@ class House:
 
     def confirm_over(self) -> bool:
         left = self.seconds_left()
-        return self.stop_requested.is_set() or (left is not None and left <= CLOSING_S)
+        return self.stop_requested.is_set() or (left is not None and left <= self.closing_s())
+
+    def closing_s(self) -> float:
+        """Seconds to keep for what comes after the confirmation."""
+        assert self.budget.seconds is not None
+        return min(CLOSING_S, CLOSING_SHARE * self.budget.seconds)
 
     def confirm_reserve(self) -> float:
         """Seconds to keep for confirming the leader and the best anchor of either kind; bounded by a share of the budget."""
         assert self.budget.seconds is not None
         if self._reserve[0] != self.view.num_events:  # asked several times a second, changes with events alone
             wanted = finalists(self.situation_of_scores(), 2).all()
-            seconds = min(self.confirm_cost(wanted) * 1.15 + CLOSING_S, CONFIRM_SHARE * self.budget.seconds)
+            seconds = min(self.confirm_cost(wanted) * 1.15 + self.closing_s(), CONFIRM_SHARE * self.budget.seconds)
             self._reserve = (self.view.num_events, seconds)
         return self._reserve[1]
 
@@ -136,7 +142,7 @@ class House:
         """Finalists as many as time allows; a run bounded by trials alone always confirms the same number."""
         situation, left = self.situation_of_scores(), self.seconds_left()
         count = FINALISTS
-        while left is not None and count > 1 and self.confirm_cost(finalists(situation, count).all()) > left - CLOSING_S:
+        while left is not None and count > 1 and self.confirm_cost(finalists(situation, count).all()) > left - self.closing_s():
             count -= 1
         return finalists(situation, count)
 
