@@ -30,8 +30,9 @@ def nothing_to_choose(house: House) -> AgentNASError:
             f"no design meets the limits ({house.limits.as_text()}): all {len(view.proposals)} proposals were rejected,"
             f" the first by {first}; loosen a limit"
         )
-    failed = view.failed_trials()
+    failed = [trial for trial in view.proposals if view.failures(trial)]
     if failed and len(failed) + len(view.rejected) == len(view.proposals):
         reason = view.failures(failed[0])[0]
         return RunError(f"all {len(failed)} trials failed, the first by {reason.kind}: {reason.reason}")
-    return BudgetEndedError(f"the budget ended before one trial finished (time {house.budget.seconds or 0:g} s); give more --time")
+    time = "no limit" if house.budget.seconds is None else f"{house.budget.seconds:g} s"
+    return BudgetEndedError(f"the budget ended before one trial finished (time {time}); give more --time and resume")

@@ -9,7 +9,7 @@ from typing import Any
 from agentnas.agents import surrogate
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd, paired_difference
-from agentnas.tools.errors import BudgetEndedError
+from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
 
 FINALISTS = 3
 
@@ -67,11 +67,17 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     sound = [trial for trial in candidates if not records[trial].failures] or list(candidates)
     confirmed = {trial: records[trial].confirmed() for trial in sound if records[trial].confirmed()}
     if not confirmed:
-        raise BudgetEndedError("the budget ended before one finalist was confirmed; give more --time and resume")
+        raise _nothing_confirmed([reason for trial in candidates for reason in records[trial].failures.values()])
     shared = min(map(len, confirmed.values()))
     order = sorted(confirmed, key=lambda trial: (-mean_and_sd(confirmed[trial][:shared])[0], _size(records[trial]), trial))
     mean, sd = mean_and_sd(confirmed[order[0]][:shared])
     return Choice(order[0], mean, sd, shared, _why(order, confirmed, shared))
+
+
+def _nothing_confirmed(reasons: Sequence[str]) -> AgentNASError:
+    if reasons:
+        return RunError(f"no finalist could be trained with a fresh seed, the first failed by {reasons[0]}")
+    return BudgetEndedError("the budget ended before one finalist was confirmed; give more --time and resume")
 
 
 def _size(record: Record) -> float:
@@ -100,7 +106,7 @@ def choose_smoothed(situation: Situation) -> Choice:
 
 
 def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int, float]]) -> dict[str, Any]:
-    """Winner minus best plain and best strong anchor on the test, paired over seeds."""
+    """Winner minus best plain and best strong anchor on the test, paired over seeds; an anchor without a common seed is left out."""
     compared: dict[str, Any] = {}
     for kind, anchor in (("plain", chosen.plain_anchor), ("strong", chosen.strong_anchor)):
         if anchor is None:
@@ -109,6 +115,8 @@ def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int,
             compared[kind] = {"anchor": anchor, "is_winner": True}
             continue
         seeds = sorted(set(scores[winner]) & set(scores[anchor]))
+        if not seeds:
+            continue
         pair = paired_difference([scores[winner][s] for s in seeds], [scores[anchor][s] for s in seeds])
         compared[kind] = {"anchor": anchor, "is_winner": False, **pair}
     return compared
