@@ -17,6 +17,7 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
     resolved = resolve(settings)
     task = api.choose_task(resolved.config)
     config = api.bounded(resolved.config.model_copy(update={"task": task.name}), resolved)
+    api.check(config, task)
     space, anchors, batch = api.space_and_anchors(config, task)
     return {
         "command": command_of(config.model_dump(mode="json")),

@@ -200,11 +200,12 @@ def _step(view: JournalView, proposal: Proposal) -> str:
 
 
 def _cited(view: JournalView, trial: str) -> str:
-    wanted = {name for proposal in ancestry(view, trial) for name in proposal.evidence}
-    texts: dict[str, str] = {}
-    for recalled in view.evidence.values():
-        texts |= {item["id"]: str(item["text"]) for item in recalled.evidence if item["id"] in wanted}
-    return "\n".join(f"- `{name}`: {_one_line(text)}" for name, text in sorted(texts.items()))
+    from agentnas.memory.memory import InMemory
+
+    memory = InMemory(view)
+    wanted = sorted({name for proposal in ancestry(view, trial) for name in proposal.evidence})
+    found = [evidence for name in wanted if (evidence := memory.get(name)) is not None]
+    return "\n".join(f"- `{evidence.id}`: {_one_line(evidence.text)}" for evidence in found)
 
 
 def _one_line(text: str, limit: int = 300) -> str:
@@ -309,15 +310,17 @@ def command_of(config: Mapping[str, Any]) -> str:
     from agentnas.config import Config, format_duration
 
     defaults = Config().model_dump(mode="json")
+    # A limit of trials lifts the default limit of time; without one, no limit of time has to be asked for.
+    implied = {**defaults, "seed": None, "time_s": defaults["time_s"] if config["trials"] is None else None}
     words = ["agentnas design"]
     for key, value in config.items():
-        if key in ("data_dir", "runs_dir") or (value == defaults[key] and key != "seed") or value is None:
+        if key in ("data_dir", "runs_dir") or value == implied[key]:
             continue
         if key == "without_anchor":
             words += [f"--without-anchor {name}" for name in value]
         else:
-            flag = "time" if key == "time_s" else key.removesuffix("_s")
-            words.append(f"--{flag.replace('_', '-')} {format_duration(value) if key.endswith('_s') else value}")
+            flag = key.removesuffix("_s").replace("_", "-")
+            words.append(f"--{flag} {'none' if value is None else format_duration(value) if key.endswith('_s') else value}")
     return " ".join(words)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,9 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
+from agentnas.cli import INTERRUPTED
 from agentnas.cli.options import DataDir, Json, RunsDir, Split
 from agentnas.cli.output import emit, emit_json, say
 from agentnas.cli.shell import COMMANDS, command_app
+from agentnas.tools.errors import UsageError
 
 app = command_app()
 
@@ -29,6 +33,7 @@ MaxMemory = Annotated[float | None, typer.Option(help="Peak memory of inference,
 MaxTrainMemory = Annotated[float | None, typer.Option(help="Peak memory of training, MiB.", show_default=False)]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]", show_default=False)]
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or one a GPU, if not given.", show_default=False)]
+WorkerMemory = Annotated[float | None, typer.Option(help="Most memory of one worker process, MiB. [default: 8192]", show_default=False)]
 Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
 TrialTime = Annotated[str | None, typer.Option(help="Most time for one training. [default: 3m]", show_default=False)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
@@ -40,16 +45,18 @@ def design(
     task: Task = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
     max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
-    workers: Workers = None, data_dir: DataDir = None, runs_dir: RunsDir = None, resume: Resume = None, dry_run: DryRun = False,
-    json: Json = False,
+    workers: Workers = None, worker_memory_mb: WorkerMemory = None, data_dir: DataDir = None, runs_dir: RunsDir = None,
+    resume: Resume = None, dry_run: DryRun = False, json: Json = False,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
         "task": task, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
-        "workers": workers, "data_dir": data_dir, "runs_dir": runs_dir,
+        "workers": workers, "worker_memory_mb": worker_memory_mb, "data_dir": data_dir, "runs_dir": runs_dir,
     }  # fmt: skip
+    if dry_run and resume is not None:
+        raise UsageError("--dry-run shows how a new run would go, --resume goes on with an old one; give one of them")
     if dry_run:
         _dry_run(settings, json)
     else:
@@ -71,6 +78,8 @@ def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None,
     with stopping() as stop:
         try:
             run = api.design(resume=resume, on_event=lambda event: shown[0](event), on_start=started, stop=stop, **settings)
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None  # its last line is the command that resumes
         finally:
             for progress in shown:
                 progress.close()
@@ -88,7 +97,8 @@ def stopping() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        say("stopping after the evaluations that are under way; Ctrl-C again stops at once")
+        # Past sys.stderr: a signal can come while that is being written to, and it cannot be entered twice.
+        os.write(2, b"\nstopping after the evaluations that are under way; Ctrl-C again stops at once\n")
 
     before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -99,9 +109,9 @@ def stopping() -> Iterator[threading.Event]:
 
 
 def _say_how_to_go_on(start: Any, runs_dir: Path | None) -> None:
-    """The exact command that resumes, unless there is nothing to resume."""
-    if start.view.finished is None or start.view.finished.outcome != "designed":
-        where = f" --runs-dir {runs_dir}" if runs_dir else ""
+    """The exact command that resumes, unless that would change nothing."""
+    if start.view.finished is None or start.view.finished.outcome in ("failed", "budget_ended"):
+        where = f" --runs-dir {shlex.quote(str(runs_dir))}" if runs_dir else ""
         say(f"to go on: agentnas design --resume {start.run.name}{where}")
 
 
