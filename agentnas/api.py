@@ -35,7 +35,7 @@ class Started(NamedTuple):
 
 
 # Trials a round: enough to keep the workers busy, few enough that each round learns from the one before.
-BATCH_LIVE = 9
+BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({"time_s", "trials", "workers", "device", "data_dir", "runs_dir"})
@@ -229,13 +229,22 @@ def _wire(journal: Journal, directory: RunDirectory, config: Config, task: Task,
 
 def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:
     """What is searched, what is tried first, and how many trials a round has."""
-    from agentnas.tools.anchors import cell_anchors, plain_anchors, select_anchors, strong_anchors
+    from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
     from agentnas.tools.spec.space import SearchSpace
 
     if task.table is not None:
         name = task.table.name
         return SearchSpace.nasbench(name), select_anchors(cell_anchors(name), config.without_anchor), BATCH_TABLE
-    return SearchSpace.default(), select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor), BATCH_LIVE
+    anchors = select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor)
+    return SearchSpace.default(), scaled(anchors, _usual_scale(task)), BATCH_LIVE
+
+
+def _usual_scale(task: Task) -> str:
+    from agentnas.tools.anchors import usual_scale
+
+    assert task.data is not None
+    size = task.data.num_nodes
+    return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
 def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace) -> Evaluator:

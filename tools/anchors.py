@@ -5,7 +5,7 @@ Plain anchors are what a practitioner would try in the first hour; strong anchor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from agentnas.tools.errors import UsageError, suggest
@@ -28,7 +28,7 @@ def _node(id_: str, op: str, *inputs: str, **fields: Any) -> dict[str, Any]:
 
 def _spec(nodes: list[dict[str, Any]], recipe: dict[str, Any], **parts: Any) -> ArchitectureSpec:
     body = {"nodes": nodes, "outputs": [nodes[-1]["id"]]}
-    return parse_spec({"body": body, "recipe": recipe, "input": {"scale": "row"}, "head": {"decoder": "none"}, **parts})
+    return parse_spec({"body": body, "recipe": recipe, "head": {"decoder": "none"}, **parts})
 
 
 def _two_layers(op: str, recipe: dict[str, Any], width: int, dropout: float, activation: str = "relu", **params: Any) -> ArchitectureSpec:
@@ -59,7 +59,7 @@ def _gcnii(recipe: dict[str, Any], width: int, dropout: float, **params: Any) ->
     return _spec(nodes, recipe)
 
 
-def _grand(hops: int, temperature: float, weight: float) -> ArchitectureSpec:
+def _grand(hops: int, samples: int, columns: float, hidden: float, temperature: float, weight: float) -> ArchitectureSpec:
     """Random propagation with the first linear map before it: linear maps and propagation commute, and the narrow one is cheaper.
 
     Dropout of whole feature columns commutes with propagation too, so it stands for the input dropout that GRAND applies after it.
@@ -67,11 +67,26 @@ def _grand(hops: int, temperature: float, weight: float) -> ArchitectureSpec:
     nodes = [
         _node("a", "mlp", width=32),
         _node("b", "sgc", "a", params={"hops": hops, "average": True}, activation="relu"),
-        _node("c", "mlp", "b", width="out", dropout=0.5),
+        _node("c", "mlp", "b", width="out", dropout=hidden),
     ]
-    views = {"drop_node": 0.5, "feature_dropout": 0.5, "consistency_samples": 2}
+    views = {"drop_node": 0.5, "feature_dropout": columns, "consistency_samples": samples}
     agreement = {"consistency_weight": weight, "consistency_temperature": temperature}
     return _spec(nodes, {**ADAM, **views, **agreement, "epochs": 1000, "patience": 200})
+
+
+def _h2gcn(recipe: dict[str, Any], width: int, dropout: float) -> ArchitectureSpec:
+    """Ego, one-hop and two-hop messages kept apart, and every layer's output seen by the head (Zhu et al., 2020)."""
+    nodes = [_node("a", "mlp", width=width, activation="relu"), _node("b", "h2gcn", "a", width=width, activation="relu")]
+    body = {"nodes": nodes, "outputs": ["a", "b"], "jump": "concat"}
+    return parse_spec({"body": body, "recipe": recipe, "head": {"decoder": "linear", "dropout": dropout}})
+
+
+def _residual_gcn(recipe: dict[str, Any], width: int, dropout: float, layers: int) -> ArchitectureSpec:
+    """A plain GCN with residuals and normalisation, which tuned well is hard to beat (Luo, Shi and Wu, 2024)."""
+    names = [f"n{i}" for i in range(layers)]
+    layer = {"width": width, "dropout": dropout, "norm": "batch", "residual": True, "activation": "relu"}
+    nodes = [_node(name, "gcn", before, **layer) for before, name in zip(["input", *names], names, strict=False)]
+    return _spec(nodes, recipe, input={"encoder": "linear", "width": width}, head={"decoder": "linear"})
 
 
 ADAM = {"learning_rate": 0.01, "weight_decay": 5e-4, "epochs": 400, "patience": 100}
@@ -92,17 +107,29 @@ def plain_anchors() -> tuple[Anchor, ...]:
 
 
 def strong_anchors() -> tuple[Anchor, ...]:
-    """GCNII, DAGNN and GRAND-like recipes, with the settings that their papers report for citation graphs.
+    """GCNII, DAGNN, H2GCN, a residual GCN and GRAND-like recipes, with the settings that their papers report.
 
-    GRAND propagates far on some graphs (8 hops on Cora) and near on others (2 on CiteSeer); both are tried.
+    GRAND's authors propagate far on Cora (8 hops, four views) and near on CiteSeer (2 hops, two views, less dropout); both are tried.
     """
     deep = {**ADAM, "weight_decay_conv": 1e-2, "weight_decay": 5e-4}
     return (
         Anchor("gcnii", "strong", "gcnii", _gcnii(deep, 64, 0.6, layers=16, alpha=0.1, theta=0.5)),
         Anchor("dagnn", "strong", "dagnn", _predict_then_propagate("dagnn", {**ADAM, "weight_decay": 5e-3}, 64, 0.8, hops=10)),
-        Anchor("grand", "strong", "grand", _grand(8, temperature=0.5, weight=1.0)),
-        Anchor("grand-near", "strong", "grand", _grand(2, temperature=0.3, weight=0.7)),
+        Anchor("h2gcn", "strong", "h2gcn", _h2gcn({**ADAM, "patience": 100}, 64, 0.5)),
+        Anchor("residual-gcn", "strong", "tuned-classic-gnns", _residual_gcn({**ADAM, "weight_decay": 0.0}, 64, 0.2, layers=6)),
+        Anchor("grand", "strong", "grand", _grand(hops=8, samples=4, columns=0.5, hidden=0.5, temperature=0.5, weight=1.0)),
+        Anchor("grand-near", "strong", "grand", _grand(hops=2, samples=2, columns=0.0, hidden=0.2, temperature=0.3, weight=0.7)),
     )
+
+
+def scaled(anchors: tuple[Anchor, ...], scale: str) -> tuple[Anchor, ...]:
+    """The anchors with another scaling of raw features."""
+    return tuple(replace(a, spec=a.spec.model_copy(update={"input": a.spec.input.model_copy(update={"scale": scale})})) for a in anchors)
+
+
+def usual_scale(density: float, label_rate: float) -> str:
+    """Rows that sum to 1 where features are sparse and labels few, as is usual on citation graphs; else features as they are."""
+    return "row" if density < 0.05 and label_rate < 0.1 else "none"
 
 
 def select_anchors(anchors: tuple[Anchor, ...], without: tuple[str, ...] = ()) -> tuple[Anchor, ...]:
@@ -115,9 +142,10 @@ def select_anchors(anchors: tuple[Anchor, ...], without: tuple[str, ...] = ()) -
 
 
 def cell_anchors(dataset: str) -> tuple[Anchor, ...]:
-    """Two-layer cells of the classical operators, for the tables of NAS-Bench-Graph."""
-    from agentnas.tools.spec.cells import cell_to_spec
+    """Two-layer cells of the classical operators that the table knows, for the tables of NAS-Bench-Graph."""
+    from agentnas.tools.spec.cells import cell_to_spec, operators_of
 
     cards = {"gcn": "gcn", "gat": "gat", "sage": "graphsage", "gin": "gin", "fc": "tuned-classic-gnns"}
+    known = [(op, card) for op, card in cards.items() if op in operators_of(dataset)]
     chain = (0, 1, 2, 3)
-    return tuple(Anchor(op, "plain", card, cell_to_spec(chain, ("skip", "skip", op, op), dataset)) for op, card in cards.items())
+    return tuple(Anchor(op, "plain", card, cell_to_spec(chain, ("skip", "skip", op, op), dataset)) for op, card in known)
