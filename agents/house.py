@@ -23,6 +23,8 @@ from agentnas.tools.tasks.card import TaskCard
 CONFIRM_SHARE = 0.45
 # Active seconds kept for opening the test, export and report; of a short run, at most this share.
 CLOSING_S = 8.0
+# Confirmation is planned for this much more than it is expected to take: a seed that time cuts off is a seed less for everybody.
+MARGIN = 1.35
 CLOSING_SHARE = 0.1
 
 
