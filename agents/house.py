@@ -23,9 +23,9 @@ from agentnas.tools.tasks.card import TaskCard
 CONFIRM_SHARE = 0.45
 # Active seconds kept for opening the test, export and report; of a short run, at most this share.
 CLOSING_S = 8.0
+CLOSING_SHARE = 0.1
 # Confirmation is planned for this much more than it is expected to take: a seed that time cuts off is a seed less for everybody.
 MARGIN = 1.35
-CLOSING_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class House:
         assert self.budget.seconds is not None
         if self._reserve[0] != self.view.num_events:  # asked several times a second, changes with events alone
             wanted = finalists(self.situation_of_scores(), 2).all()
-            seconds = min(self.confirm_cost(wanted) * 1.15 + self.closing_s(), CONFIRM_SHARE * self.budget.seconds)
+            seconds = min(self.confirm_cost(wanted) + self.closing_s(), CONFIRM_SHARE * self.budget.seconds)
             self._reserve = (self.view.num_events, seconds)
         return self._reserve[1]
 
@@ -132,8 +132,8 @@ class House:
         return Situation(0, self.seed, "", records, self.evaluator.rungs, self.evaluator.space, self.limits)
 
     def confirm_cost(self, trials: Sequence[str]) -> float:
-        """Expected seconds to train the trials with all confirmation seeds on all workers."""
-        return sum(self._full_seconds(trial) for trial in trials) * self.evaluator.confirm_seeds / self.workers
+        """Expected seconds to train the trials with all confirmation seeds on all workers, with a margin."""
+        return MARGIN * sum(self._full_seconds(trial) for trial in trials) * self.evaluator.confirm_seeds / self.workers
 
     def _full_seconds(self, trial: str) -> float:
         full = {rung.name for rung in self.evaluator.rungs if rung.epochs >= 1.0}
