@@ -46,7 +46,7 @@ class RuleCoder:
         taken = situation.hashes()
         drafts: list[Draft] = []
         for direction, slots in _slots(plan, count):
-            pool = self._pool(situation, direction, slots * POOL, rng, taken)
+            pool = self._pool(situation, direction, slots * POOL if model else slots, rng, taken)
             chosen = self._screen(pool, slots, model, situation)
             taken |= {spec_hash(draft.spec) for draft in chosen}
             drafts += chosen
