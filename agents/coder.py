@@ -38,12 +38,16 @@ class RuleCoder:
     vectors: dict[str, list[float]] = field(default_factory=dict)
 
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
-        untried = self._untried_anchors(situation)
-        if untried:
-            return untried[:count]
+        untried = self._untried_anchors(situation)[:count]
+        return untried + self._evolve(situation, plan, count - len(untried), untried)
+
+    def _evolve(self, situation: Situation, plan: Plan, count: int, beside: list[Draft]) -> list[Draft]:
+        """Children of the best trials, unlike each other, everything before, and the drafts ``beside`` them."""
+        if count <= 0 or (beside and not situation.records):  # the first round is the anchors alone
+            return []
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
         model = surrogate.fit(situation, self._known_vectors(situation))
-        taken = situation.hashes()
+        taken = situation.hashes() | {spec_hash(draft.spec) for draft in beside}
         drafts: list[Draft] = []
         for direction, slots in _slots(plan, count):
             pool = self._pool(situation, direction, slots * POOL if model else slots, rng, taken)
