@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from agentnas.run import Run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "datasets"
@@ -55,3 +59,22 @@ def data_dir() -> Path:
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def live_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished live run on digits with a winner; tests look at it and leave it as it is."""
+    import agentnas
+    from tests import quick
+
+    with pytest.MonkeyPatch.context() as patch:
+        quick.shorten(patch)
+        return agentnas.design(**quick.LIVE, runs_dir=tmp_path_factory.mktemp("live") / "runs")
+
+
+@pytest.fixture(scope="session")
+def table_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run over a table."""
+    import agentnas
+
+    return agentnas.design("nasbench:cora", trials=7, seed=2, runs_dir=tmp_path_factory.mktemp("table") / "runs")

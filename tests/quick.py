@@ -8,9 +8,10 @@ from typing import Any
 from agentnas.tools import anchors
 from agentnas.tools.anchors import Anchor
 
-EPOCHS = 24
-KEPT = ("mlp", "gcn", "sage", "appnp", "dagnn")
-LIVE: dict[str, Any] = {"task": "digits", "trials": 9, "confirm_seeds": 3, "workers": 1, "seed": 3}
+EPOCHS = 12
+KEPT = ("mlp", "gcn", "dagnn")
+LIVE: dict[str, Any] = {"task": "digits", "trials": 7, "confirm_seeds": 2, "workers": 1, "seed": 3}
+FLAGS = tuple(word for name, value in LIVE.items() for word in (f"--{name.replace('_', '-')}", str(value)))
 
 
 def shortened(anchor: Anchor) -> Anchor:

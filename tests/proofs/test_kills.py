@@ -16,11 +16,12 @@ import pytest
 from agentnas.memory import events as ev
 from agentnas.memory.journal import Journal
 from agentnas.memory.runs import list_runs
+from agentnas.run import Run
+from tests.quick import LIVE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FULL = os.environ.get("AGENTNAS_PROVE") == "1"
 TABLE = {"task": "nasbench:cora", "trials": 20, "seed": 3}
-LIVE = {"task": "digits", "trials": 10, "seed": 3, "confirm_seeds": 2}
 # The kinds of events that a run writes, and how often each comes in these runs at least.
 KINDS = {
     "task_carded": 1, "evidence_recalled": 2, "plan_made": 2, "proposals_drafted": 2, "trial_priced": 10, "evaluation_finished": 10,
@@ -88,14 +89,11 @@ def killed_again_and_again(settings: dict[str, Any], runs_dir: Path, chosen: lis
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, tuple[float, ...]]]:
+def whole(live_run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, tuple[float, ...]]]:
     """Outcomes of the same runs, never killed."""
-    outcomes = {}
-    for name, settings in (("table", TABLE), ("live", {**LIVE, "workers": 1})):
-        folder = tmp_path_factory.mktemp(name)
-        launch(settings, folder)
-        outcomes[name] = outcome(folder)
-    return outcomes
+    folder = tmp_path_factory.mktemp("table")
+    launch(TABLE, folder)
+    return {"table": outcome(folder), "live": outcome(live_run.path.parent)}
 
 
 @pytest.mark.timeout(3600)
@@ -114,7 +112,7 @@ def test_a_table_run_killed_at_one_kind_of_event_ends_as_the_whole_one(
 def test_a_live_run_killed_at_many_moments_ends_as_the_whole_one(
     workers: int, whole: dict[str, tuple[str, tuple[float, ...]]], tmp_path: Path
 ) -> None:
-    count = 20 if FULL else 3
+    count = 20 if FULL else 2
     chosen, order = moments(LIVE_KINDS, count, random.Random(workers)), list(LIVE_KINDS)
     kills = 0
     for index in range(0, count, 5):
