@@ -1,0 +1,87 @@
+"""What is told while a run works."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from agentnas.memory import events as ev
+from agentnas.memory.view import JournalView
+from agentnas.progress import Progress, tell
+from agentnas.run import Run
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def told(run: Run, stream: io.StringIO, seconds: float | None = None, trials: int | None = 7) -> Progress:
+    """Feed a run's events, as its journal did."""
+    view = JournalView()
+    progress = Progress(view, seconds, trials, stream)
+    for event in run.events:
+        view.apply(event)
+        progress(event)
+    progress.close()
+    return progress
+
+
+def test_away_from_a_terminal_there_are_plain_lines_for_rounds_proposals_and_endings(live_run: Run) -> None:
+    stream = io.StringIO()
+    told(live_run, stream)
+    lines = stream.getvalue().splitlines()
+    assert "\x1b" not in stream.getvalue()
+    assert lines[0].startswith("task: digits, 10 random splits")
+    assert "  t0001 anchor mlp" in lines
+    assert any(line.startswith("round 1: most promising") for line in lines)
+    assert any(line.startswith(f"winner: {live_run.winner}, best mean validation") for line in lines)
+    assert sum(line.startswith("test: ") for line in lines) >= 1
+    assert all(f"  {trial} " in stream.getvalue() for trial in live_run.view.proposals)
+
+
+def test_on_a_terminal_the_last_line_lives_and_is_cleared(live_run: Run) -> None:
+    stream = Terminal()
+    told(live_run, stream)
+    assert stream.getvalue().count("\r\x1b[2K") > live_run.view.num_evaluations
+    assert stream.getvalue().endswith("\r\x1b[2K")
+
+
+def test_the_state_is_trials_best_with_noise_cost_and_time(live_run: Run) -> None:
+    state = told(live_run, io.StringIO(), trials=7).state()
+    best = live_run.view.best
+    assert best is not None
+    assert best.val_sd is not None
+    assert state.startswith(f"7/7 trials · {live_run.view.num_evaluations} evaluations · best {best.val_mean:.2f} ± {best.val_sd:.2f} ")
+    assert "on validation · $0 · " in state
+    assert state.endswith("so far")
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(3600.0, "left"), (0.001, "0s left")])
+def test_time_that_is_left_is_never_negative(live_run: Run, seconds: float, words: str) -> None:
+    assert told(live_run, io.StringIO(), seconds=seconds).state().endswith(words)
+
+
+def test_before_the_first_score_the_state_says_so() -> None:
+    assert (
+        Progress(JournalView(), None, None, io.StringIO()).state()
+        == "0 trials · 0 evaluations · no score yet on validation · $0 · 0s so far"
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (ev.TrialRejected(trial="t0001", reason="parameters 9 > 5"), "  t0001 rejected: parameters 9 > 5"),
+        (
+            ev.EvaluationFailed(trial="t0001", rung="full", seed=0, split=0, kind="timeout", reason="180 s", seconds=180.0),
+            "  t0001 failed (timeout): 180 s",
+        ),
+        (ev.Noted(level="warning", message="the disk is nearly full"), "  warning: the disk is nearly full"),
+        (ev.ProposalsDrafted(round=1, proposals=()), "  nothing new could be proposed"),
+        (ev.Noted(message="something small"), None),
+    ],
+)
+def test_a_line_for_what_a_person_wants_to_see(event: ev.AnyEvent, line: str | None) -> None:
+    assert tell(event, JournalView()) == line

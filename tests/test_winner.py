@@ -1,0 +1,113 @@
+"""The winner's folder: it runs where AgentNAS is not, and gives the stored score."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentnas.agents.selection import median_seed
+from agentnas.agents.statistics import mean_and_sd
+from agentnas.run import Run
+from agentnas.spec_file import read_spec
+from agentnas.tools.errors import RunError, SpecError, UsageError
+from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.spec.canonical import spec_hash
+from agentnas.winner import copy_winner
+
+FILES = ["README.md", "data.pt", "figures.json", "model.py", "spec.json", "weights.pt"]
+# An import of the package fails, as on a machine that does not have it.
+ALONE = "import sys, runpy; sys.modules['agentnas'] = None; sys.path.insert(0, '.'); runpy.run_path('model.py', run_name='__main__')"
+
+
+@pytest.fixture(scope="module")
+def figures(live_run: Run) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((live_run.path / "winner" / "figures.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_the_folder_holds_what_the_journal_says(live_run: Run) -> None:
+    assert sorted(path.name for path in (live_run.path / "winner").iterdir()) == FILES
+    assert live_run.view.exported is not None
+    assert list(live_run.view.exported.files) == [f"winner/{name}" for name in FILES]
+    assert not [path for path in live_run.path.iterdir() if path.name.startswith(".winner")]
+
+
+def test_the_model_prints_the_stored_test_score_without_agentnas(live_run: Run, figures: dict[str, Any], tmp_path: Path) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(live_run.path / "winner", folder)
+    done = subprocess.run([sys.executable, "-I", "-c", ALONE], cwd=folder, capture_output=True, text=True, check=True)
+    printed = float(re.findall(r"\d+\.\d+", done.stdout)[-1])
+    assert printed == pytest.approx(figures["shipped_test"], abs=1e-6)
+    assert "agentnas" not in (folder / "model.py").read_text(encoding="utf-8").split('"""', 2)[2]
+
+
+def test_the_model_is_a_program(live_run: Run, figures: dict[str, Any], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", live_run.path / "winner" / "model.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(re.findall(r"\d+\.\d+", done.stdout)[-1]) == pytest.approx(figures["shipped_test"], abs=1e-6)
+
+
+def test_the_figures_are_the_journals(live_run: Run, figures: dict[str, Any]) -> None:
+    view, winner = live_run.view, str(live_run.winner)
+    validation = {e.seed: e.val for e in view.evaluations(winner, CONFIRM)}
+    assert figures["shipped_seed"] == median_seed(validation)
+    assert figures["shipped_validation"] == validation[figures["shipped_seed"]]
+    assert view.test is not None
+    assert figures["test"]["by_seed"] == view.test.scores[winner]
+    assert figures["test"]["mean"] == pytest.approx(mean_and_sd(live_run.test_scores[winner])[0])
+    assert (figures["task"], figures["trial"], figures["metric"]) == ("digits", winner, "accuracy")
+
+
+def test_the_spec_file_is_the_winner(live_run: Run) -> None:
+    spec = read_spec(live_run.path / "winner" / "spec.json")
+    assert spec_hash(spec) == live_run.view.proposals[str(live_run.winner)].spec_hash
+
+
+def test_a_winner_of_a_table_is_its_spec(table_run: Run) -> None:
+    assert [path.name for path in (table_run.path / "winner").iterdir()] == ["spec.json"]
+
+
+def test_a_copy_is_whole_and_overwrites_nothing(live_run: Run, tmp_path: Path) -> None:
+    assert list(copy_winner(live_run, tmp_path / "copy")) == FILES
+    assert (tmp_path / "copy" / "weights.pt").read_bytes() == (live_run.path / "winner" / "weights.pt").read_bytes()
+    with pytest.raises(UsageError, match="exists; give a folder that does not exist yet"):
+        copy_winner(live_run, tmp_path / "copy")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot write"):
+        copy_winner(live_run, tmp_path / "file" / "copy")
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "words"),
+    [
+        (None, UsageError, "cannot be read: No such file"),
+        (b"\xff\xfe\x00", UsageError, "not UTF-8"),
+        (b"{", SpecError, "JSON"),
+        (b"[]", SpecError, ""),
+        (b'{"body": {"nodes": [{"id": "a", "op": "gnc"}], "outputs": ["a"]}}', SpecError, "gnc"),
+        (b'{"recipe": {"learning_rate": -1}}', SpecError, "learning_rate"),
+    ],
+)
+def test_a_bad_spec_file_is_one_line_with_its_name(tmp_path: Path, content: bytes | None, error: type[UsageError], words: str) -> None:
+    path = tmp_path / "spec.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(error) as caught:
+        read_spec(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_no_spec_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read: Is a directory"):
+        read_spec(tmp_path)
