@@ -1,14 +1,14 @@
 """The rule-based analyst: which factors gained or lost beyond their noise, what fails, and whether to go on.
 
-Effects are paired differences between children and parents; a factor whose mean gain is smaller than two standard errors is reported
-as undecided, never as progress.
+Effects are paired differences between children and parents, against the average change; one whose 95 % interval holds zero is reported as
+undecided, never as progress.
 """
 
 from __future__ import annotations
 
 from agentnas.agents.roles import Analysis, Finding
 from agentnas.agents.situation import Situation
-from agentnas.agents.statistics import Effect, effects, noise_floor, rounds_without_progress
+from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, rounds_without_progress
 
 AUTHOR = "analyst/rules"
 LEAST_PAIRS = 3
@@ -20,7 +20,7 @@ class RuleAnalyst:
     """See the module's docstring. Deterministic given the situation."""
 
     def analyse(self, situation: Situation) -> Analysis:
-        noise = noise_floor(situation.records, situation.rungs)
+        noise = noise_floor(situation)
         findings = [*_leader(situation, noise), *_noise(situation, noise), *_factors(situation), *_failures(situation)]
         numbered = tuple(_numbered(finding, situation.round, i) for i, finding in enumerate(findings, start=1))
         return Analysis(AUTHOR, numbered, _verdict(situation, noise))
@@ -35,7 +35,7 @@ def _leader(situation: Situation, noise: float | None) -> list[Finding]:
     if not ranked:
         return []
     best = ranked[0]
-    score = best.score(situation.rungs) or 0.0
+    score = situation.score(best) or 0.0
     spread = "?" if noise is None else f"{noise:.2f}"
     text = f"{best.trial} leads with {score:.2f} on validation (noise floor {spread}): {best.proposal.name or best.proposal.text}"
     return [Finding("", text, (best.trial,))]
@@ -45,8 +45,8 @@ def _noise(situation: Situation, noise: float | None) -> list[Finding]:
     ranked = situation.ranked()
     if noise is None or not ranked:
         return []
-    top = ranked[0].score(situation.rungs) or 0.0
-    inside = [record.trial for record in ranked[1:] if (record.score(situation.rungs) or 0.0) > top - 2 * noise]
+    top = situation.score(ranked[0]) or 0.0
+    inside = [record.trial for record in ranked[1:] if (situation.score(record) or 0.0) > top - 2 * noise]
     if not inside:
         return []
     text = f"{len(inside)} other trials are within twice the noise floor ({2 * noise:.2f}) of the leader; more seeds must decide"
@@ -54,14 +54,16 @@ def _noise(situation: Situation, noise: float | None) -> list[Finding]:
 
 
 def _factors(situation: Situation) -> list[Finding]:
-    return [_factor_finding(effect) for effect in effects(situation) if effect.count >= LEAST_PAIRS]
+    found = effects(situation)
+    rival = "the average change" if len(found) > 1 else "no change"
+    return [_factor_finding(effect, rival) for effect in found if effect.count >= LEAST_PAIRS]
 
 
-def _factor_finding(effect: Effect) -> Finding:
+def _factor_finding(effect: Effect, rival: str) -> Finding:
     assert effect.se is not None  # LEAST_PAIRS is above one
-    decided = abs(effect.mean) > 2 * effect.se
-    words = ("gains" if effect.mean > 0 else "loses") if decided else "is undecided at"
-    text = f"changing {effect.factor} {words} {effect.mean:+.2f} ± {effect.se:.2f} over {effect.count} parent-child pairs"
+    decided = beyond_noise(effect.mean, effect.se, effect.count)
+    words = ("does better" if effect.mean > 0 else "does worse") if decided else "is undecided"
+    text = f"against {rival}, changing {effect.factor} {words}: {effect.mean:+.2f} ± {effect.se:.2f} over {effect.count} parent-child pairs"
     return Finding("", text, effect.trials, effect.factor, effect.mean, effect.se)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 from agentnas.agents.situation import Record, Situation
@@ -25,19 +26,26 @@ def entitled(situation: Situation, round_: int, rung: Rung) -> list[Record]:
         return alive
     below = situation.rungs[level - 1]
     if below.epochs >= 1.0:
-        head = _head(situation, below)
+        head = _head(situation, round_, below)
         return [record for record in alive if record.trial in head]
     scores = {record.trial: score for record in alive if (score := record.at(below.name)) is not None}
     climbing = set(promoted(scores, rung.promoted)) | {r.trial for r in alive if r.proposal.anchor}
     return [record for record in alive if record.trial in climbing]
 
 
-def _head(situation: Situation, below: Rung) -> set[str]:
-    """The best trials of the whole run, and the best anchor of either kind, by the rung below."""
-    scored = [(score, record) for record in situation.records if (score := record.at(below.name)) is not None]
-    ranked = [record for _, record in sorted(scored, key=lambda pair: (-pair[0], pair[1].trial))]
-    anchors = [next((r.trial for r in ranked if r.proposal.anchor == kind), "") for kind in ("plain", "strong")]
-    return {record.trial for record in ranked[:HEAD]} | set(anchors)
+def _head(situation: Situation, round_: int, below: Rung) -> set[str]:
+    """The best trials of the whole run, and the best anchor of either kind.
+
+    Trials of closed rounds count with all their seeds, so that a lucky one gives its place up; those of this round with what the rung
+    below said, which no longer changes while they climb.
+    """
+    closed = replace(situation, records=tuple(record for record in situation.records if record.round < round_))
+    scores = {record.trial: score for record in closed.records if (score := closed.score(record)) is not None}
+    scores |= {r.trial: score for r in situation.records if r.round == round_ and (score := r.at(below.name)) is not None}
+    ranked = promoted(scores, 1.0)
+    kinds = {record.trial: record.proposal.anchor for record in situation.records}
+    anchors = {next((trial for trial in ranked if kinds[trial] == kind), "") for kind in ("plain", "strong")}
+    return set(ranked[:HEAD]) | anchors
 
 
 def requests(records: Sequence[Record], rung: Rung, rungs: Sequence[Rung], num_splits: int) -> list[Request]:

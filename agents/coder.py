@@ -144,7 +144,7 @@ def _mutated(situation: Situation, direction: Direction, elites: list[Record], r
 
 def _with_expectation(draft: Draft, predicted: float, situation: Situation) -> Draft:
     parent = situation.by_trial().get(draft.parent or "")
-    base = parent.score(situation.rungs) if parent else None
+    base = situation.score(parent) if parent else None
     return draft if base is None else replace(draft, expected_gain=round(predicted - base, 2))
 
 

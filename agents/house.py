@@ -93,8 +93,7 @@ class House:
             space=self.evaluator.space,
             limits=self.limits,
             evidence=tuple(Evidence.model_validate(item) for item in recalled.evidence) if recalled else (),
-            trials_left=self.trials_left(),
-            seconds_left=self.seconds_left(),
+            num_splits=self.evaluator.num_splits,
         )
 
     def trials_left(self) -> int | None:
@@ -129,7 +128,9 @@ class House:
     def situation_of_scores(self) -> Situation:
         """The records alone: enough to rank them."""
         records = tuple(self.record(trial) for trial in sorted(self.view.proposals))
-        return Situation(0, self.seed, "", records, self.evaluator.rungs, self.evaluator.space, self.limits)
+        return Situation(
+            0, self.seed, "", records, self.evaluator.rungs, self.evaluator.space, self.limits, num_splits=self.evaluator.num_splits
+        )
 
     def confirm_cost(self, trials: Sequence[str]) -> float:
         """Expected seconds to train the trials with all confirmation seeds on all workers, with a margin."""

@@ -52,7 +52,7 @@ class RulePlanner:
     def plan(self, situation: Situation) -> Plan:
         grouped = groups_of(situation.space.factors())
         seen = effects(situation)
-        noise = noise_floor(situation.records, situation.rungs) or 0.5
+        noise = noise_floor(situation) or 0.5
         stalled = rounds_without_progress(situation, noise) >= PLATEAU_ROUNDS
         ranked = sorted(grouped, key=lambda group: (-_value(group, seen, noise), group))
         shares = SHARES["plateau" if stalled else "calm"]
@@ -63,7 +63,7 @@ class RulePlanner:
         own = [effect for effect in seen if group_of(effect.factor) == group]
         cards = tuple(e.id for e in situation.evidence if e.kind == "card")[:2]
         trials = tuple(f"trial:{t}" for effect in own[:1] for t in effect.trials[:3])
-        return Direction(group, factors, share, _hypothesis(group, own), own[0].mean if own else None, trials + cards)
+        return Direction(group, factors, share, _hypothesis(group, own), own[0].raw if own else None, trials + cards)
 
 
 def _value(group: str, seen: list[Effect], noise: float) -> float:

@@ -68,10 +68,18 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     confirmed = {trial: records[trial].confirmed() for trial in sound if records[trial].confirmed()}
     if not confirmed:
         raise _nothing_confirmed([reason for trial in candidates for reason in records[trial].failures.values()])
-    shared = min(map(len, confirmed.values()))
-    order = sorted(confirmed, key=lambda trial: (-mean_and_sd(confirmed[trial][:shared])[0], _size(records[trial]), trial))
-    mean, sd = mean_and_sd(confirmed[order[0]][:shared])
-    return Choice(order[0], mean, sd, shared, _why(order, confirmed, shared))
+    common = _shared(confirmed)
+    order = sorted(common, key=lambda trial: (-mean_and_sd(list(common[trial].values()))[0], _size(records[trial]), trial))
+    mean, sd = mean_and_sd(list(common[order[0]].values()))
+    return Choice(order[0], mean, sd, len(common[order[0]]), _why(order, common))
+
+
+def _shared(confirmed: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:
+    """Scores over the seeds that all have; candidates with the fewest seeds are left out while there is no such seed."""
+    kept = sorted(confirmed, key=lambda trial: -len(confirmed[trial]))
+    while not (seeds := set.intersection(*(set(confirmed[trial]) for trial in kept))):
+        kept.pop()
+    return {trial: {seed: confirmed[trial][seed] for seed in sorted(seeds)} for trial in kept}
 
 
 def _nothing_confirmed(reasons: Sequence[str]) -> AgentNASError:
@@ -84,11 +92,11 @@ def _size(record: Record) -> float:
     return float(record.profile.get("parameters") or 0)
 
 
-def _why(order: Sequence[str], confirmed: Mapping[str, Sequence[float]], shared: int) -> str:
-    text = f"best mean validation over {shared} fresh seeds among {len(order)} confirmed trials"
+def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]]) -> str:
+    text = f"best mean validation over {len(common[order[0]])} fresh seeds among {len(order)} confirmed trials"
     if len(order) < 2:
         return text
-    gap = paired_difference(confirmed[order[0]][:shared], confirmed[order[1]][:shared])
+    gap = paired_difference(common[order[0]], common[order[1]])
     spread = "?" if gap["se"] is None else f"{gap['se']:.2f}"
     noise = ", inside the noise" if gap["inside_noise"] else ""
     return f"{text}; ahead of {order[1]} by {gap['difference']:.2f} ± {spread}{noise}"
@@ -99,7 +107,7 @@ def choose_smoothed(situation: Situation) -> Choice:
     vectors = {record.proposal.spec_hash: situation.space.vector(record.spec) for record in situation.ranked()}
     estimates = surrogate.smoothed(situation, vectors)
     best = max(sorted(estimates), key=lambda trial: estimates[trial])
-    raw = situation.by_trial()[best].score(situation.rungs) or 0.0
+    raw = situation.score(situation.by_trial()[best]) or 0.0
     leader = situation.ranked()[0].trial
     reason = "best smoothed validation (0.75 own score, 0.25 surrogate fitted without it)"
     return Choice(best, raw, None, 1, reason if best == leader else f"{reason}; the raw leader was {leader}")
@@ -114,11 +122,8 @@ def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int,
         if anchor == winner:
             compared[kind] = {"anchor": anchor, "is_winner": True}
             continue
-        seeds = sorted(set(scores[winner]) & set(scores[anchor]))
-        if not seeds:
-            continue
-        pair = paired_difference([scores[winner][s] for s in seeds], [scores[anchor][s] for s in seeds])
-        compared[kind] = {"anchor": anchor, "is_winner": False, **pair}
+        if set(scores[winner]) & set(scores.get(anchor, {})):
+            compared[kind] = {"anchor": anchor, "is_winner": False, **paired_difference(scores[winner], scores[anchor])}
     return compared
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agentnas.memory.events import Proposal
@@ -49,14 +50,9 @@ class Record:
                 merged.update(self.scores.get(rung.name, {}))
         return merged
 
-    def score(self, rungs: Sequence[Rung]) -> float | None:
-        """Mean validation score at full fidelity; None before the trial got there."""
-        scores = self.full_scores(rungs)
-        return sum(scores.values()) / len(scores) if scores else None
-
-    def confirmed(self) -> list[float]:
-        """Scores of the confirmation in the order of its seeds."""
-        return [score for _, score in sorted(self.scores.get(CONFIRM, {}).items())]
+    def confirmed(self) -> dict[int, float]:
+        """Scores of the confirmation by seed."""
+        return dict(sorted(self.scores.get(CONFIRM, {}).items()))
 
 
 @dataclass(frozen=True)
@@ -71,12 +67,34 @@ class Situation:
     space: SearchSpace
     limits: Limits
     evidence: tuple[Evidence, ...] = ()
-    trials_left: int | None = None
-    seconds_left: float | None = None
+    num_splits: int = 1
+
+    @cached_property
+    def offsets(self) -> dict[int, float]:
+        """How much easier (in points) the split behind a seed is than those of the first full rung; 0 where all share one split.
+
+        Trials with more seeds saw other splits than trials with few: without this, a mean over easy splits would look like a better design.
+        """
+        if self.num_splits == 1:
+            return {}
+        first = next(rung for rung in self.rungs if rung.epochs >= 1.0).seeds
+        gaps: dict[int, list[float]] = {}
+        for record in self.records:
+            scores = record.full_scores(self.rungs)
+            base = [scores[seed] for seed in range(first) if seed in scores]
+            for seed in [seed for seed in scores if seed >= first and len(base) == first]:
+                gaps.setdefault(seed, []).append(scores[seed] - sum(base) / first)
+        return {seed: sum(values) / len(values) for seed, values in gaps.items()}
+
+    def score(self, record: Record) -> float | None:
+        """Mean validation score at full fidelity, splits made comparable; None before the trial got there."""
+        scores = record.full_scores(self.rungs)
+        levelled = [score - self.offsets.get(seed, 0.0) for seed, score in scores.items()]
+        return sum(levelled) / len(levelled) if levelled else None
 
     def ranked(self) -> list[Record]:
         """Trials with a score at full fidelity and no failure, best first; ties go to the earlier trial."""
-        scored = [(record.score(self.rungs), record) for record in self.records if not record.failures]
+        scored = [(self.score(record), record) for record in self.records if not record.failures]
         known = [(score, record) for score, record in scored if score is not None]
         return [record for _, record in sorted(known, key=lambda pair: (-pair[0], pair[1].trial))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,16 @@ from agentnas.tools.evaluate.base import Rung
 
 @dataclass(frozen=True)
 class Effect:
-    """Mean gain of children over their parents when one factor was changed, paired by rung and seed (percentage points)."""
+    """Mean gain of children over their parents when one factor was changed, against the average change (percentage points).
+
+    ``raw`` is the mean gain over the parents themselves.
+    """
 
     factor: str
     trials: tuple[str, ...]
     mean: float
     se: float | None
-    best: float
+    raw: float
 
     @property
     def count(self) -> int:
@@ -41,16 +44,25 @@ def standard_error(values: Sequence[float]) -> float | None:
     return None if sd is None else sd / math.sqrt(len(values))
 
 
-def noise_floor(records: Sequence[Record], rungs: Sequence[Rung]) -> float | None:
-    """Pooled standard deviation between seeds of one spec at full fidelity; None where no spec has two seeds."""
-    squares, freedom = 0.0, 0
-    for record in records:
-        for values in (list(record.full_scores(rungs).values()), record.confirmed()):
-            if len(values) > 1:
-                mean = sum(values) / len(values)
-                squares += sum((value - mean) ** 2 for value in values)
-                freedom += len(values) - 1
-    return math.sqrt(squares / freedom) if freedom else None
+def noise_floor(situation: Situation) -> float | None:
+    """Pooled standard deviation between seeds of one spec at full fidelity; None where no spec has two seeds.
+
+    Where seeds stand for splits, what a split does to all specs alike is taken out first (two-way residuals): it is no noise of a
+    comparison on the same splits.
+    """
+    table = [
+        scores for record in situation.records for scores in (record.full_scores(situation.rungs), record.confirmed()) if len(scores) > 1
+    ]
+    residuals = [{seed: score - sum(scores.values()) / len(scores) for seed, score in scores.items()} for scores in table]
+    freedom = sum(len(scores) - 1 for scores in residuals)
+    if situation.num_splits > 1:
+        by_seed = {seed: [r[seed] for r in residuals if seed in r] for seed in sorted({seed for r in residuals for seed in r})}
+        means = {seed: sum(values) / len(values) for seed, values in by_seed.items()}
+        residuals = [{seed: value - means[seed] for seed, value in r.items()} for r in residuals]
+        freedom -= len(means) - 1
+    if freedom <= 0:
+        return None
+    return math.sqrt(sum(value**2 for r in residuals for value in r.values()) / freedom)
 
 
 def paired_gain(child: Record, parent: Record, rungs: Sequence[Rung]) -> float | None:
@@ -66,7 +78,11 @@ def paired_gain(child: Record, parent: Record, rungs: Sequence[Rung]) -> float |
 
 
 def effects(situation: Situation) -> list[Effect]:
-    """Effect of each factor that was changed alone, largest mean first."""
+    """Effect of each factor that was changed alone, largest mean first, against the average change.
+
+    Parents were chosen for their score, part of which was luck, so the average child loses; what is left after its mean is taken out
+    says which changes do better than others.
+    """
     known = situation.by_trial()
     gains: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for record in situation.records:
@@ -76,44 +92,61 @@ def effects(situation: Situation) -> list[Effect]:
         gain = paired_gain(record, parent, situation.rungs)
         if gain is not None:
             gains[record.proposal.factor].append((record.trial, gain))
-    found = [_effect(factor, pairs) for factor, pairs in gains.items()]
+    average = mean_gain(gains)
+    found = [_effect(factor, pairs, average) for factor, pairs in gains.items()]
     return sorted(found, key=lambda effect: (-effect.mean, effect.factor))
 
 
-def _effect(factor: str, pairs: list[tuple[str, float]]) -> Effect:
+def mean_gain(gains: Mapping[str, Sequence[tuple[str, float]]]) -> float:
+    """Mean over all children; 0 where there is nothing to compare a factor with."""
+    values = [gain for pairs in gains.values() for _, gain in pairs]
+    return sum(values) / len(values) if len(gains) > 1 else 0.0
+
+
+def _effect(factor: str, pairs: list[tuple[str, float]], average: float) -> Effect:
     values = [gain for _, gain in pairs]
-    return Effect(factor, tuple(trial for trial, _ in pairs), sum(values) / len(values), standard_error(values), max(values))
+    raw = sum(values) / len(values)
+    return Effect(factor, tuple(trial for trial, _ in pairs), raw - average, standard_error(values), raw)
 
 
 def best_so_far(situation: Situation) -> list[tuple[str, float]]:
     """(trial, best score until then) in the order of the trials that reached full fidelity."""
     path: list[tuple[str, float]] = []
     for record in situation.records:
-        score = record.score(situation.rungs)
+        score = situation.score(record)
         if score is not None:
             path.append((record.trial, max(score, path[-1][1]) if path else score))
     return path
 
 
 def rounds_without_progress(situation: Situation, noise: float) -> int:
-    """Finished rounds since the best score last rose by more than half the noise floor."""
-    best_by_round: dict[int, float] = {}
+    """Finished rounds since the best score last rose by more than its standard error."""
+    best_by_round: dict[int, tuple[float, int]] = {}
     for record in situation.records:
-        score = record.score(situation.rungs)
+        score = situation.score(record)
         if score is not None:
-            best_by_round[record.round] = max(score, best_by_round.get(record.round, -math.inf))
+            found = (score, len(record.full_scores(situation.rungs)))
+            best_by_round[record.round] = max(found, best_by_round.get(record.round, (-math.inf, 1)))
     best, since = -math.inf, 0
-    for round_ in sorted(best_by_round):
-        since = 0 if best_by_round[round_] > best + noise / 2 else since + 1
-        best = max(best, best_by_round[round_])
+    for _, (score, seeds) in sorted(best_by_round.items()):
+        since = 0 if score > best + noise / math.sqrt(seeds) else since + 1
+        best = max(best, score)
     return since
 
 
-def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
-    """Difference of two lists of scores that share their seeds and splits: mean, standard error, and whether it leaves the noise.
+def beyond_noise(difference: float, se: float, count: int) -> bool:
+    """Whether a mean of ``count`` differences leaves its 95 % interval around zero (Student's t)."""
+    from scipy.special import stdtrit
 
-    ``inside_noise`` is true where the difference is smaller than two standard errors, None where there is no standard error.
+    return abs(difference) > float(stdtrit(count - 1, 0.975)) * se
+
+
+def paired_difference(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[str, Any]:
+    """Difference of two sets of scores over the seeds that both have: mean, standard error, and whether it is inside the noise.
+
+    ``inside_noise`` is true where zero lies in the 95 % interval (Student's t), None where there is no standard error.
     """
-    differences = [a - b for a, b in zip(ours, theirs, strict=False)]
+    differences = [ours[seed] - theirs[seed] for seed in sorted(set(ours) & set(theirs))]
     mean, se = sum(differences) / len(differences), standard_error(differences)
-    return {"difference": mean, "se": se, "seeds": len(differences), "inside_noise": None if se is None else abs(mean) <= 2 * se}
+    inside = None if se is None else not beyond_noise(mean, se, len(differences))
+    return {"difference": mean, "se": se, "seeds": len(differences), "inside_noise": inside}

@@ -48,7 +48,7 @@ def _training_set(situation: Situation, vectors: dict[str, list[float]]) -> tupl
     targets: list[float] = []
     for record in situation.records:
         vector = vectors[record.proposal.spec_hash]
-        score = record.score(situation.rungs)
+        score = situation.score(record)
         low = record.at(situation.rungs[0].name) if situation.rungs[0].epochs < 1.0 else None
         for fidelity, value in ((1.0, score), (0.0, low)):
             if value is not None:
@@ -75,7 +75,7 @@ def _bagged(rows: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], seed: int
 def smoothed(situation: Situation, vectors: dict[str, list[float]], own: float = 0.75, folds: int = 5) -> dict[str, float]:
     """``own`` x a trial's score + (1 - ``own``) x what the surrogate, fitted without this trial, predicts for it."""
     ranked: list[Record] = sorted(situation.ranked(), key=lambda record: record.trial)
-    scores = [record.score(situation.rungs) or 0.0 for record in ranked]
+    scores = [situation.score(record) or 0.0 for record in ranked]
     if len(ranked) < LEAST_TRIALS:
         return {record.trial: score for record, score in zip(ranked, scores, strict=True)}
     import numpy as np

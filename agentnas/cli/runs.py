@@ -134,8 +134,9 @@ def _test(view: JournalView) -> dict[str, Any] | None:
     return _mean_sd(*mean_and_sd(scores), len(scores))
 
 
-def _test_scores(view: JournalView) -> dict[str, float]:
-    return view.test.scores.get(view.winner.trial, {}) if view.test and view.winner else {}
+def _test_scores(view: JournalView) -> dict[int, float]:
+    scores = view.test.scores.get(view.winner.trial, {}) if view.test and view.winner else {}
+    return {int(seed): score for seed, score in scores.items()}
 
 
 def _leaderboard(view: JournalView, top: int) -> Iterator[dict[str, Any]]:
@@ -176,12 +177,11 @@ def _compared(directory: RunDirectory, view: JournalView, first: JournalView) ->
 def _difference(view: JournalView, first: JournalView) -> dict[str, Any]:
     """Test minus the first run's over the seeds that both have: mean, standard error, and whether that is inside the noise."""
     ours, theirs = _test_scores(view), _test_scores(first)
-    common = sorted(ours.keys() & theirs.keys())
-    if view is first or not common or not _same_protocol(view, first):
+    if view is first or not ours.keys() & theirs.keys() or not _same_protocol(view, first):
         return {"difference": None, "se": None, "inside_noise": None}
     from agentnas.agents.statistics import paired_difference
 
-    found = paired_difference([ours[seed] for seed in common], [theirs[seed] for seed in common])
+    found = paired_difference(ours, theirs)
     return {key: found[key] for key in ("difference", "se", "inside_noise")}
 
 

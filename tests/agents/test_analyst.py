@@ -24,19 +24,21 @@ def about_factor(analysis: Analysis) -> list[str]:
 
 def test_a_gain_beyond_the_noise_is_a_gain_with_its_trials() -> None:
     analysis = analysed(*children_of_one(2.0, 2.2, 1.8))
-    assert about_factor(analysis) == ["changing body.op gains +2.00 ± 0.12 over 3 parent-child pairs"]
+    assert about_factor(analysis) == ["against no change, changing body.op does better: +2.00 ± 0.12 over 3 parent-child pairs"]
     (finding,) = [finding for finding in analysis.findings if finding.factor]
     assert finding.trials == ("t0002", "t0003", "t0004")
     assert finding.gain == 80.0 + 2.0 - 80.0
 
 
 def test_a_loss_is_a_loss() -> None:
-    assert about_factor(analysed(*children_of_one(-2.0, -2.2, -1.8))) == ["changing body.op loses -2.00 ± 0.12 over 3 parent-child pairs"]
+    assert about_factor(analysed(*children_of_one(-2.0, -2.2, -1.8))) == [
+        "against no change, changing body.op does worse: -2.00 ± 0.12 over 3 parent-child pairs"
+    ]
 
 
 def test_a_gain_inside_the_noise_is_undecided() -> None:
     assert about_factor(analysed(*children_of_one(3.0, -2.0, 1.0))) == [
-        "changing body.op is undecided at +0.67 ± 1.45 over 3 parent-child pairs"
+        "against no change, changing body.op is undecided: +0.67 ± 1.45 over 3 parent-child pairs"
     ]
 
 

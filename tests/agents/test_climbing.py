@@ -40,6 +40,12 @@ def test_scores_that_come_in_on_a_rung_do_not_change_who_is_entitled_to_it() -> 
     assert names(list(entitled(situation(*rivals), 1, SEEDS))) == before
 
 
+def test_a_lucky_seed_of_an_earlier_round_does_not_keep_its_place() -> None:
+    lucky = [record(i, {"full": {0: 84.0}, "seeds": {1: 81.0, 2: 81.0}}) for i in range(1, HEAD + 1)]
+    fresh = record(50, {"full": {0: 83.9}}, round_=1)
+    assert names(list(entitled(situation(*lucky, fresh), 1, SEEDS))) == ["t0050"]
+
+
 def test_a_seed_that_was_trained_in_full_is_not_trained_again() -> None:
     known = record(1, {"full": {0: 80.0}, "seeds": {1: 81.0}})
     assert [request.seed for request in requests([known], SEEDS, ONE_SPLIT, 1)] == [2]

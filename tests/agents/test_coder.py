@@ -102,7 +102,7 @@ def test_a_crossover_names_both_parents(sizes: Sizes) -> None:
     for draft in made:
         better, other = (told.by_trial()[name.removeprefix("trial:")] for name in draft.evidence)
         assert (draft.parent, draft.factor, draft.change) == (better.trial, None, f"crossover with {other.trial}")
-        assert (better.score(told.rungs) or 0) > (other.score(told.rungs) or 0)
+        assert (told.score(better) or 0) > (told.score(other) or 0)
 
 
 def test_fresh_samples_have_no_parent_and_lie_in_the_space(sizes: Sizes) -> None:

@@ -77,7 +77,7 @@ def test_what_paid_gets_the_largest_share_and_cites_the_trials_that_show_it(best
     cited = [name.partition(":")[0] for name in first.evidence]
     assert cited == ["trial", "card"]
     assert first.evidence[1] == CARD.id
-    assert told.by_trial()[first.evidence[0].removeprefix("trial:")].score(told.rungs) == 85.0
+    assert told.score(told.by_trial()[first.evidence[0].removeprefix("trial:")]) == 85.0
 
 
 def test_a_plateau_moves_trials_to_fresh_samples() -> None:

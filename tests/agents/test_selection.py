@@ -37,6 +37,13 @@ def test_the_choice_compares_equal_numbers_of_seeds() -> None:
     assert (choice.trial, choice.mean, choice.seeds) == ("t0002", 82.0, 2)
 
 
+def test_the_choice_pairs_by_seed() -> None:
+    """On the seeds that both have the second wins, though its mean over all of its own is lower."""
+    first = record(1, {"full": {0: 50.0}, CONFIRM: {100: 90.0, 102: 70.0}})
+    second = record(2, {"full": {0: 50.0}, CONFIRM: {100: 91.0, 101: 10.0, 102: 71.0}})
+    assert choose(situation(first, second), ["t0001", "t0002"]).trial == "t0002"
+
+
 def test_equal_means_go_to_the_smaller_model() -> None:
     big = record(1, confirmed(82.0, 82.0), profile={"parameters": 100})
     small = record(2, confirmed(82.0, 82.0), profile={"parameters": 10})
@@ -55,11 +62,11 @@ def test_nothing_confirmed_is_an_ended_budget() -> None:
 
 
 def test_the_comparison_says_when_the_search_returned_its_own_anchor() -> None:
-    scores = {"t0001": {100: 84.0, 101: 85.0}, "t0002": {100: 82.0, 101: 82.0}}
+    scores = {"t0001": {100: 84.0, 101: 85.0, 102: 85.0}, "t0002": {100: 82.0, 101: 82.0, 102: 82.0}}
     compared = comparison("t0001", Finalists(("t0001",), "t0002", "t0001"), scores)
     assert compared["strong"] == {"anchor": "t0001", "is_winner": True}
-    assert compared["plain"]["difference"] == 2.5
-    assert compared["plain"]["se"] == 0.5
+    assert compared["plain"]["difference"] == pytest.approx(8 / 3)
+    assert compared["plain"]["se"] == pytest.approx(1 / 3)
     assert compared["plain"]["inside_noise"] is False
 
 

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from agentnas.agents.statistics import effects, noise_floor, paired_difference, rounds_without_progress
+from agentnas.agents.statistics import beyond_noise, effects, noise_floor, paired_difference, rounds_without_progress
 from agentnas.tools.evaluate.base import CONFIRM
-from agentnas.tools.evaluate.ladder import ONE_SPLIT
 from tests.agents.making import record, situation
 
 
 def test_the_noise_floor_pools_the_spread_between_seeds() -> None:
     first = record(1, {"full": {0: 80.0}, "seeds": {1: 82.0, 2: 81.0}})
     second = record(2, {"full": {0: 70.0}, "seeds": {1: 70.0, 2: 70.0}})
-    assert noise_floor([first, second], ONE_SPLIT) == math.sqrt(2.0 / 4)
+    assert noise_floor(situation(first, second)) == math.sqrt(2.0 / 4)
 
 
 def test_one_seed_a_trial_leaves_the_noise_unknown() -> None:
-    assert noise_floor([record(1, {"full": {0: 80.0}})], ONE_SPLIT) is None
+    assert noise_floor(situation(record(1, {"full": {0: 80.0}}))) is None
 
 
 def test_confirmation_adds_to_the_noise_floor() -> None:
     confirmed = record(1, {"full": {0: 80.0}, CONFIRM: {100: 80.0, 101: 82.0}})
-    assert noise_floor([confirmed], ONE_SPLIT) == math.sqrt(2.0)
+    assert noise_floor(situation(confirmed)) == math.sqrt(2.0)
+
+
+def test_what_a_split_does_to_all_specs_is_no_noise() -> None:
+    """Two specs, three splits of very different difficulty, and one point of disagreement on the last."""
+    hard_and_easy = {0: 60.0, 1: 80.0, 2: 90.0}
+    first = record(1, {"full": hard_and_easy})
+    second = record(2, {"full": {**hard_and_easy, 2: 93.0}})
+    noise = noise_floor(replace(situation(first, second), num_splits=3))
+    # residuals after row and column means: -0.5, -0.5, 1 and their opposites; four of them free by rows, two less by columns
+    assert noise is not None
+    assert math.isclose(noise, math.sqrt(3.0 / 2))
+    assert noise_floor(situation(first, second)) > 10.0  # type: ignore[operator]  # two seeds a spec: it is known
+
+
+def test_scores_on_more_splits_are_levelled_with_scores_on_few() -> None:
+    """An easy extra split must not make a design look better than one that never saw it."""
+    few = record(1, {"full": {0: 80.0}})
+    many = record(2, {"full": {0: 80.0}, "seeds": {1: 90.0, 2: 94.0}})
+    told = replace(situation(few, many), num_splits=10)
+    assert (told.score(few), told.score(many)) == (80.0, 80.0)
+    assert situation(few, many).score(many) == 88.0
 
 
 def test_an_effect_is_paired_by_seed_at_the_highest_common_rung() -> None:
@@ -33,6 +54,19 @@ def test_an_effect_is_paired_by_seed_at_the_highest_common_rung() -> None:
     assert effect.trials == ("t0002", "t0003")
     assert effect.mean == 0.0, "+1 at full fidelity on the common seed 0, -1 on the short rung"
     assert effect.se == 1.0
+
+
+def test_the_luck_of_chosen_parents_is_taken_out() -> None:
+    """All children fall behind their parent, which was chosen for its score; the factor that falls least comes first."""
+    parent = record(1, {"full": {0: 85.0}})
+    scores = {"recipe.epochs": (83.0, 83.0), "recipe.momentum": (81.0, 81.0)}
+    children = [
+        record(10 * i + j, {"full": {0: score}}, parent="t0001", factor=factor)
+        for i, (factor, values) in enumerate(scores.items(), start=1)
+        for j, score in enumerate(values)
+    ]
+    best, worst = effects(situation(parent, *children))
+    assert (best.factor, best.mean, worst.mean) == ("recipe.epochs", 1.0, -1.0)
 
 
 def test_a_crossover_changes_no_single_factor_and_counts_for_none() -> None:
@@ -46,9 +80,20 @@ def test_a_rise_inside_the_noise_is_no_progress() -> None:
     assert rounds_without_progress(situation(*records), noise=0.0) == 0
 
 
-def test_a_difference_below_two_standard_errors_is_inside_the_noise() -> None:
-    wide = paired_difference([80.0, 82.0, 84.0], [80.0, 81.0, 82.0])
+def test_a_difference_within_its_interval_is_inside_the_noise() -> None:
+    wide = paired_difference({0: 80.0, 1: 82.0, 2: 84.0}, {0: 80.0, 1: 81.0, 2: 82.0})
     assert (wide["difference"], wide["seeds"], wide["inside_noise"]) == (1.0, 3, True)
-    tight = paired_difference([81.0, 82.1, 83.0], [80.0, 81.0, 82.0])
+    tight = paired_difference({0: 81.0, 1: 82.1, 2: 83.0}, {0: 80.0, 1: 81.0, 2: 82.0})
     assert tight["inside_noise"] is False
-    assert paired_difference([81.0], [80.0]) == {"difference": 1.0, "se": None, "seeds": 1, "inside_noise": None}
+    assert paired_difference({0: 81.0}, {0: 80.0}) == {"difference": 1.0, "se": None, "seeds": 1, "inside_noise": None}
+
+
+def test_few_seeds_need_a_larger_difference() -> None:
+    """Three seeds: the 95 % interval is 4.3 standard errors wide on each side, not two."""
+    assert not beyond_noise(3.0, 1.0, 3)
+    assert beyond_noise(3.0, 1.0, 10)
+
+
+def test_pairs_are_made_by_seed_and_not_by_position() -> None:
+    pair = paired_difference({100: 90.0, 102: 70.0}, {100: 91.0, 101: 60.0, 102: 71.0})
+    assert (pair["difference"], pair["seeds"]) == (-1.0, 2)

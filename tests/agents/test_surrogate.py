@@ -80,7 +80,7 @@ def mean_error(told: Situation, estimate: dict[str, float]) -> float:
 
 
 def raw(told: Situation) -> dict[str, float]:
-    return {r.trial: r.score(told.rungs) or 0.0 for r in told.records}
+    return {r.trial: told.score(r) or 0.0 for r in told.records}
 
 
 def test_smoothing_comes_nearer_to_the_truth_than_noisy_scores() -> None:
