@@ -207,14 +207,27 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def save_weights(state_dict: dict[str, Tensor], path: Path) -> None:
-    """Write weights so that the file is there complete or not at all."""
+    """Write weights so that the file is there complete or not at all, and stays through a power cut once this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save(state_dict, half)
+        with open(half, "wb") as file:
+            torch.save(state_dict, file)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(half, path)
+        _sync_directory(path.parent)
     finally:
         half.unlink(missing_ok=True)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make the renamed entry itself durable."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +222,26 @@ def test_weights_are_written_whole_and_read_safely(prepared: PreparedTask, tmp_p
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match=r"w\.pt: no readable weights"):
         load_weights(path)
+
+
+def test_weights_are_on_disk_before_their_name_is_and_the_name_before_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, bool]] = []
+    sync, rename = os.fsync, os.replace
+
+    def synced(fd: int) -> None:
+        calls.append(("sync", stat.S_ISDIR(os.fstat(fd).st_mode)))
+        if not calls[-1][1]:
+            assert os.fstat(fd).st_size > 100, "all bytes are written before the file is synced"
+        sync(fd)
+
+    def renamed(old: Path, new: Path) -> None:
+        calls.append(("rename", False))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    save_weights({"a": torch.zeros(100)}, tmp_path / "w.pt")
+    assert calls == [("sync", False), ("rename", False), ("sync", True)]
 
 
 def test_a_file_of_weights_executes_nothing(tmp_path: Path) -> None:
