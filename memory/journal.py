@@ -6,6 +6,7 @@ the file is opened for writing again. Durable events are on disk before ``append
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -28,9 +29,11 @@ E = TypeVar("E", bound=Event)
 
 
 class Journal:
-    """The one writer of a journal file. ``view`` always shows what the file holds, the events appended here included; ``listeners`` are
-    called with each event once it is written.
+    """The one writer of a journal file. ``view`` always shows what the file holds, the events appended here included.
 
+    ``listeners`` are called with each event once it is written and folded into ``view``. One that raises OSError (a closed terminal, a
+    broken pipe) is dropped and the run goes on; any other exception is a bug of the listener and travels on to who appended, while the
+    event stays written and the journal stays usable.
     Use as a context manager or call ``close``. Appending is safe from several threads of this process; a second process that opens
     the same journal gets RunError.
     """
@@ -100,9 +103,17 @@ class Journal:
             stored = _parse_line(line, self.path, self.view.num_events + 1)
             self._write(line, event.durable)
             self.view.apply(stored)
-        for listener in self.listeners:
-            listener(stored)
+        for listener in tuple(self.listeners):
+            self._tell(listener, stored)
         return stored  # type: ignore[return-value]  # the tag of E selects E
+
+    def _tell(self, listener: Callable[[AnyEvent], None], event: AnyEvent) -> None:
+        try:
+            listener(event)
+        except OSError:
+            # Nobody is there to watch any more; the run is not about being watched.
+            with contextlib.suppress(ValueError):  # another thread may have dropped it already
+                self.listeners.remove(listener)
 
     def _line(self, event: Event) -> bytes:
         stamped = event.model_copy(update={"t": round(self.active_seconds, 3)})
@@ -132,6 +143,15 @@ class Journal:
         except OSError:
             # Half a line may stay. Nothing may follow it: then it is a torn last line, which the next opening cuts off.
             self.close()
+
+    def sync(self) -> None:
+        """Everything appended so far is on disk when this returns; raises RunError where the disk does not play along."""
+        if self._fd is None:
+            return
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror}; free some space and resume the run") from None
 
     def close(self) -> None:
         """Close the file and free the lock; calling it twice is fine."""

@@ -292,3 +292,32 @@ def test_listeners_see_what_is_already_written(path: Path) -> None:
         journal.append(samples.started())
         journal.append(ev.RunResumed())
     assert seen == [("run_started", 1), ("run_resumed", 2)]
+
+
+def test_a_listener_whose_stream_is_gone_is_dropped_and_the_others_go_on(path: Path) -> None:
+    heard: list[str] = []
+
+    def gone(event: ev.AnyEvent) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with Journal.create(path) as journal:
+        journal.listeners += [gone, lambda event: heard.append(event.type)]
+        journal.append(samples.started())
+        journal.append(samples.drafted("t1"))
+        assert gone not in journal.listeners
+    assert heard == ["run_started", "proposals_drafted"]
+    assert [event.type for event in Journal.read(path)] == heard
+
+
+def test_a_bug_in_a_listener_is_told_after_the_event_is_written(path: Path) -> None:
+    def buggy(event: ev.AnyEvent) -> None:
+        raise KeyError("no such thing")
+
+    with Journal.create(path) as journal:
+        journal.listeners.append(buggy)
+        with pytest.raises(KeyError, match="no such thing"):
+            journal.append(samples.started())
+        assert journal.view.num_events == len(Journal.read(path)) == 1
+        journal.listeners.clear()
+        journal.append(samples.drafted("t1"))
+    assert len(Journal.read(path)) == 2
