@@ -43,6 +43,8 @@ class JournalView:
         self.active_seconds = 0.0
         self.resumes = 0
         self.num_events = 0
+        self.last: str | None = None
+        self.config: dict[str, Any] = {}
         self.proposals: dict[str, ev.Proposal] = {}
         self.round_of: dict[str, int] = {}
         self.rounds: dict[int, tuple[str, ...]] = {}
@@ -56,7 +58,6 @@ class JournalView:
         self._num_evaluations = 0
         self._tried: set[str] = set()
         self._seen: set[tuple[str, int | None]] = set()
-        self._by_hash: dict[str, str] = {}
         self._finished: dict[str, dict[str, dict[tuple[int, int], ev.EvaluationFinished]]] = {}
         self._failed: dict[str, list[ev.EvaluationFailed]] = {}
         self._rung_rank: dict[str, int] = {}
@@ -70,6 +71,7 @@ class JournalView:
     def apply(self, event: ev.AnyEvent) -> None:
         """Fold one event in; events come in the order of the journal."""
         self.num_events += 1
+        self.last = event.type
         self.active_seconds = max(self.active_seconds, event.t)
         self._seen.add((event.type, None))
         if (round_ := getattr(event, "round", None)) is not None:
@@ -111,9 +113,11 @@ class JournalView:
         match event:
             case ev.RunStarted():
                 self.started = event
+                self.config = event.config
                 self._rung_rank = {rung: rank for rank, rung in enumerate(event.rungs)}
             case ev.RunResumed():
                 self.resumes += 1
+                self.config = event.config or self.config
                 self.finished = self.interrupted = None
             case ev.RunInterrupted():
                 self.interrupted = event
@@ -132,7 +136,6 @@ class JournalView:
         for proposal in event.proposals:
             self.proposals[proposal.trial] = proposal
             self.round_of[proposal.trial] = event.round
-            self._by_hash.setdefault(proposal.spec_hash, proposal.trial)
             self._ordinal.setdefault(proposal.trial, len(self._ordinal))
         drafted = tuple(proposal.trial for proposal in event.proposals)
         self.rounds[event.round] = self.rounds.get(event.round, ()) + drafted
@@ -144,11 +147,21 @@ class JournalView:
         self._num_evaluations += (event.seed, event.split) not in on_rung
         self._tried.add(event.trial)
         on_rung[event.seed, event.split] = event
-        mean, sd = _mean_sd([evaluation.val for evaluation in on_rung.values()])
-        self._scores.setdefault(event.rung, {})[event.trial] = mean
+        self._scores.setdefault(event.rung, {})[event.trial] = _mean_sd([evaluation.val for evaluation in on_rung.values()])[0]
         standing = self._standings.get(event.trial)
-        if standing is None or self._rung_rank[event.rung] >= self._rung_rank[standing.rung]:
-            self._rank(Standing(event.trial, event.rung, mean, sd, len(on_rung)))
+        if standing is None or self._level(event.rung) >= self._level(standing.rung):
+            self._rank(self._stand(event.trial, event.rung))
+
+    def _level(self, rung: str) -> int:
+        """Rungs that train all epochs say the same thing with more seeds: they share a level."""
+        full = self.started.full if self.started else ()
+        return min(self._rung_rank.get(name, 0) for name in full) if rung in full else self._rung_rank[rung]
+
+    def _stand(self, trial: str, rung: str) -> Standing:
+        """Mean and deviation over all seeds of the rung's level."""
+        level = [name for name in self._finished[trial] if self._level(name) == self._level(rung)]
+        mean, sd = _mean_sd([evaluation.val for name in level for evaluation in self._finished[trial][name].values()])
+        return Standing(trial, max(level, key=self._rung_rank.__getitem__), mean, sd, sum(len(self._finished[trial][n]) for n in level))
 
     def _rank(self, standing: Standing) -> None:
         old = self._standings.get(standing.trial)
@@ -161,7 +174,7 @@ class JournalView:
         """Ascending: highest rung, then best mean, then first drafted, so that ties do not depend on who finished first."""
         signed = -standing.val_mean if self.higher_is_better else standing.val_mean
         worst_last = math.inf if math.isnan(signed) else signed
-        return -self._rung_rank[standing.rung], worst_last, self._ordinal[standing.trial], standing.trial
+        return -self._level(standing.rung), worst_last, self._ordinal[standing.trial], standing.trial
 
     @property
     def higher_is_better(self) -> bool:
@@ -191,10 +204,6 @@ class JournalView:
     def has(self, kind: type[ev.Event], round: int | None = None) -> bool:  # noqa: A002  # the field's own name
         """Whether an event of this type was written, of that round if one is given."""
         return (kind.model_fields["type"].default, round) in self._seen
-
-    def trial_of(self, spec_hash: str) -> str | None:
-        """The first trial that was drafted with this spec."""
-        return self._by_hash.get(spec_hash)
 
     def evaluations(self, trial: str, rung: str | None = None) -> list[ev.EvaluationFinished]:
         """Finished evaluations of a trial, by seed and split; all rungs in order, or one."""

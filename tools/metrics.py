@@ -1,4 +1,4 @@
-"""What a score is: a number in percent that knows which direction is better and what the worst value is."""
+"""What a score is: a number in percent that knows which direction is better."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ Scores = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Metric:
-    """A score in percent, 0..100. ``worst`` is where a comparison starts, so that the first real score always wins."""
+    """A score in percent, 0..100."""
 
     name: MetricName
     higher_is_better: bool = True
-    worst: float = 0.0
 
     def score(self, y_true: Labels, scores: Scores) -> float:
         """Percent for labels ``[n]`` in 0..classes-1 and scores (logits or probabilities) ``[n, classes]``.

@@ -18,10 +18,9 @@ def rungs_for(num_splits: int) -> tuple[Rung, ...]:
     return ONE_SPLIT if num_splits == 1 else MANY_SPLITS
 
 
-def promoted(scores: Mapping[str, float], share: float, higher_is_better: bool = True) -> list[str]:
+def promoted(scores: Mapping[str, float], share: float) -> list[str]:
     """The best ``share`` of the trials (at least one), best first; ties go to the earlier trial."""
-    sign = -1.0 if higher_is_better else 1.0
-    ranked = sorted(scores, key=lambda trial: (sign * scores[trial], trial))
+    ranked = sorted(scores, key=lambda trial: (-scores[trial], trial))
     return ranked[: max(1, math.ceil(share * len(ranked)))] if ranked else []
 
 
