@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import pytest
 
@@ -16,7 +17,7 @@ from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.nasbench import NasBenchTable
-from agentnas.tools.workers import TaskRef, WorkerPool
+from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from tests.tools.evaluate.conformance import EvaluatorConformance, never
 
 
@@ -74,6 +75,23 @@ class TestLive(EvaluatorConformance):
     def test_weights_that_are_gone_are_told_with_trial_and_seed(self, evaluator: Evaluator, specs: tuple[ArchitectureSpec, ...]) -> None:
         with pytest.raises(RunError, match="the test of t7, seed 3, could not be opened"):
             evaluator.open_test([Request("t7", specs[0], "confirm", 3, 0, None, "weights/gone.pt")])
+
+    def test_specs_are_measured_one_at_a_time(self, evaluator: Evaluator, specs: tuple[ArchitectureSpec, ...]) -> None:
+        assert isinstance(evaluator, LiveEvaluator)
+        handed: list[int] = []
+
+        class Watched:
+            def run(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> Iterator[JobResult]:
+                handed.append(len(asked := list(jobs)))
+                return pool.run(asked, stop)
+
+        pool, evaluator._pool = evaluator._pool, cast("WorkerPool", Watched())
+        try:
+            measured = evaluator.measure(specs[:2])
+        finally:
+            evaluator._pool = pool
+        assert handed == [1, 1]
+        assert [m["parameters"] for m in measured] == [evaluator.price(spec)["parameters"] for spec in specs[:2]]
 
     def test_epochs_cap_a_training(self, evaluator: Evaluator, specs: tuple[ArchitectureSpec, ...]) -> None:
         (outcome,) = evaluator.evaluate([Request("t1", specs[0], "short", 0, 0, 1)], never)
