@@ -127,6 +127,7 @@ def _resume(
         raise RunError(
             f"run {directory.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}; start a new run"
         )
+    directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": fingerprint})
     return _work(directory, config, task, on_event, on_start, stop)
 
 
@@ -177,21 +178,23 @@ def _work(
 
 
 def _begin(journal: Journal, directory: RunDirectory, config: Config, task: Task) -> bool:
-    """Journal the start, or the resumption; true if the run had ended in good order before (interrupted, or without a result)."""
+    """Journal the start, or the resumption; true if the graph must be entered anew: the run had ended (interrupted, or without a
+    result), or died before it did anything since."""
     from agentnas.memory.environment import environment
     from agentnas.tools.evaluate.base import CONFIRM
     from agentnas.tools.evaluate.ladder import TABLE, rungs_for
 
     facts = environment()
     if journal.view.started is not None:
-        ended = journal.view.finished is not None or journal.view.interrupted is not None
-        journal.append(ev.RunResumed(environment=facts))
+        ended = journal.view.last in ("run_finished", "run_interrupted", "run_resumed")
+        journal.append(ev.RunResumed(environment=facts, config=config.model_dump(mode="json")))
         return ended
     directory.write_json("environment.json", facts)
     rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
         higher_is_better=task.metric.higher_is_better, rungs=(*(rung.name for rung in rungs), CONFIRM),
+        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
     ))  # fmt: skip
     return False
 
@@ -277,12 +280,18 @@ def device_of(config: Config) -> str:
 
 
 def workers_of(config: Config) -> int:
-    """Worker processes: as asked, else one a core on the CPU and one a device on CUDA."""
+    """Worker processes: as asked, else one a core that this process may use on the CPU, and one a device on CUDA."""
     if config.workers is not None:
         return config.workers
-    return (
-        1 if config.device.startswith("cuda") else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    # A table is looked up: its runs neither need torch nor the device to be there.
+    device = "cpu" if (config.task or "").startswith("nasbench:") else device_of(config)
+    if device == "cpu":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device != "cuda":
+        return 1
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def _invoke(house: House, directory: RunDirectory, ended_before: bool) -> None:
