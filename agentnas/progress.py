@@ -8,7 +8,7 @@ from typing import IO
 
 from agentnas.config import format_duration
 from agentnas.memory import events as ev
-from agentnas.memory.view import JournalView, Standing
+from agentnas.memory.view import JournalView
 from agentnas.report import spread, verdict
 
 # Without a terminal a line every so often shows that the run lives; every round and every ending gets its line anyway.
@@ -40,7 +40,7 @@ class Progress:
     def state(self) -> str:
         """Trials, best so far ± noise, cost, time left: one line."""
         view = self._view
-        best = leader(view)
+        best = view.best
         score = f"best {spread(best.val_mean, best.val_sd)} ({best.trial})" if best else "no score yet"
         trials = f"{view.num_tried}" + (f"/{self._trials}" if self._trials else "")
         return f"{trials} trials · {view.num_evaluations} evaluations · {score} on validation · $0 · {self._time(view)}"
@@ -73,15 +73,6 @@ class Progress:
         """Leave the terminal with a clean line."""
         self._clear()
         self._stream.flush()
-
-
-def leader(view: JournalView) -> Standing | None:
-    """The best mean above the cheapest rung, however many seeds it has: a line that is watched should not fall when a rival gets more."""
-    rungs = view.rungs
-    if len(rungs) < 2 or view.winner is not None:
-        return view.best
-    above = [standing for standing in view.leaderboard() if standing.rung != rungs[0]]
-    return max(above, key=lambda standing: standing.val_mean, default=view.best)
 
 
 def tell(event: ev.AnyEvent, view: JournalView) -> str | None:

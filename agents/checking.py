@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from agentnas.agents.roles import Draft
 from agentnas.memory import events as ev
 from agentnas.memory.memory import Memory
+from agentnas.tools.errors import SpecError
 from agentnas.tools.evaluate.base import Evaluator, Limits
 from agentnas.tools.spec.canonical import canonical, spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -46,10 +47,17 @@ def _proposal(trial: str, draft: Draft, key: str, evidence: tuple[str, ...]) -> 
     )  # fmt: skip
 
 
+def _priced(spec: ArchitectureSpec, evaluator: Evaluator, limits: Limits) -> tuple[dict[str, object], list[str]]:
+    try:
+        profile = evaluator.price(spec)
+    except SpecError as error:
+        return {}, [str(error)]
+    return profile, limits.violations(profile)
+
+
 def price(specs: Sequence[ArchitectureSpec], evaluator: Evaluator, limits: Limits) -> list[tuple[dict[str, object], list[str]]]:
     """Profile and broken limits of each spec. Latency and memory are measured only for what the arithmetic lets pass."""
-    static = [evaluator.price(spec) for spec in specs]
-    broken = [limits.violations(profile) for profile in static]
+    static, broken = map(list, zip(*(_priced(spec, evaluator, limits) for spec in specs), strict=True)) if specs else ([], [])
     if limits.measured:
         passing = [i for i, violations in enumerate(broken) if not violations]
         for i, measured in zip(passing, evaluator.measure([specs[i] for i in passing]), strict=True):

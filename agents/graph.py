@@ -47,7 +47,7 @@ def build_graph(house: House) -> Any:
         card, recall, plan, draft, check, evaluate, analyse, remember, confirm, choose, open_test, export, report,
     )  # fmt: skip
     for node in nodes:
-        graph.add_node(node.__name__, partial(node, house))
+        graph.add_node(node.__name__, partial(_synced, node, house))
     for first, second in (
         ("card", "recall"), ("recall", "plan"), ("plan", "draft"), ("draft", "check"), ("check", "evaluate"),
         ("analyse", "remember"), ("choose", "open_test"), ("open_test", "export"), ("export", "report"),
@@ -61,10 +61,17 @@ def build_graph(house: House) -> Any:
     return graph
 
 
+def _synced(node: Callable[[House, State], dict[str, Any]], house: House, state: State) -> dict[str, Any]:
+    """The journal is on disk before the checkpoint that relies on it."""
+    changes = node(house, state)
+    house.journal.sync()
+    return changes
+
+
 def enter(house: House, state: State) -> str:
     """Where a run begins, or goes on after it had ended: in the round that is still open, else where its last closed round leads."""
     view = house.view
-    if view.finalists is not None:
+    if view.finalists is not None or view.winner is not None:
         return "confirm"
     if not view.findings or view.has(ev.EvidenceRecalled, state["round"]):
         return "another"
@@ -214,9 +221,9 @@ def open_test(house: House, state: State) -> dict[str, Any]:
         assert winner is not None
         chosen = house.chosen_finalists() if house.view.finalists else house.pick_finalists()
         trials = dict.fromkeys(t for t in (winner.trial, chosen.plain_anchor, chosen.strong_anchor) if t)
-        scores: dict[str, dict[int, float]] = {trial: {} for trial in trials}
+        scores: dict[str, dict[int, float]] = {}
         for (trial, seed), score in house.evaluator.open_test(_test_requests(house, list(trials))).items():
-            scores[trial][seed] = score
+            scores.setdefault(trial, {})[seed] = score
         house.journal.append(ev.TestOpened(
             scores={trial: {str(seed): score for seed, score in sorted(by_seed.items())} for trial, by_seed in scores.items()},
             comparison=comparison(winner.trial, chosen, scores),

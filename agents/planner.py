@@ -81,8 +81,8 @@ def _hypothesis(group: str, own: list[Effect]) -> str:
         return f"{group} has not been varied yet; its effect on this task is unknown"
     best, worst = own[0], own[-1]
     spread = "" if best.se is None else f" ± {best.se:.2f}"
-    text = f"{best.factor} changed the score by {best.mean:+.2f}{spread} in {best.count} trials; more of {group} may pay"
-    return text if best is worst else f"{text}; {worst.factor} ({worst.mean:+.2f}) did worst"
+    text = f"{best.factor} changed the score by {best.raw:+.2f}{spread} in {best.count} trials; more of {group} may pay"
+    return text if best is worst else f"{text}; {worst.factor} ({worst.raw:+.2f}) did worst"
 
 
 def _wider(situation: Situation, share: float, stalled: bool) -> tuple[Direction, ...]:

@@ -33,6 +33,7 @@ class RunStarted(Event):
     environment: dict[str, Any]
     metric: str = ""
     higher_is_better: bool = True
+    full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
 
 
@@ -42,6 +43,7 @@ class RunResumed(Event):
     durable: ClassVar[bool] = True
     type: Literal["run_resumed"] = "run_resumed"
     environment: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict, description="settings from here on; a resumed run may have more time, say")
 
 
 class RunInterrupted(Event):
