@@ -1,7 +1,8 @@
-"""Training one spec outside of a run: what ``agentnas train`` does."""
+"""One spec outside of a run: on which task it is measured, and training it (what ``agentnas train`` does)."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,10 +10,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnas.agents.statistics import mean_and_sd
+from agentnas.tools.errors import UsageError
 from agentnas.tools.spec.model import ArchitectureSpec
 
 if TYPE_CHECKING:
     from agentnas.tools.workers import Job, WorkerPool
+
+
+FIGURES = "figures.json"
+
+
+def task_of(spec: Path, given: str | None) -> str:
+    """The task asked for, else the one that the winner's figures beside the spec name; raises UsageError where neither says it."""
+    if given is not None:
+        return given
+    beside = spec.parent / FIGURES
+    try:
+        named = json.loads(beside.read_bytes())["task"]
+    except FileNotFoundError:
+        raise UsageError(f"on which task? give --task: there is no {FIGURES} of a winner beside {spec} that names one") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        named = None
+    if not isinstance(named, str):
+        raise UsageError(f"{beside} names no task; give --task")
+    return named
 
 
 @dataclass(frozen=True)
@@ -38,13 +59,13 @@ def train_spec(spec: ArchitectureSpec, training: Training, on_seed: Callable[[di
 
     task = load_task(training.task, data_dir=training.data_dir, split=training.split)
     task.split(0)  # a table has nothing to train on, and says so
-    reference = TaskRef(training.task, training.data_dir, training.split)
-    with tempfile.TemporaryDirectory() as folder, WorkerPool(reference, training.workers, resolve_device(training.device)) as pool:
+    reference, device = TaskRef(training.task, training.data_dir, training.split), resolve_device(training.device)
+    with tempfile.TemporaryDirectory() as folder, WorkerPool(reference, training.workers, device) as pool:
         results = _trained(pool, [_job(spec, training, seed, task.num_splits, folder) for seed in range(training.seeds)], on_seed)
         done = [result for result in results if result["state"] == "done"]
         tests = _tested(pool, [_job(spec, training, r["seed"], task.num_splits, folder, "test") for r in done]) if training.test else []
     return {
-        "task": task.name, "protocol": task.protocol, "metric": task.metric.name, "failed": len(results) - len(done),
+        "task": task.name, "protocol": task.protocol, "metric": task.metric.name, "device": device, "failed": len(results) - len(done),
         "validation": _summary([result["val"] for result in done]), "test": _summary(tests), "seeds": results,
     }  # fmt: skip
 

@@ -27,6 +27,11 @@ def say(text: str) -> None:
     typer.echo(text, err=True, color=colourful(sys.stderr))
 
 
+def counted(count: int, word: str) -> str:
+    """``1 seed``, ``3 seeds``, ``no seeds``."""
+    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"
+
+
 def colourful(stream: Any) -> bool:
     """Whether this stream is a terminal whose owner did not ask for none (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

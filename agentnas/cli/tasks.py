@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from agentnas.cli.options import DataDir, Json, Split
-from agentnas.cli.output import emit, emit_json, say, table
+from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
@@ -39,7 +39,7 @@ def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json =
     """
     from agentnas.tools.tasks import make_card
 
-    card = make_card(_load(name, split, data_dir))
+    card = make_card(load(name, split, data_dir))
     if json:
         emit_json(card)
     else:
@@ -54,25 +54,22 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
     """
     from agentnas.tools.tasks import check_task
 
-    task = _load(name, split, data_dir)
+    task = load(name, split, data_dir)
     problems = check_task(task)
     if json:
         emit_json(problems)
     else:
         for problem in problems:
             emit(str(problem))
-        found = f", {task.protocol}: {_counted(len(problems), 'problem')}"
+        found = f", {task.protocol}: {counted(len(problems), 'problem')}"
         say(name + (found if task.data else " is a table: there is no data to check"))
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
-        raise AgentNASError(f"{name} has {_counted(errors, 'error')}: its scores would be wrong")
+        raise AgentNASError(f"{name} has {counted(errors, 'error')}: its scores would be wrong")
 
 
-def _counted(count: int, word: str) -> str:
-    return f"{count or 'no'} {word}{'' if count == 1 else 's'}"
-
-
-def _load(name: str, split: str | None, data_dir: Path | None) -> Any:
+def load(name: str, split: str | None, data_dir: Path | None) -> Any:
+    """The task, from where the settings say its data is."""
     config = resolve({"split": split, "data_dir": data_dir}).config
     return load_task(name, data_dir=config.data_dir, split=config.split)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from agentnas.cli.options import DataDir, Json, Split
-from agentnas.cli.output import emit, emit_json, say
+from agentnas.cli.output import counted, emit, emit_json, say
 from agentnas.cli.profile import Device, SpecFile, TaskName
 from agentnas.cli.shell import COMMANDS, command_app
 
@@ -22,7 +22,7 @@ OpenTest = Annotated[bool, typer.Option("--test", help="Open the test set: only 
 @app.command(help=COMMANDS["train"].help)
 def train(
     spec: SpecFile,
-    task: TaskName = "cora",
+    task: TaskName = None,
     seeds: Seeds = 1,
     epochs: Epochs = None,
     test: OpenTest = False,
@@ -32,11 +32,13 @@ def train(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    from agentnas.one_spec import Training, train_spec
+    from agentnas.config import resolve
+    from agentnas.one_spec import Training, task_of, train_spec
     from agentnas.spec_file import read_spec
 
     wanted = read_spec(spec)
-    training = Training(task, split, data_dir, seeds, epochs, test, workers, device)
+    config = resolve({"split": split, "data_dir": data_dir}).config
+    training = Training(task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device)
     result = train_spec(wanted, training, lambda done: None if json else say(_line(done)))
     if json:
         emit_json(result)
@@ -56,5 +58,5 @@ def _answer(result: dict[str, Any]) -> str:
     from agentnas.report import spread
 
     parts = [(name, result[name]) for name in ("validation", "test") if result[name]]
-    scores = [f"{name} {spread(part['mean'], part['sd'])} % over {part['seeds']} seeds" for name, part in parts]
-    return "\n".join([f"{result['metric']}, {result['protocol']}", *scores])
+    scores = [f"{name} {spread(part['mean'], part['sd'])} % over {counted(part['seeds'], 'seed')}" for name, part in parts]
+    return "\n".join([f"{result['task']}, {result['protocol']}, {result['metric']}, on {result['device']}", *scores])
