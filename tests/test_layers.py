@@ -28,7 +28,7 @@ NOT_IN_TOOLS = {"anthropic", "chromadb", "google", "langchain_core", "langgraph"
 WITHOUT_TORCH = ("memory", "prompts", "tools/errors.py", "tools/metrics.py", "tools/operators/base.py", "tools/spec", "tools/tasks")
 REQUIRED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "pydantic_core": "pydantic"}
-EDGES = {"agentnas/cli/__init__.py", "tools/workers.py", "tools/worker_main.py"}
+EDGES = {"agentnas/cli/__init__.py", "tools/workers.py", "tools/worker_main.py", "tools/profiling.py"}
 
 
 def files() -> list[Path]:

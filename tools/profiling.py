@@ -13,15 +13,15 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentnas.tools.errors import ConfigError, UsageError
+from agentnas.tools.errors import ConfigError, SpecError, UsageError
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.tasks.base import Task
 
@@ -36,6 +36,8 @@ WARM_UPS = 3
 TIMING_S = 1.0  # stop timing after this long, but never before FEWEST_RUNS
 FEWEST_RUNS, MOST_RUNS = 5, 100
 EPOCHS = 5
+# A real network is the quickest to count up to so many weights, and is not made beyond so many; an operator has a factor of its own.
+FEW_WEIGHTS, MOST_WEIGHTS = 2**17, 2**20
 
 
 @dataclass(frozen=True)
@@ -96,21 +98,55 @@ def resolve_device(name: str) -> str:
 
 
 def price(spec: ArchitectureSpec, sizes: Sizes) -> dict[str, Any]:
-    """``parameters``, ``flops`` and ``size_mib`` of a spec, without training or data."""
+    """``parameters``, ``flops`` and ``size_mib`` of a spec, without training or data; milliseconds, and little memory however wide it is.
+
+    Small specs are built; others are counted on torch's ``meta`` device, without weights. An operator that reads the content of its
+    weights, which ``meta`` lacks, cannot be priced beyond ``MOST_WEIGHTS``. Raises SpecError, one line, for a spec that cannot be built.
+    """
+    problem = ""
+    for device in _devices(spec, sizes):
+        try:
+            return _counted(spec, sizes, device)
+        except Exception as error:  # noqa: BLE001
+            # An operator's file holds anybody's code: what it raises speaks about the candidate, not about the run.
+            problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    raise SpecError(f"cannot be built: {problem}")
+
+
+def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any]:
     import torch
 
     from agentnas.tools.nn.flops import count_flops
     from agentnas.tools.nn.network import build_network, count_parameters
 
     with torch.random.fork_rng(devices=[]):
-        network = build_network(
-            spec,
-            in_channels=sizes.in_channels,
-            out_channels=sizes.out_channels,
-            encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
-        )
+        with torch.device(device):
+            network = build_network(
+                spec,
+                in_channels=sizes.in_channels,
+                out_channels=sizes.out_channels,
+                encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
+            )
         flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz)
     return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
+
+
+def _devices(spec: ArchitectureSpec, sizes: Sizes) -> tuple[str, ...]:
+    """Where to count, in this order, by the entries of one matrix a layer from its input's width to its output's."""
+    from agentnas.tools.nn.layout import make_layout
+    from agentnas.tools.spec.canonical import canonical
+
+    layout = make_layout(canonical(spec), sizes.in_channels, sizes.out_channels, sum(encoding.dim for encoding in spec.input.encodings))
+    parts = [part for make in layout.modules.values() for part in make.parts()]
+    entries = sum(a * b for part in parts for a, b in pairwise(_widths(part.args)))
+    if entries <= FEW_WEIGHTS:
+        return ("cpu",)
+    return ("meta", "cpu") if entries <= MOST_WEIGHTS else ("meta",)
+
+
+def _widths(args: Iterable[object]) -> list[int]:
+    nested = [arg if isinstance(arg, list) else [arg] for arg in args]
+    return [width for widths in nested for width in widths if isinstance(width, int)]
 
 
 def profile(spec: ArchitectureSpec, prepared: PreparedTask) -> Profile:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 
-from agentnas.tools.errors import ConfigError, UsageError
-from agentnas.tools.profiling import MIB, Profile, Sizes, peak_allocated_mib, price, profile, resolve_device
-from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.errors import ConfigError, SpecError, UsageError
+from agentnas.tools.operators.base import operators
+from agentnas.tools.profiling import MIB, Profile, Sizes, _counted, peak_allocated_mib, price, profile, resolve_device
+from agentnas.tools.spec.model import ArchitectureSpec, Jump, Merge, parse_spec
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import Task
 from agentnas.tools.train.data import PreparedTask
@@ -62,6 +66,104 @@ def test_price_leaves_random_state_alone_and_needs_no_data() -> None:
     encoded = spec(input={"encoder": "linear", "width": 8, "encodings": [{"kind": "laplacian", "dim": 4}]})
     assert price(encoded, Sizes(10, 20, 5, 2))["parameters"] == 5 * 8 + 8 + (8 + 4) * 16 + 16 + 16 * 2 + 2
     assert torch.equal(torch.rand(2), expected)
+
+
+def body(op: str, width: int, **node: Any) -> dict[str, Any]:
+    sized = {"width": width} if operators()[op].has_width else {}
+    nodes = [{"id": "e", "op": "mlp", "width": width}, {"id": "a", "op": op, "inputs": ["e"], **sized, **node}]
+    return {"body": {"nodes": nodes, "outputs": ["a"]}}
+
+
+def both_ways(written: ArchitectureSpec, sizes: Sizes) -> tuple[dict[str, Any], dict[str, Any]]:
+    return _counted(written, sizes, "meta"), _counted(written, sizes, "cpu")
+
+
+@pytest.mark.parametrize("nnz", [None, 300])
+@pytest.mark.parametrize("op", sorted(operators()))
+def test_every_operator_costs_the_same_without_weights(op: str, nnz: int | None) -> None:
+    for encoder in ("none", "mlp"):
+        first = parse_spec({**body(op, 8, residual=True, norm="layer"), "input": {"encoder": encoder, "width": 6}})
+        raw = parse_spec({"body": {"nodes": [{"id": "a", "op": op}], "outputs": ["a"]}, "input": {"encoder": encoder, "width": 6}})
+        for written in (first, raw):
+            without, real = both_ways(written, Sizes(50, 120, 12, 3, nnz))
+            assert without == real
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "pair", "graph"])
+@pytest.mark.parametrize("kind", ["node", "link"])
+def test_norms_merges_and_heads_cost_the_same_without_weights(kind: str, norm: str) -> None:
+    for merge in ("sum", "max", "concat", "gate", "attention"):
+        nodes = [
+            {"id": "a", "op": "gcn", "width": 8, "norm": norm, "activation": "prelu"},
+            {"id": "b", "op": "mlp", "width": 5},
+            {"id": "c", "op": "gat", "inputs": ["a", "b", "input"], "merge": merge if merge in get_args(Merge) else "sum", "width": 8},
+        ]
+        head = {"kind": kind, "decoder": {"link": "common_neighbour", "node": "mlp"}[kind]}
+        jump = merge if merge in get_args(Jump) else "concat"
+        without, real = both_ways(
+            parse_spec({"body": {"nodes": nodes, "outputs": ["a", "c"], "jump": jump}, "head": head}), Sizes(50, 120, 12, 3, 99)
+        )
+        assert without == real
+
+
+def test_a_huge_spec_is_priced_at_once_without_its_weights() -> None:
+    nodes = [{"id": f"a{i}", "op": "pna", "width": 4096, "inputs": [f"a{i - 1}" if i else "input"]} for i in range(12)]
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    priced = price(parse_spec({"body": {"nodes": nodes, "outputs": ["a11"]}}), Sizes(2708, 10556, 1433, 7, 49216))
+    assert priced["parameters"] > 12 * 15 * 4096**2
+    assert time.perf_counter() - began < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024, "KiB"
+
+
+CUSTOM = """
+import torch
+from agentnas.tools.operators.base import Operator
+OPERATOR = Operator(name="odd", kind="convolution", module="Odd", doc="a test", source="a test")
+
+class Odd(torch.nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.lin = torch.nn.Linear(in_channels, out_channels)
+        {init}
+
+    def forward(self, x, graph):
+        {forward}
+        return self.lin(x)
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ArchitectureSpec]:
+    def write(width: int = 4, init: str = "pass", forward: str = "pass") -> ArchitectureSpec:
+        (tmp_path / "odd.py").write_text(CUSTOM.format(init=init, forward=forward))
+        monkeypatch.setenv("AGENTNAS_OPERATORS", str(tmp_path))
+        return parse_spec({"body": {"nodes": [{"id": "a", "op": "odd", "width": width}], "outputs": ["a"]}})
+
+    return write
+
+
+@pytest.mark.parametrize("width", [4, 4096])
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ({"init": "raise ValueError('no\\nsuch')"}, "ValueError: no such"),
+        ({"forward": "x = x @ x"}, "RuntimeError: .*shapes"),
+        ({"forward": "1 / 0"}, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_spec_that_cannot_be_built_is_told_in_one_line(
+    odd: Callable[..., ArchitectureSpec], broken: dict[str, str], told: str, width: int
+) -> None:
+    with pytest.raises(SpecError, match=f"^cannot be built: {told}") as raised:
+        price(odd(width, **broken), Sizes(10, 20, 500, 2))
+    assert "\n" not in str(raised.value)
+
+
+def test_an_operator_that_reads_its_weights_is_priced_while_it_is_small(odd: Callable[..., ArchitectureSpec]) -> None:
+    reads = {"init": "self.scale = float(self.lin.weight.detach().sum())", "forward": "float(self.lin.bias.sum())"}
+    assert price(odd(512, **reads), Sizes(10, 20, 500, 2))["parameters"] == 500 * 512 + 512 + 512 * 2 + 2
+    with pytest.raises(SpecError, match="cannot be built"):
+        price(odd(4096, **reads), Sizes(10, 20, 500, 2))
 
 
 def test_profile_agrees_with_price_and_restores_threads(digits: Task, prepared: PreparedTask) -> None:

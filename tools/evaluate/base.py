@@ -98,7 +98,10 @@ class Evaluator(Protocol):
     num_splits: int
 
     def price(self, spec: ArchitectureSpec) -> dict[str, Any]:
-        """Static figures of a spec (parameters, flops, size_mib) without training it."""
+        """Static figures of a spec (parameters, flops, size_mib) without training it; quick and small however wide the spec is.
+
+        Raises SpecError, one line, for a spec that cannot be built: a reason to reject it, not to end the run.
+        """
 
     def measure(self, specs: Sequence[ArchitectureSpec]) -> list[dict[str, Any]]:
         """Price plus latency (ms) and memory (MiB), measured with untrained weights."""

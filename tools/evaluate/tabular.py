@@ -47,7 +47,10 @@ class TabularEvaluator:
         """Nothing is held open."""
 
     def _key(self, spec: ArchitectureSpec) -> Any:
-        key = cell_key(*spec_to_cell(spec))
+        try:
+            key = cell_key(*spec_to_cell(spec))
+        except UsageError as error:
+            raise SpecError(str(error)) from None
         if key not in self._table:
             raise SpecError(f"the table holds no cell {key}; cells of skips alone were not trained")
         return key

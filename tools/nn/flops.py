@@ -1,12 +1,14 @@
 """FLOPs of a forward pass: 2 x multiply-adds, sparse products by non-zeros.
 
 Every operator's cost is affine in nodes, edges and feature non-zeros. So the network is run on four tiny graphs, the products that it calls
-are counted, and the four counts are extended to any size: a new operator needs no formula of its own.
+are counted, and the four counts are extended to any size: a new operator needs no formula of its own. A network whose weights are on
+torch's ``meta`` device, where tensors have a shape and no content, is counted without allocating or multiplying anything.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ from agentnas.tools.spec.model import ArchitectureSpec
 
 BASE = (16, 32, 24)  # nodes, edges, non-zeros of the smallest probe
 FACTORS = {"matmul": 0, "__matmul__": 0, "mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}  # place of the left factor; the right one follows
+PRODUCTS = {"matmul", "__matmul__", "mm"}
 ONE_EACH = {"sum", "mean", "index_add", "index_add_", "segment_reduce"}
 
 
@@ -31,9 +34,37 @@ class FlopCounter(TorchFunctionMode):
         self.total = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        self.total += _operations(getattr(func, "__name__", ""), args, out)
+        name = getattr(func, "__name__", "")
+        out = _call(func, name, args, kwargs or {})
+        self.total += _operations(name, args, out)
         return out
+
+
+def _call(func: Any, name: str, args: Any, kwargs: Any) -> Any:
+    """The call; with a meta tensor among its arguments all of them are taken there, for it computes shapes only."""
+    if not any(t.is_meta for t in _tensors((args, kwargs))):
+        return func(*args, **kwargs)
+    if name in PRODUCTS and args[0].layout == torch.sparse_csr:  # a kernel that meta lacks
+        return torch.empty(args[0].shape[0], *args[1].shape[1:], device="meta")
+    if name == "__getitem__" and args[0].is_meta:
+        return func(*args, **kwargs)  # a mask keeps its content, which says how many rows are left
+    return func(*_on_meta(args), **_on_meta(kwargs))
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(item)
+
+
+def _on_meta(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.to("meta")
+    if isinstance(value, dict):
+        return {name: _on_meta(item) for name, item in value.items()}
+    return type(value)(map(_on_meta, value)) if type(value) in (tuple, list) else value
 
 
 def _operations(name: str, args: Any, out: Any) -> int:
@@ -102,11 +133,13 @@ def _probe(network: Network, sizes: tuple[int, ...], sparse: bool) -> int:
     pairs = torch.arange(nodes).repeat(2, 1)
     training = network.training
     network.eval()
-    with torch.no_grad():
-        network(x, graph, encodings, None, pairs)  # fills the graph's caches, which cost nothing later
-        with FlopCounter() as counter:
+    try:
+        with torch.no_grad(), FlopCounter() as counter:
+            network(x, graph, encodings, None, pairs)  # fills the graph's caches, which cost nothing later
+            counter.total = 0
             network(x, graph, encodings, None, pairs)
-    network.train(training)
+    finally:
+        network.train(training)
     return int(counter.total)
 
 
