@@ -69,8 +69,8 @@ def design(
         return _resume(resume, resolved, given, on_event, on_start, stop)
     from agentnas.memory.rundir import RunDirectory
 
-    chosen = choose_task(resolved.config)
-    note = FALLBACK if resolved.config.task is None and chosen.name != DEFAULT_TASK else None
+    chosen = choose_task(resolved)
+    note = fallback(resolved, chosen)
     config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
     check(config, chosen)
     directory = RunDirectory.create(config.runs_dir, chosen.name)
@@ -78,16 +78,37 @@ def design(
     return _work(directory, config, chosen, on_event, on_start, stop, note)
 
 
-def choose_task(config: Config) -> Task:
-    """The task of the configuration; without one, cora where its files can be had, else the built-in digits."""
-    from agentnas.tools.tasks import load_task
+def choose_task(resolved: Resolved) -> Task:
+    """The task of the configuration; without one, cora, or the built-in digits where cora's files are neither here nor to be had.
 
+    Files that are here but damaged are an error: what is designed for never depends on the state of a file.
+    """
+    from agentnas.tools.tasks import find_data, load_task
+
+    config = resolved.config
+    require_data_dir(resolved, config.task or DEFAULT_TASK)
     if config.task is not None:
         return load_task(config.task, data_dir=config.data_dir, split=config.split)
+    found = find_data(DEFAULT_TASK, config.data_dir, config.split)
     try:
         return load_task(DEFAULT_TASK, data_dir=config.data_dir, split=config.split)
     except DataError:
+        if found or find_data(DEFAULT_TASK, config.data_dir, config.split):
+            raise
         return load_task(BUILT_IN_TASK, data_dir=config.data_dir, split=config.split)
+
+
+def fallback(resolved: Resolved, chosen: Task) -> str | None:
+    """What to tell where nobody asked for a task and the usual one could not be had."""
+    return FALLBACK if resolved.config.task is None and chosen.name != DEFAULT_TASK else None
+
+
+def require_data_dir(resolved: Resolved, task: str) -> None:
+    """Raise DataError for a --data-dir that lacks the task's data; a folder from the environment or a file is one place among others."""
+    from agentnas.tools.tasks.locate import insist
+
+    if resolved.origins["data_dir"].startswith("--") and resolved.config.data_dir is not None:
+        insist(task, resolved.config.data_dir, resolved.config.split)
 
 
 def check(config: Config, task: Task) -> None:
@@ -122,6 +143,7 @@ def _resume(
     if directory.view().test is not None and (finished := Run(directory)).view.finished is not None:
         write_report(finished)  # a crash may have come between the last event and the report
         return finished
+    require_data_dir(Resolved(config, resolved.origins), str(config.task))
     task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
     if task.fingerprint != fingerprint:
         raise RunError(

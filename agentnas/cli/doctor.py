@@ -115,8 +115,8 @@ def _devices() -> Iterator[Check]:
 
 
 def _data_sets(data_dir: Path | None) -> Iterator[Check]:
-    from agentnas.cli.tasks import where
     from agentnas.tools.tasks import task_names
+    from agentnas.tools.tasks.locate import where
 
     for name in task_names():
         place = where(name, data_dir)

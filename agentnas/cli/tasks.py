@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +12,9 @@ from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
-from agentnas.tools.tasks import find_data, load_task, task_names
+from agentnas.tools.tasks import load_task, task_names
 from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX
+from agentnas.tools.tasks.locate import where
 
 app = group_app(COMMANDS["tasks"].help)
 Name = Annotated[str, typer.Argument(help="Name of a task; agentnas tasks list shows them.", show_default=False)]
@@ -39,11 +39,13 @@ def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json =
     """
     from agentnas.tools.tasks import make_card
 
-    card = make_card(load(name, split, data_dir))
+    task = load(name, split, data_dir)
+    config, card = resolve({"split": split, "data_dir": data_dir}).config, make_card(task)
+    place = where(name, config.data_dir, config.split)
     if json:
-        emit_json(card)
+        emit_json({**card.model_dump(), "data": place})
     else:
-        emit(card.text())
+        emit(f"{card.text().rstrip()}\ndata: {place}")
 
 
 @app.command()
@@ -69,9 +71,12 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
 
 
 def load(name: str, split: str | None, data_dir: Path | None) -> Any:
-    """The task, from where the settings say its data is."""
-    config = resolve({"split": split, "data_dir": data_dir}).config
-    return load_task(name, data_dir=config.data_dir, split=config.split)
+    """The task, from where the settings say its data is; raises DataError for a --data-dir that lacks it."""
+    from agentnas.api import require_data_dir
+
+    resolved = resolve({"split": split, "data_dir": data_dir})
+    require_data_dir(resolved, name)
+    return load_task(name, data_dir=resolved.config.data_dir, split=resolved.config.split)
 
 
 def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
@@ -83,16 +88,6 @@ def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
     data = DATA_SETS[name]
     row |= {"kind": "node", "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
     return row | {"metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
-
-
-def where(name: str, data_dir: Path | None) -> str | None:
-    """Where the data of a task is: a folder, or the package that carries it; None if it would be downloaded."""
-    if name.startswith(TABLE_PREFIX):
-        return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
-    if DATA_SETS[name].family == "digits":
-        return "package scikit-learn"
-    folder = find_data(name, data_dir)
-    return str(folder) if folder else None
 
 
 def _as_row(row: dict[str, Any]) -> list[Any]:

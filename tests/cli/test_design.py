@@ -71,7 +71,43 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(run: Run, tmp_path: Path, w
     text = run("design", *words, "--dry-run")
     assert text.code == 0
     assert "cost       $0: no language model is called" in text.out
+    assert "data       package " in text.out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_plans_no_more_than_was_asked_for(run: Run) -> None:
+    plan = run("design", "--task", "digits", "--trials", "1", "--confirm-seeds", "3", "--dry-run", "--json").data
+    assert (plan["round"], plan["confirm"]) == ("1 trial", "finalists, best anchors: 3 fresh seeds")
+    assert run("design", *TABLE, "--dry-run", "--json").data["round"] == "5 trials"
+
+
+@pytest.fixture
+def no_cora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither files of cora nor a way to get them."""
+    monkeypatch.delenv("AGENTNAS_DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AGENTNAS_DATA_URL", "http://127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("no_cora")
+def test_a_dry_run_tells_of_the_other_task(run: Run) -> None:
+    plan = run("design", "--dry-run", "--json").data
+    assert plan["task"].startswith("digits ")
+    assert plan["note"].startswith("the files of cora are not at hand and cannot be downloaded; designing for the built-in digits")
+
+
+@pytest.mark.usefixtures("no_cora")
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_damaged_files_are_an_error_and_no_reason_for_another_task(
+    run: Run, data_dir: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    shutil.copytree(data_dir / "Planetoid/Cora/raw", tmp_path / "data/Cora/raw")
+    (tmp_path / "data/Cora/raw/ind.cora.allx").write_bytes(b"junk")
+    printed = run("design", *words)
+    assert (printed.code, printed.out) == (2, "")
+    assert is_one_line(printed.err)
+    assert "ind.cora.allx" in printed.err
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

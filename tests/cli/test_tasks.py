@@ -38,7 +38,7 @@ def test_list_says_what_is_not_here(run: Run, tmp_path: Path, monkeypatch: pytes
 
 def test_show_is_the_card(run: Run) -> None:
     card = make_card(load_task("digits"))
-    assert run("tasks", "show", "digits") == (0, card.text().rstrip("\n") + "\n", "")
+    assert run("tasks", "show", "digits") == (0, card.text().rstrip("\n") + "\ndata: package scikit-learn\n", "")
     shown = run("tasks", "show", "digits", "--json").data
     assert (shown["nodes"], shown["protocol"]) == (card.nodes, card.protocol)
 
@@ -86,3 +86,26 @@ def test_bad_input_is_one_line_and_2(run: Run, words: tuple[str, ...], line: str
     assert (printed.code, printed.out) == (2, "")
     assert printed.err.startswith(f"agentnas: error: {line}")
     assert printed.err.count("\n") == 1
+
+
+def test_show_says_where_the_data_is(run: Run, data_dir: Path) -> None:
+    folder = data_dir / "WebKB/texas/raw"
+    assert run("tasks", "show", "texas", "--data-dir", data_dir).out.splitlines()[-1] == f"data: {folder}"
+    assert run("tasks", "show", "texas", "--json").data["data"] == str(folder)
+
+
+@pytest.mark.parametrize("words", [("tasks", "show", "cora"), ("tasks", "check", "cora"), ("design", "--dry-run", "--task", "cora")])
+def test_a_given_folder_without_the_data_is_not_passed_over(run: Run, data_dir: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "mine").mkdir()
+    printed = run(*words, "--data-dir", "mine")
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err == (
+        "agentnas: error: --data-dir mine lacks cora: no mine/Planetoid/Cora/raw/ind.cora.x; "
+        f"{data_dir / 'Planetoid/Cora/raw'} has it: leave --data-dir out\n"
+    )
+
+
+def test_a_folder_from_a_file_of_settings_is_one_place_among_others(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "agentnas.toml").write_text('data_dir = "mine"', encoding="utf-8")
+    assert run("tasks", "show", "texas").out.splitlines()[-1] == f"data: {data_dir / 'WebKB/texas/raw'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import os
 import tempfile
 import urllib.error
@@ -11,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.tasks.catalog import DATA_SETS, DataSet, RemoteFile, data_set, raw_files, raw_folders, task_names
+from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX, DataSet, RemoteFile, data_set, raw_files, raw_folders, task_names
 
 DATA_DIR_VARIABLE = "AGENTNAS_DATA_DIR"
 DATA_URL_VARIABLE = "AGENTNAS_DATA_URL"
@@ -45,6 +46,30 @@ def find_data(name: str, data_dir: Path | str | None = None, split: str | None =
         return None
     data = data_set(name)
     return _complete_folder(data, split or data.splits[0], data_roots(Path(data_dir) if data_dir is not None else None))
+
+
+def where(name: str, data_dir: Path | None, split: str | None = None) -> str | None:
+    """Where the data of a task is: a folder, or the package that carries it; None if it would be downloaded."""
+    if name.startswith(TABLE_PREFIX):
+        return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
+    if DATA_SETS[name].family == "digits":
+        return "package scikit-learn"
+    folder = find_data(name, data_dir, split)
+    return str(folder) if folder else None
+
+
+def insist(name: str, data_dir: Path, split: str | None = None) -> None:
+    """Raise DataError if the folder that a person gave for this very call lacks the data of the task while another place has it.
+
+    Where no place has it, it is downloaded into that folder.
+    """
+    if name not in DATA_SETS or not raw_files(DATA_SETS[name], ""):
+        return
+    data, roots = DATA_SETS[name], data_roots(data_dir)
+    wanted = split or data.splits[0]
+    elsewhere = _complete_folder(data, wanted, roots)
+    if elsewhere is not None and _complete_folder(data, wanted, [data_dir]) is None:
+        raise DataError(f"--data-dir {data_dir} lacks {_missing(data, wanted, [data_dir])}; {elsewhere} has it: leave --data-dir out")
 
 
 def obtain_data(data: DataSet, split: str, data_dir: Path | None, download: bool) -> Path:
@@ -109,10 +134,10 @@ def _fetch(data: DataSet, url: str, target: Path) -> None:
     try:
         content = _get(url)
     except urllib.error.HTTPError as error:
-        raise DataError(f"{data.name}: {url} answered {error.code} {error.reason}; {hint}") from None
+        raise DataError(f"{data.name}: no {target}, {url} answered {error.code} {error.reason}; {hint}") from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise DataError(f"{data.name}: cannot download {url} ({reason}); {hint}") from None
+        raise DataError(f"{data.name}: no {target}, cannot download {url} ({reason}); {hint}") from None
     handle, part = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
