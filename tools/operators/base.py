@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from agentnas.tools.errors import ConfigError, UsageError, suggest
 
@@ -88,15 +88,63 @@ def _listed(folder: str, changed: int) -> tuple[str, ...]:
     return tuple(str(path) for path in sorted(Path(folder).glob("*.py")) if path.stem not in {"__init__", "base"})
 
 
+_CALLS: dict[str, type[Operator | Param]] = {"Operator": Operator, "Param": Param}
+
+
 def _describe(path: Path) -> Operator:
-    """Evaluate the ``OPERATOR = Operator(...)`` statement of a file, and nothing else of it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    """Read the ``OPERATOR = Operator(...)`` statement of a file; executes nothing of it. Raises ConfigError for anything but literals."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except (SyntaxError, ValueError) as error:  # ValueError: not UTF-8, or a null byte
+        raise ConfigError(f"{path}: not a Python file: {error}") from None
     for statement in tree.body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "OPERATOR":
-            code = compile(ast.Expression(statement.value), str(path), "eval")
-            found: Operator = eval(code, {"Operator": Operator, "Param": Param, "__builtins__": {}})
-            return found
+            return _checked(_value(statement.value, path), path)
     raise ConfigError(f"{path}: no statement OPERATOR = Operator(...); an operator file describes itself in one")
+
+
+def _value(node: ast.expr, path: Path) -> Any:
+    """Value of a literal, or of a call of Operator or Param on literals; None, bytes and the like are literals too."""
+    match node:
+        case ast.Constant(value):
+            return value
+        case ast.Tuple(items) | ast.List(items):
+            return tuple(_value(item, path) for item in items)
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as number)):
+            return -number
+        case ast.Call(ast.Name(name), args, keywords) if name in _CALLS:
+            return _made(name, node, [_value(arg, path) for arg in args], keywords, path)
+    raise ConfigError(
+        f"{path}:{node.lineno}: {_cut(ast.unparse(node))} is no literal; a description holds Operator(...), Param(...), literals, tuples"
+    )
+
+
+def _made(name: str, node: ast.expr, args: list[Any], keywords: list[ast.keyword], path: Path) -> Operator | Param:
+    named = {keyword.arg or "**": _value(keyword.value, path) for keyword in keywords}
+    try:
+        return _CALLS[name](*args, **named)
+    except TypeError as error:
+        raise ConfigError(f"{path}:{node.lineno}: {_cut(str(error))}; see Operator and Param in agentnas/tools/operators/base.py") from None
+
+
+def _checked(found: Any, path: Path) -> Operator:
+    """The description, its types as annotated. A list is read as a tuple."""
+    if not isinstance(found, Operator):
+        raise ConfigError(f"{path}: OPERATOR is {_cut(repr(found))}; it must be Operator(...)")
+    texts = (found.name, found.module, found.doc, found.source)
+    if not all(isinstance(text, str) and text for text in texts) or found.kind not in get_args(Kind):
+        raise ConfigError(f"{path}: name, module, doc and source are texts, kind is one of {', '.join(get_args(Kind))}")
+    if not isinstance(found.params, tuple) or not all(isinstance(param, Param) for param in found.params):
+        raise ConfigError(f"{path}: params are {_cut(repr(found.params))}; they must be a tuple of Param(...)")
+    for param in found.params:
+        if not isinstance(param.name, str) or not isinstance(param.default, Value) or not isinstance(param.search, tuple):
+            raise ConfigError(f"{path}: {_cut(repr(param))}: its name is a text, its default a number, text or truth value, search a tuple")
+    return found
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 80 else f"{line[:77]}..."
 
 
 @cache

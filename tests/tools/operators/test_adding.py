@@ -123,6 +123,60 @@ def test_a_file_without_a_description_is_refused(tmp_path: Path, monkeypatch: py
         operators()
 
 
+ATTACKS = {
+    "reaching for classes": "().__class__.__mro__[1].__subclasses__()",
+    "a comprehension": "Operator(*[x for x in ('a', 'convolution', 'B', 'c', 'd')])",
+    "a call inside": "Operator(name=open('{0}', 'w').name, kind='convolution', module='A', doc='b', source='c')",
+    "a lambda that is called": "(lambda: Operator('a', 'convolution', 'B', 'c', 'd'))()",
+    "a method of a literal": "Operator(name='a'.upper(), kind='convolution', module='A', doc='b', source='c')",
+    "an attribute of a class": "Operator.__init__.__globals__",
+    "arithmetic": "Operator(name='a' * 10**9, kind='convolution', module='A', doc='b', source='c')",
+    "an f-string": "Operator(name=f'{{open}}', kind='convolution', module='A', doc='b', source='c')",
+    "an unpacked dictionary": "Operator(**{{'name': 'a'}})",
+    "a walrus": "(x := Operator('a', 'convolution', 'B', 'c', 'd'))",
+}
+REFUSED = {
+    "no operator": ("Param('a', 1, (1,), 'b')", "OPERATOR is Param.*it must be Operator"),
+    "a number": ("3", "OPERATOR is 3; it must be Operator"),
+    "a missing field": ("Operator(name='a')", r":1: .*missing 4 required positional arguments"),
+    "an unknown field": ("Operator('a', 'convolution', 'B', 'c', 'd', colour=1)", "unexpected keyword argument 'colour'"),
+    "a double star": ("Operator(**3)", "unexpected keyword argument"),
+    "a wrong kind": ("Operator('a', 'magic', 'B', 'c', 'd')", "kind is one of convolution, propagation, pointwise"),
+    "a name that is no text": ("Operator(3, 'convolution', 'B', 'c', 'd')", "name, module, doc and source are texts"),
+    "params that are none": ("Operator('a', 'convolution', 'B', 'c', 'd', params=(1, 2))", r"must be a tuple of Param"),
+    "a default that is no value": ("Operator('a', 'convolution', 'B', 'c', 'd', (Param('p', None, (), 'x'),))", "its default a number"),
+    "no Python": ("Operator(", "not a Python file"),
+}
+
+
+def described_by(expression: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "evil.py").write_text(f"OPERATOR = {expression}\n")
+    monkeypatch.setenv("AGENTNAS_OPERATORS", str(folder))
+    operators()
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_description_executes_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = tmp_path / "opened"
+    with pytest.raises(ConfigError, match=r"evil\.py:1: .* is no literal; a description holds"):
+        described_by(ATTACKS[name].format(opened), tmp_path, monkeypatch)
+    assert not opened.exists()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_description_that_does_not_fit_is_told(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expression, told = REFUSED[name]
+    with pytest.raises(ConfigError, match=rf"evil\.py.*{told}") as raised:
+        described_by(expression, tmp_path, monkeypatch)
+    assert "\n" not in str(raised.value)
+
+
+def test_lists_and_negative_numbers_are_literals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described_by("Operator('evil', 'convolution', 'B', 'c', 'd', [Param('p', -1.5, [-1.5, 2], 'x', low=-3)])", tmp_path, monkeypatch)
+    (param,) = operators()["evil"].params
+    assert (param.default, param.search, param.low) == (-1.5, (-1.5, 2), -3)
+
+
 def test_descriptions_are_read_without_torch() -> None:
     code = "import sys; from agentnas.tools.operators.base import operators; print(len(operators()) > 15, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
