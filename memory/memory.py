@@ -102,10 +102,13 @@ class Memory(Protocol):
 
 
 class InMemory:
-    """Memory over a run's journal view, records that were added, and the 270 cards. Reads the view live: nothing has to be added to it."""
+    """Memory over a run's journal view, records that were added, and the 270 cards. Reads the view live: nothing has to be added to it.
 
-    def __init__(self, view: JournalView | None = None) -> None:
-        self.view = view or JournalView()
+    ``run`` is the name of the view's run: records ``<run>/...`` are its own trials and findings, told once and under their ids in the run.
+    """
+
+    def __init__(self, view: JournalView | None = None, run: str = "") -> None:
+        self.view, self.run = view or JournalView(), run
         self._trials: dict[str, TrialRecord] = {}
         self._findings: dict[str, FindingRecord] = {}
 
@@ -126,14 +129,15 @@ class InMemory:
     def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """The evidence with this id, or None; a trial of this run counts once it was evaluated, failed or was rejected."""
         kind, _, name = id.partition(":")
+        local = self._own(name) or name
         if kind == "card" and name in shipped_cards():
             return _card_evidence(shipped_cards()[name], 1.0, "asked for by its id")
         if kind == "trial":
-            if self.view.state(name) != "proposed":
-                return self._trial_evidence(name)
+            if self.view.state(local) != "proposed":
+                return self._trial_evidence(local)
             return _record_evidence(self._trials[name], "trial", 1.0) if name in self._trials else None
         if kind == "finding":
-            found = next((item for item in self._findings_of_run() if item[0] == name), None)
+            found = next((item for item in self._findings_of_run() if item[0] == local), None)
             if found is not None:
                 return _finding_evidence(*found)
             return _record_evidence(self._findings[name], "finding", 1.0) if name in self._findings else None
@@ -146,6 +150,16 @@ class InMemory:
     def add_findings(self, findings: Iterable[FindingRecord]) -> None:
         """Remember findings of other runs."""
         self._findings.update((finding.id, finding) for finding in findings)
+
+    def _own(self, name: str) -> str | None:
+        """The id within this run of one of its trials or findings; None for another run's, or where this run has no such id."""
+        if self.run:
+            run, _, local = name.rpartition("/")
+            if run == self.run:
+                return local
+            return None if run else name
+        known = self.view.state(name) != "proposed" or any(name == own for own, *_ in self._findings_of_run())
+        return name if known else None
 
     def _recall_cards(self, card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
         about_task = card.text() if card is not None else ""
@@ -163,7 +177,8 @@ class InMemory:
     def _run_trials(self, asked: frozenset[str]) -> Iterator[Evidence]:
         """The leaders of this run, those unlike each other and near the question first, and after every third a failure."""
         leaders = _diverse([standing.trial for standing in self.view.leaderboard(POOL)], self._text_of, asked)
-        failures = iter(self.view.failed_trials()[-FAILURES:][::-1])
+        # By id and not as they ended: with several workers that order differs from run to run.
+        failures = iter(sorted(self.view.failed_trials(), key=_drafting)[-FAILURES:][::-1])
         for count, trial in enumerate(leaders, start=1):
             yield self._trial_evidence(trial)
             if count % 3 == 0 and (failed := next(failures, None)) is not None:
@@ -203,42 +218,57 @@ class InMemory:
 
     def _findings_of_run(self) -> Iterator[tuple[str, FindingsMade, Mapping[str, Any]]]:
         for made in self.view.findings.values():
-            for number, finding in enumerate(made.findings, start=1):
-                yield finding.get("id") or f"r{made.round}-{number}", made, finding
+            for name, finding in _named(made):
+                yield name, made, finding
 
     def _records(
         self, records: Iterable[TrialRecord] | Iterable[FindingRecord], kind: Kind, asked: frozenset[str], vector: tuple[float, ...]
     ) -> Iterator[Evidence]:
-        """Records of the most similar tasks first, then those nearest to the question."""
-        own = {name for name, *_ in self._findings_of_run()}
-        others = [record for record in records if self.view.state(record.id) == "proposed" and record.id not in own]
+        """Records of the most similar tasks first, then those nearest to the question; those of this run are told by its view."""
+        others = [record for record in records if self._own(record.id) is None]
         scored = [(task_similarity(vector, record.task_vector), _overlap(asked, record.text), record) for record in others]
         for similarity, _, record in sorted(scored, key=lambda item: (-item[0], -item[1], item[2].id)):
             yield _record_evidence(record, kind, similarity)
 
 
-def trial_records(view: JournalView, trials: Iterable[str], vector: Sequence[float] = ()) -> list[TrialRecord]:
-    """Records of those of a run's trials that have a score, under their ids in the run."""
+def trial_records(view: JournalView, trials: Iterable[str], vector: Sequence[float] = (), *, run: str = "") -> list[TrialRecord]:
+    """Records of those of a run's trials that have a score; ids ``<run>/t0003``, without ``run`` those in the run, for that run alone."""
     standings = [standing for trial in trials if (standing := view.standing(trial)) is not None and trial in view.proposals]
     task, protocol = (view.started.task, view.started.protocol) if view.started else ("", "")
     return [
         TrialRecord(
-            id=standing.trial, task=task, task_vector=tuple(vector), text=view.proposals[standing.trial].text,
+            id=global_id(run, standing.trial), task=task, task_vector=tuple(vector), text=view.proposals[standing.trial].text,
             spec_hash=view.proposals[standing.trial].spec_hash, val=standing.val_mean, protocol=protocol,
         )
         for standing in standings
     ]  # fmt: skip
 
 
-def finding_records(view: JournalView, round: int, vector: Sequence[float] = ()) -> list[FindingRecord]:  # noqa: A002
-    """Records of a round's findings, under their ids in the run."""
+def finding_records(view: JournalView, round: int, vector: Sequence[float] = (), *, run: str = "") -> list[FindingRecord]:  # noqa: A002
+    """Records of a round's findings; ids ``<run>/r2-1`` and trials ``<run>/t0003``, without ``run`` as in the run, for that run alone."""
     made, task = view.findings.get(round), view.started.task if view.started else ""
     return [
         FindingRecord(
-            id=f"r{round}-{number}", task=task, task_vector=tuple(vector), text=_told(finding), trials=tuple(finding.get("trials", ()))
+            id=global_id(run, name), task=task, task_vector=tuple(vector), text=_told(finding),
+            trials=tuple(global_id(run, trial) for trial in finding.get("trials", ())),
         )
-        for number, finding in enumerate(made.findings if made else (), start=1)
-    ]
+        for name, finding in (_named(made) if made else ())
+    ]  # fmt: skip
+
+
+def global_id(run: str, name: str) -> str:
+    """The id of a run's trial or finding outside of the run."""
+    return f"{run}/{name}" if run else name
+
+
+def _named(made: FindingsMade) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, finding in enumerate(made.findings, start=1):
+        yield finding.get("id") or f"r{made.round}-{number}", finding
+
+
+def _drafting(trial: str) -> tuple[int, str]:
+    """The order of drafting: t10000 comes after t9999."""
+    return len(trial), trial
 
 
 def task_similarity(a: Sequence[float], b: Sequence[float]) -> float:

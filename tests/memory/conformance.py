@@ -12,7 +12,10 @@ from collections.abc import Sequence
 import pytest
 from pydantic import TypeAdapter
 
-from agentnas.memory.memory import Evidence, FindingRecord, Memory, TrialRecord
+from agentnas.memory import events as ev
+from agentnas.memory.memory import Evidence, FindingRecord, Memory, TrialRecord, finding_records, trial_records
+from agentnas.memory.view import JournalView
+from tests.memory.samples import drafted, finished, started
 
 QUESTIONS = ("What next, with few labels and high homophily?", "deep gcn oversmoothing", "", "dropout", "量子", "x" * 5000, "\x00\n\u202e")
 
@@ -101,6 +104,22 @@ class MemoryConformance:
         assert trial is not None
         assert "72.50" in trial.why
         assert "citeseer" in trial.why
+
+    def test_trials_of_two_runs_with_the_same_ids_are_both_remembered(self, memory: Memory) -> None:
+        for run, task, val in (("amber-fox", "citeseer", 71.0), ("blue-owl", "texas", 62.0)):
+            view = JournalView([
+                started(task=task), drafted("t0001"), finished("t0001", val=val),
+                ev.FindingsMade(round=0, author="rules", findings=({"text": f"learnt on {task}", "trials": ["t0001"]},), verdict="go on"),
+            ])  # fmt: skip
+            memory.add_trials(trial_records(view, ["t0001"], (0.1, 0.2), run=run))
+            memory.add_findings(finding_records(view, 0, (0.1, 0.2), run=run))
+        found = {evidence.id for evidence in memory.recall(Card(), "t0001 learnt", 40)}
+        assert {f"{name}/{local}" for name in ("trial:amber-fox", "trial:blue-owl") for local in ("t0001",)} <= found
+        assert {"finding:amber-fox/r0-1", "finding:blue-owl/r0-1"} <= found
+        fox, owl = memory.get("trial:amber-fox/t0001"), memory.get("trial:blue-owl/t0001")
+        assert fox is not None
+        assert owl is not None
+        assert ("71.00 on task citeseer" in fox.why, "62.00 on task texas" in owl.why) == (True, True)
 
     @pytest.mark.parametrize("name", ["", "card:", "card:no-such", "trial:t9999", "finding:r9-9", "dream:gat", "gat", "card:gat "])
     def test_an_unknown_id_is_none(self, memory: Memory, name: str) -> None:

@@ -86,13 +86,35 @@ def test_a_question_moves_the_trials_that_it_names_forward() -> None:
     assert first.id == "trial:t0001"
 
 
-def test_records_of_a_run_are_not_told_twice() -> None:
+@pytest.mark.parametrize(("name", "prefix"), [("amber-fox", "amber-fox"), ("amber-fox", ""), ("", "")])
+def test_records_of_a_run_are_not_told_twice(name: str, prefix: str) -> None:
     view = a_run()
-    memory = InMemory(view)
+    memory = InMemory(view, name)
     before = memory.recall(Card(), "dropout", 30)
-    memory.add_trials(trial_records(view, view.proposals, Card().vector()))
-    memory.add_findings(finding_records(view, 0, Card().vector()))
+    memory.add_trials(trial_records(view, view.proposals, Card().vector(), run=prefix))
+    memory.add_findings(finding_records(view, 0, Card().vector(), run=prefix))
     assert memory.recall(Card(), "dropout", 30) == before
+
+
+def test_another_runs_trials_are_no_own_ones_though_their_ids_coincide() -> None:
+    memory, other = InMemory(a_run(), "amber-fox"), a_run()
+    memory.add_trials(trial_records(other, ["t0001"], run="blue-owl"))
+    memory.add_findings(finding_records(other, 0, run="blue-owl"))
+    assert "in this run" in why(memory, "trial:t0001")
+    assert why(memory, "trial:amber-fox/t0001") == why(memory, "trial:t0001")
+    assert why(memory, "trial:blue-owl/t0001").startswith("validation 80.50 on task cora")
+    told = [evidence.id for evidence in memory.recall(Card(), "dropout", 40)]
+    assert {"trial:t0001", "trial:blue-owl/t0001", "finding:r0-1", "finding:blue-owl/r0-1"} <= set(told)
+    (first, _) = finding_records(other, 0, run="blue-owl")
+    assert first.trials == ("blue-owl/t0001",)
+
+
+def test_failures_are_told_by_id_and_not_as_they_ended() -> None:
+    def told(*ended: str) -> list[str]:
+        view = JournalView([started(), drafted("t0001", "t9999", "t10000"), *map(failed, ended)])
+        return [evidence.id for evidence in InMemory(view).recall(None, "", 20) if evidence.kind == "trial"]
+
+    assert told("t9999", "t0001", "t10000") == told("t10000", "t9999", "t0001") == ["trial:t10000", "trial:t9999", "trial:t0001"]
 
 
 def test_records_carry_a_run_into_another_memory() -> None:
