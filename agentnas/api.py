@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from agentnas.config import Config, Resolved, resolve
+from pydantic import ValidationError
+
+from agentnas.checkpoint import run_graph
+from agentnas.config import FIELDS, Config, Resolved, resolve
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
-from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
+from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError, suggest
 
 if TYPE_CHECKING:
     from agentnas.agents.house import House
@@ -63,6 +66,7 @@ def design(
 
     Raises AgentNASError: UsageError, ConfigError, ConstraintError, BudgetEndedError, RunError. What happened until then is in the journal.
     """
+    check_names(settings)
     given = {"task": task, **settings}
     resolved = resolve(given)
     if resume is not None:
@@ -76,6 +80,13 @@ def design(
     directory = RunDirectory.create(config.runs_dir, chosen.name)
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
     return _work(directory, config, chosen, on_event, on_start, stop, note)
+
+
+def check_names(settings: Mapping[str, Any]) -> None:
+    """Raise UsageError for a setting that does not exist."""
+    for name in settings:
+        if name not in FIELDS and name not in FIELDS.values():
+            raise UsageError(f"{name}=... (--{name.replace('_', '-')}) is no setting of a design; {suggest(name, [*FIELDS, 'resume'])}")
 
 
 def choose_task(resolved: Resolved) -> Task:
@@ -137,9 +148,8 @@ def _resume(
     from agentnas.tools.tasks import load_task
 
     directory = find(resolved.config.runs_dir, reference)
-    stored = directory.read_json("config.json")
-    fingerprint = stored.pop("data_fingerprint")
-    config = renewed(Config.model_validate(stored), resolved, given, directory.name)
+    stored, fingerprint = _stored(directory)
+    config = renewed(stored, resolved, given, directory.name)
     if directory.view().test is not None and (finished := Run(directory)).view.finished is not None:
         write_report(finished)  # a crash may have come between the last event and the report
         return finished
@@ -153,10 +163,18 @@ def _resume(
     return _work(directory, config, task, on_event, on_start, stop)
 
 
+def _stored(directory: RunDirectory) -> tuple[Config, str]:
+    """The settings that a run began with, and the fingerprint of its data; raises RunError where its config.json does not hold them."""
+    stored = directory.read_json("config.json")
+    try:
+        return Config.model_validate({key: value for key, value in stored.items() if key != "data_fingerprint"}), stored["data_fingerprint"]
+    except (ValidationError, KeyError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else f"does not hold settings: {error.errors(include_url=False)[0]['msg']}"
+        raise RunError(f"{directory.path / 'config.json'} {what}; start a new run") from None
+
+
 def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: str) -> Config:
     """The stored configuration with what a resume may change; raises UsageError that names a key which it may not."""
-    from agentnas.config import FIELDS
-
     changes: dict[str, Any] = {}
     for key, value in given.items():
         field = FIELDS.get(key, key)
@@ -187,7 +205,7 @@ def _work(
         house = _wire(journal, directory, config, task, stop or threading.Event())
         stack.callback(house.evaluator.close)
         try:
-            _invoke(house, directory, ended_before)
+            run_graph(house, directory, ended_before)
         except AgentNASError as error:
             outcome = OUTCOMES.get(error.exit_code, "failed")
             journal.append(ev.RunFinished.model_validate({"outcome": outcome, "exit_code": error.exit_code, "message": str(error)}))
@@ -314,26 +332,3 @@ def workers_of(config: Config) -> int:
     import torch
 
     return torch.cuda.device_count()
-
-
-def _invoke(house: House, directory: RunDirectory, ended_before: bool) -> None:
-    """Run the graph from its checkpoint, or from its start with the round that the journal says."""
-    # The graph's library can send traces to a service; this product sends nothing that nobody asked for.
-    os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
-    from agentnas.agents.graph import State, build_graph
-
-    with SqliteSaver.from_conn_string(str(directory.path / "checkpoint.sqlite")) as saver:
-        graph = build_graph(house).compile(checkpointer=saver)
-        thread = {"configurable": {"thread_id": directory.name}, "recursion_limit": 1_000_000}
-        round_, findings = round_to_enter(house), house.view.findings
-        start: State | None = {"round": round_, "verdict": findings[round_ - 1].verdict if findings else "go_on"}
-        if graph.get_state(thread).next and not ended_before:
-            start = None  # a checkpoint with work to do: go on there
-        graph.invoke(start, thread, durability="sync")
-
-
-def round_to_enter(house: House) -> int:
-    """The first round that the analyst has not closed."""
-    return max(house.view.findings, default=-1) + 1

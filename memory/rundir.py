@@ -12,6 +12,7 @@ report.md          the report
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -27,6 +28,8 @@ from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
 
 RUN_FILE = "run.json"
+# What is written only after the journal began: beside one of these a missing journal was lost, not yet to come.
+LATER_FILES = ("checkpoint.sqlite", "winner", "report.md")
 ATTEMPTS = 100
 
 
@@ -77,12 +80,23 @@ class RunDirectory:
         return self.path / "inbox"
 
     def journal(self) -> Journal:
-        """The journal for writing, created if it does not exist yet; raises RunError if another process writes it."""
+        """The journal for writing, created if it does not exist yet; raises RunError if another process writes it, or if it was lost."""
+        self._require_journal()
         return Journal.open(self.journal_file) if self.journal_file.exists() else Journal.create(self.journal_file)
 
     def events(self) -> list[AnyEvent]:
-        """All complete events; none before the run began."""
+        """All complete events; none before the run began. Raises RunError if the journal was lost."""
+        self._require_journal()
         return Journal.read(self.journal_file) if self.journal_file.exists() else []
+
+    def _require_journal(self) -> None:
+        """A run whose journal is gone must not begin anew on top of its own results."""
+        if self.journal_file.exists() and self.journal_file.stat().st_size:
+            return
+        later = [name for name in LATER_FILES if (self.path / name).exists()]
+        if later:
+            what = "is empty" if self.journal_file.exists() else "is missing"
+            raise RunError(f"{self.journal_file} {what}, though the run has {' and '.join(later)}; restore it, or start a new run")
 
     def view(self) -> JournalView:
         """The state that the events add up to now."""
@@ -100,6 +114,18 @@ class RunDirectory:
         except OSError as error:
             raise RunError(f"cannot create {path}: {error.strerror}") from None
         return path
+
+    def set_aside(self, name: str) -> Path:
+        """Rename a damaged file, and what SQLite keeps beside it, to ``<name>.damaged-<n>``; the new path of the file."""
+        number = next(n for n in itertools.count(1) if not (self.path / f"{name}.damaged-{n}").exists())
+        aside = self.path / f"{name}.damaged-{number}"
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                if (file := self.path / f"{name}{suffix}").exists():
+                    file.rename(f"{aside}{suffix}")
+        except OSError as error:
+            raise RunError(f"cannot rename {self.path / name}: {error.strerror}") from None
+        return aside
 
     def write_json(self, name: str, data: dict[str, Any]) -> Path:
         """Write ``data`` and the schema version as JSON, whole or not at all; ``name`` is relative to the run directory."""

@@ -49,6 +49,8 @@ def find(runs_dir: Path, reference: str) -> RunDirectory:
 
     Raises UsageError if there is none or several, with the names that were meant; RunError if it cannot be opened.
     """
+    if not reference.strip():
+        raise UsageError(f"{reference!r} names no run; give its name, a prefix of it, a path or latest")
     if reference == "latest":
         return _latest(runs_dir)
     runs = {run.name: run for run in list_runs(runs_dir)}

@@ -130,3 +130,18 @@ def test_other_data_of_the_same_name_is_refused(tmp_path: Path) -> None:
     config.write_text(json.dumps({**stored, "data_fingerprint": "0" * 64}), encoding="utf-8")
     with pytest.raises(RunError, match=r"was made on other data: data is [0-9a-f]{12}, was 0{12}; start a new run"):
         agentnas.design(resume="latest", runs_dir=tmp_path)
+
+
+def test_a_setting_that_does_not_exist_is_named_with_what_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"tusk=\.\.\. \(--tusk\) is no setting of a design; did you mean task\?"):
+        agentnas.design(tusk="cora", runs_dir=tmp_path / "runs")
+
+
+@pytest.mark.parametrize("content", ['{"schema_version": 1}', '{"schema_version": 1, "data_fingerprint": "0", "trials": "many"}'])
+def test_settings_that_are_lost_are_one_line(tmp_path: Path, content: str) -> None:
+    with pytest.raises(AgentNASError):
+        agentnas.design("nasbench:cora", time="0.001s", runs_dir=tmp_path)
+    (run,) = list_runs(tmp_path)
+    (run.path / "config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(RunError, match=r"config\.json .*start a new run"):
+        agentnas.design(resume="latest", runs_dir=tmp_path)
