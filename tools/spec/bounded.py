@@ -114,6 +114,8 @@ class BoundedSpace(SearchSpace):
             for name, value in getattr(spec, part):
                 if not is_off(part, name, getattr(spec, part)) and not self._allows(f"{part}.{name}", value):
                     found[f"{part}.{name}"] = 1.0
+        if spec.recipe.patience == 0 and max(self.values_of("recipe.patience")) >= spec.recipe.epochs:
+            found.pop("recipe.patience", None)  # a patience of the space that never ends a training so short is written as 0
         return found | self._node_violations(spec)
 
     def _size_violations(self, body: Body) -> Iterator[tuple[str, float]]:

@@ -28,6 +28,8 @@ from agentnas.tools.spec.model import (
 )
 
 IDENTITY = "identity"
+RAW = "raw"  # width of features that no encoder has projected: among other inputs of a merge it is projected, and counts for nothing
+JOINING = ("gat", "gatv2", "transformer")  # average their heads, whatever ``join`` says, where these do not divide the width
 
 # Field -> the field beside it that switches it off, and the values that do.
 OFF_WHILE: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -127,7 +129,9 @@ def _input(source: Input) -> Input:
 
 
 def _recipe(recipe: Recipe, has_hidden_convolutions: bool, ignores_edges: bool) -> Recipe:
-    """Resets what is off; a group's own weight decay that equals the common one says nothing new."""
+    """Resets what is off; a group's own weight decay that equals the common one says nothing new, nor does patience beyond the end."""
+    if recipe.patience >= recipe.epochs:
+        recipe = recipe.model_copy(update={"patience": 0})
     names = [name for name in ("weight_decay_conv", "weight_decay_out") if getattr(recipe, name) == recipe.weight_decay]
     if not has_hidden_convolutions:
         names.append("weight_decay_conv")
@@ -145,7 +149,7 @@ def _body(body: Body, source: Input, known: Mapping[str, Operator]) -> Body:
 
 def _simplified(body: Body, source: Input, known: Mapping[str, Operator]) -> tuple[list[Node], list[str]]:
     """Nodes in topological order without pass-throughs, widths written out where they are known, parameters without defaults."""
-    widths: dict[str, Symbol] = {"input": source.width if source.encoder != "none" and not source.encodings else None}
+    widths: dict[str, Symbol] = {"input": RAW if source.encoder == "none" else None if source.encodings else source.width}
     alias = {"input": "input"}
     kept: list[Node] = []
     for node in topological_order(body.nodes):
@@ -173,11 +177,15 @@ def _distinct(names: list[str], merge: str) -> list[str]:
 
 
 def merged_width(widths: list[Symbol], merge: str) -> Symbol:
-    """Width of merged inputs: a number, 'out', or None where it depends on the data or on a projection."""
+    """Width of merged inputs: a number (the widest's, to which the others are projected), 'out', or None where the data decides."""
     if len(widths) > 1 and merge == "concat":
         total = sum(width if isinstance(width, int) else MAX_WIDTH + 1 for width in widths)
         return total if total <= MAX_WIDTH else None
-    return widths[0] if len(set(widths)) == 1 else None
+    counted = [width for width in widths if width != RAW] or [None]
+    if len(set(counted)) == 1:
+        return counted[0]
+    known = [width for width in counted if isinstance(width, int)]
+    return max(known) if len(known) == len(counted) else None
 
 
 def _does_nothing(node: Node, inherited: Symbol) -> bool:
@@ -199,6 +207,8 @@ def _settled(node: Node, inherited: Symbol, operator: Operator) -> Node:
         if value != param.default and held[governor] not in off:
             params[param.name] = float(value) + 0.0 if isinstance(param.default, float) else value
     width = inherited if node.width is None and operator.has_width else node.width
+    if node.op in JOINING and isinstance(width, int) and width % int(held["heads"]):
+        params.pop("join", None)
     return node.model_copy(update={"params": params, "width": width, "dropout": node.dropout + 0.0})
 
 

@@ -77,7 +77,8 @@ def factor_of(changes: Sequence[Change]) -> str | None:
     """The one factor that the changes vary, or None for none or several. ``body.*.width`` is one factor varied in many nodes.
 
     What a change drags along counts with it: rewiring around an added or removed node, parameters and width of a node whose operator
-    changed, and the width 'out' that moves between body and head with the decoder.
+    changed, the width 'out' that moves between body and head with the decoder, and settings that gain or lose their effect: patience with
+    the epochs, the join of heads with their number or the width.
     """
     names = {change.factor for change in _leading(changes)}
     if names and names <= WIRING and len(names) > 1:
@@ -100,6 +101,10 @@ def _leading(changes: Sequence[Change]) -> list[Change]:
         if structural and change.factor in WIRING:
             return True
         if change.factor != "body.op" and change.node in swapped and change.factor.startswith(("body.params.", "body.width")):
+            return True
+        if change.factor == "recipe.patience" and "recipe.epochs" in factors and 0 in (change.old, change.new):
+            return True
+        if change.factor == "body.params.join" and factors & {"body.width", "body.params.heads"}:
             return True
         return "head.decoder" in factors and change.factor == "body.width" and "out" in (change.old, change.new)
 

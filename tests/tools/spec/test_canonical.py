@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentnas.tools.nn.network import build_network
 from agentnas.tools.spec.canonical import OFF_WHILE, canonical, canonical_json, is_off, spec_hash, tidied
 from agentnas.tools.spec.isomorphism import SOURCE, LabelledDag, canonical_order
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
@@ -124,6 +125,63 @@ def test_other_ways_to_write_the_same(first: dict[str, Any], second: dict[str, A
         return parse_spec({"input": {"encoder": "linear", "width": 64}, "body": {"nodes": [node], "outputs": ["a"]}})
 
     assert spec_hash(spec(first)) == spec_hash(spec(second))
+
+
+@pytest.mark.parametrize("op", ["gat", "gatv2", "transformer"])
+def test_joining_means_nothing_where_heads_do_not_divide_the_width(op: str) -> None:
+    wide = {"encoder": "linear", "width": 60}
+
+    def hashed(join: str, width: int | None, source: dict[str, Any] | None = None) -> str:
+        node = {"id": "a", "op": op, "width": width, "params": {"heads": 8, "join": join}}
+        return spec_hash(parse_spec({"input": source or {}, "body": {"nodes": [node], "outputs": ["a"]}}))
+
+    assert hashed("mean", 60) == hashed("concat", 60)
+    assert hashed("mean", None, wide) == hashed("concat", None, wide)
+    assert hashed("mean", 64) != hashed("concat", 64)
+    assert hashed("mean", None) != hashed("concat", None), "a width that is not known may be divided"
+
+
+def test_patience_that_never_ends_a_training_is_none() -> None:
+    def hashed(patience: int, epochs: int = 200) -> str:
+        return spec_hash(parse_spec({"recipe": {"patience": patience, "epochs": epochs}}))
+
+    assert hashed(200) == hashed(500) == hashed(0)
+    assert len({hashed(0), hashed(199), hashed(100), hashed(200, 300), hashed(0, 300)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("source", "inputs", "widest"),
+    [
+        ({}, ["a", "b"], 64),
+        ({}, ["a", "b", "input"], 64),
+        ({}, ["b", "input"], 32),
+        ({"encoder": "linear", "width": 80}, ["a", "b", "input"], 80),
+    ],
+)
+@pytest.mark.parametrize("merge", ["sum", "mean", "max", "gate"])
+def test_the_width_of_merged_inputs_is_that_of_the_widest(source: dict[str, Any], inputs: list[str], widest: int, merge: str) -> None:
+    def spec(width: int | None, extra: str = "gcn") -> ArchitectureSpec:
+        nodes = [
+            {"id": "a", "op": "gcn", "width": 64},
+            {"id": "b", "op": "mlp", "width": 32},
+            {"id": "c", "op": extra, "inputs": inputs, "merge": merge, "width": width},
+        ]
+        return parse_spec({"input": source, "body": {"nodes": nodes, "outputs": ["c"]}})
+
+    assert spec_hash(spec(None)) == spec_hash(spec(widest)) != spec_hash(spec(widest + 1))
+    network = build_network(spec(None), in_channels=100, out_channels=3)
+    assert network.layout.modules["head"].args == ([widest, 3],), "as the network is built"
+
+
+@pytest.mark.parametrize("source", [{}, {"encoder": "linear", "width": 64, "encodings": [{"kind": "degree", "dim": 4}]}])
+def test_a_width_that_the_data_decides_is_not_written_out(source: dict[str, Any]) -> None:
+    nodes = [
+        {"id": "a", "op": "sgc"},
+        {"id": "b", "op": "mlp", "width": 32},
+        {"id": "c", "op": "gcn", "inputs": ["a", "b"]},
+    ]
+    spec = canonical(parse_spec({"input": source, "body": {"nodes": nodes, "outputs": ["c"]}}))
+    assert {node.op: node.width for node in spec.body.nodes} == {"sgc": None, "mlp": 32, "gcn": None}
 
 
 def _gcns(count: int, shared: bool) -> ArchitectureSpec:
