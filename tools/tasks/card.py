@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentnas.tools.tasks.base import Task
 from agentnas.tools.tasks.published import PUBLISHED, SOURCE
 
 UNKNOWN = 0.5  # where a fact is not known, the vector says the middle
+_LABELLED = "training and validation labels"
 _HOMOPHILY = "edges {:.2f}, nodes {:.2f}, adjusted {:.2f}"
 _REACHED = "best constant {:.1f}, features only {:.1f}, label propagation {:.1f}, linear propagation {:.1f}"
 
@@ -18,7 +20,9 @@ _REACHED = "best constant {:.1f}, features only {:.1f}, label propagation {:.1f}
 class TaskCard(BaseModel):
     """Aggregate facts about a task; None is unknown. Shares are 0..1, scores percent, edges directed; degrees count neighbours in either
     direction. Homophily: of edges (Zhu et al. 2020), of nodes (Pei et al. 2020, isolated nodes left out), adjusted for class sizes
-    (Platonov et al. 2023). ``class_balance`` is the entropy of the labels over its maximum. Probes are validation scores."""
+    (Platonov et al. 2023). ``class_balance`` is the entropy of the labels over its maximum. Both come from labels of training and
+    validation nodes of the first split; no fact depends on a test label. Probes are validation scores. ``published_homophily`` is of
+    edges and over all labels, as papers report it for a table's graph: shown as such, and no part of the vector."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +44,7 @@ class TaskCard(BaseModel):
     edge_homophily: float | None = None
     node_homophily: float | None = None
     adjusted_homophily: float | None = None
+    published_homophily: float | None = None
     label_rate: float | None = Field(None, description="training nodes of the first split / nodes")
     class_balance: float | None = None
     clustering: float | None = None
@@ -83,7 +88,7 @@ class TaskCard(BaseModel):
             ("size", f"{self.nodes} nodes, {self.edges} edges, {self.features} features, {self.classes} classes"),
             ("degree", _facts("mean {:.2f}, median {:.1f}, max {}", self.mean_degree, self.median_degree, self.max_degree)),
             ("shape", _facts("{} isolated nodes, {} components, clustering {:.2f}", self.isolated_nodes, self.components, self.clustering)),
-            ("homophily", _facts(_HOMOPHILY, self.edge_homophily, self.node_homophily, self.adjusted_homophily)),
+            ("homophily", self._homophily()),
             ("features", _facts("density {:.4f}", self.feature_density)),
             (
                 "labels",
@@ -92,6 +97,12 @@ class TaskCard(BaseModel):
             ("validation", _facts(_REACHED, *self._probes())),
         ]
         return lines if self.source == "computed" else [*lines, ("source", self.source)]
+
+    def _homophily(self) -> str:
+        if self.published_homophily is not None:
+            return f"edges {self.published_homophily:.2f} (published, over all labels)"
+        facts = _facts(_HOMOPHILY, self.edge_homophily, self.node_homophily, self.adjusted_homophily)
+        return f"{facts} ({_LABELLED})"
 
     def _probes(self) -> tuple[float | None, ...]:
         return self.probe_majority, self.probe_features, self.probe_label_propagation, self.probe_linear_propagation
@@ -104,7 +115,7 @@ def vector_names() -> tuple[str, ...]:
 
 
 def make_card(task: Task) -> TaskCard:
-    """Measure a task (about a second), or look up published statistics of a table's graph. The probes read no test label."""
+    """Measure a task (about a second), or look up published statistics of a table's graph. Nothing measured reads a test label."""
     return _published_card(task) if task.data is None else _computed_card(task)
 
 
@@ -120,7 +131,7 @@ def _published_card(task: Task) -> TaskCard:
         features=graph.features,
         classes=graph.classes,
         mean_degree=graph.mean_degree,
-        edge_homophily=graph.edge_homophily,
+        published_homophily=graph.edge_homophily,
         label_rate=graph.split[0] / graph.nodes if graph.split else None,
     )
 
@@ -147,7 +158,7 @@ def _computed_card(task: Task) -> TaskCard:
         probe_label_propagation=found.label_propagation,
         probe_linear_propagation=found.linear_propagation,
         **structure(data),
-        **homophily(data),
+        **homophily(data, np.concatenate([split.train, split.val])),
     )
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from agentnas.tools.tasks.base import NodeData
+from agentnas.tools.tasks.base import Index, NodeData
 from agentnas.tools.tasks.probes import undirected
 
 MAX_SAMPLED = 1000  # nodes whose clustering is measured
+FEWEST_EDGES = 20  # edges, each way counted, below which nothing is said about homophily
 
 
 def structure(data: NodeData) -> dict[str, Any]:
@@ -39,14 +40,17 @@ def clustering(adjacency: sp.csr_matrix) -> float:
     return float(np.mean(closed / np.maximum(degrees * (degrees - 1), 1)))
 
 
-def homophily(data: NodeData) -> dict[str, float | None]:
-    """Edge, node and adjusted homophily over edges between labelled nodes, as the edges are given, and the balance of the classes.
+def homophily(data: NodeData, nodes: Index) -> dict[str, float | None]:
+    """Edge, node and adjusted homophily over the edges, as they are given, with both ends among ``nodes``, and the classes' balance there.
 
-    All labels count, as in published statistics; the numbers are aggregates. None where no such edge (or variety) exists.
+    No other node's label is read: for a design, ``nodes`` are those for training and validation. None where there are fewer than
+    ``FEWEST_EDGES`` such edges, or no variety.
     """
-    source, target = data.edge_index[:, (data.y[data.edge_index] >= 0).all(axis=0)]
-    counts = np.bincount(data.y[data.y >= 0], minlength=data.num_classes)
-    if not len(source):
+    seen = np.zeros(data.num_nodes, bool)
+    seen[nodes] = data.y[nodes] >= 0
+    source, target = data.edge_index[:, seen[data.edge_index].all(axis=0)]
+    counts = np.bincount(data.y[seen], minlength=data.num_classes)
+    if len(source) < FEWEST_EDGES:
         return {"edge_homophily": None, "node_homophily": None, "adjusted_homophily": None, "class_balance": _balance(counts)}
     same = (data.y[source] == data.y[target]).astype(np.float64)
     degrees = np.bincount(target, minlength=data.num_nodes)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.spec.cells import OPS, cell_from_key, cell_key
 from agentnas.tools.tasks import NasBenchTable, load_task, make_card
 from agentnas.tools.tasks.catalog import TABLES
+from agentnas.tools.tasks.structure import homophily
 
 LINK_CHOICES = list(itertools.product((0,), (0, 1), (0, 1, 2), (0, 1, 2, 3)))
 
@@ -85,12 +87,18 @@ def test_table_tasks_have_a_card_from_published_numbers(name: str) -> None:
         task.split(0)
 
 
+def edge_homophily(name: str, data_dir: Path) -> float | None:
+    data = load_task(name, data_dir=data_dir).data
+    assert data is not None
+    return homophily(data, np.arange(data.num_nodes))["edge_homophily"]
+
+
 def test_the_published_counts_of_data_sets_at_hand_agree_with_the_data(data_dir: Path) -> None:
     for name in ("cora", "citeseer", "photo", "cs"):
         published, computed = make_card(load_task(f"nasbench:{name}")), make_card(load_task(name, data_dir=data_dir))
         for field in ("nodes", "edges", "features", "classes"):
             assert getattr(published, field) == getattr(computed, field)
-        assert published.edge_homophily == pytest.approx(computed.edge_homophily, abs=0.006)
+        assert published.published_homophily == pytest.approx(edge_homophily(name, data_dir), abs=0.006)
 
 
 def test_the_fingerprint_is_that_of_the_file(theirs: Any, cora: NasBenchTable) -> None:
