@@ -17,6 +17,7 @@ from pathlib import Path
 
 import typer
 
+from agentnas.cli.output import Advice
 from agentnas.cli.shell import root
 from agentnas.tools.errors import AgentNASError
 
@@ -29,18 +30,22 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         return root().main(args, prog_name="agentnas", standalone_mode=False) or 0
     except AgentNASError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, error)
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()}{_hint(error)}", error.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted", INTERRUPTED)
+        return _fail(f"{error.format_message()}{_hint(error)}", error.exit_code, error)
+    except (typer.Abort, KeyboardInterrupt) as error:
+        return _fail("interrupted", INTERRUPTED, error)
     # The edge: what nobody expected still ends as one line, and its traceback is kept where a report of it can find it.
     except Exception as error:  # noqa: BLE001
-        return _fail(_unexpected(error), 1)
+        return _fail(_unexpected(error), 1, error)
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(message: str, code: int, error: BaseException) -> int:
+    """The error's line, then what to do about it as its last: ``Advice`` among its notes; libraries leave notes of their own."""
     typer.echo(f"agentnas: error: {' '.join(message.split())}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        if isinstance(note, Advice):
+            typer.echo(note, err=True)
     return code
 
 

@@ -7,16 +7,15 @@ import shlex
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
-from agentnas.cli import INTERRUPTED
 from agentnas.cli.options import DataDir, Json, RunsDir, Split
-from agentnas.cli.output import emit, emit_json, say
+from agentnas.cli.output import Advice, counted, emit, emit_json, say
 from agentnas.cli.shell import COMMANDS, command_app
 from agentnas.tools.errors import UsageError
 
@@ -75,17 +74,20 @@ def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None,
         begun.append(start)
         shown.append(Progress(start.view, start.config.time_s, start.config.trials))
 
-    with stopping() as stop:
+    with stopping() as stop, ExitStack() as stack:
+        stack.push(lambda _, error, trace: _note_how_to_go_on(error, begun, runs_dir))
+        stack.callback(_close, shown)
         try:
             run = api.design(resume=resume, on_event=lambda event: shown[0](event), on_start=started, stop=stop, **settings)
         except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None  # its last line is the command that resumes
-        finally:
-            for progress in shown:
-                progress.close()
-            for start in begun:
-                _say_how_to_go_on(start, runs_dir)
+            raise typer.Abort from None  # the command line's own library would end without a word
+    if not begun and (settings["trials"] is not None or settings["time"] is not None):
+        say(f"run {run.name} is finished and its test is open; start a new run to search on")
     _show(run, json)
+    for line in _how_to_go_on(begun, runs_dir):
+        say(line)
+    if run.exit_code:
+        raise typer.Exit(run.exit_code)
 
 
 @contextmanager
@@ -108,11 +110,23 @@ def stopping() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _say_how_to_go_on(start: Any, runs_dir: Path | None) -> None:
+def _close(shown: list[Any]) -> None:
+    for progress in shown:
+        progress.close()
+
+
+def _how_to_go_on(begun: list[Any], runs_dir: Path | None) -> list[str]:
     """The exact command that resumes, unless that would change nothing."""
-    if start.view.finished is None or start.view.finished.outcome in ("failed", "budget_ended"):
-        where = f" --runs-dir {shlex.quote(str(runs_dir))}" if runs_dir else ""
-        say(f"to go on: agentnas design --resume {start.run.name}{where}")
+    where = f" --runs-dir {shlex.quote(str(runs_dir))}" if runs_dir else ""
+    open_ = [start for start in begun if start.view.finished is None or start.view.finished.outcome in ("failed", "budget_ended")]
+    return [f"to go on: agentnas design --resume {start.run.name}{where}" for start in open_]
+
+
+def _note_how_to_go_on(error: BaseException | None, begun: list[Any], runs_dir: Path | None) -> None:
+    """Hand the command to the error that ends the run: it is told after the error itself."""
+    if error is not None:
+        for line in _how_to_go_on(begun, runs_dir):
+            error.add_note(Advice(line))
 
 
 def _show(run: Any, json: bool) -> None:
@@ -122,9 +136,17 @@ def _show(run: Any, json: bool) -> None:
     elif summary["winner"] is not None:
         emit(_answer(run, summary))
     else:
-        emit(f"interrupted; {summary['trials']} trials and {summary['evaluations']} evaluations are kept in {run.path}")
-    if run.exit_code:
-        raise typer.Exit(run.exit_code)
+        emit(_interrupted(run))
+
+
+def _interrupted(run: Any) -> str:
+    """How far it came, the best so far, and where its report is."""
+    from agentnas.report import spread
+
+    view = run.view
+    best = f"best so far {spread(view.best.val_mean, view.best.val_sd)} % ({view.best.trial})" if view.best else "no score yet"
+    done = f"{counted(view.num_tried, 'trial')}, {counted(view.num_evaluations, 'evaluation')}"
+    return f"interrupted; {done}; {best}; report: {run.path / 'report.md'}"
 
 
 def _answer(run: Any, summary: dict[str, Any]) -> str:
@@ -134,7 +156,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
     winner, test, validation = summary["winner"], summary["test"], summary["validation"]
     lines = [
         f"{winner['trial']}  {winner['architecture']}",
-        f"test {spread(test['mean'], test['sd'])} % over {test['seeds']} seeds ({summary['metric']}, {summary['protocol']})",
+        f"test {spread(test['mean'], test['sd'])} % over {counted(test['seeds'], 'seed')} ({summary['metric']}, {summary['protocol']})",
         f"validation {spread(validation['mean'], validation['sd'])} %; {winner['reason']}",
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
         f"report   {run.path / 'report.md'}",

@@ -10,6 +10,10 @@ from typing import Any
 import typer
 
 
+class Advice(str):
+    """A note of an exception that the person is to read after its message."""
+
+
 def emit(text: str) -> None:
     """Data, to stdout; colour is dropped where it goes to a file or ``NO_COLOR`` is set."""
     typer.echo(text, color=colourful(sys.stdout))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -167,8 +168,8 @@ def test_time_that_ends_before_a_result_is_5_and_says_how_to_go_on(run: Run) -> 
     printed = run("design", "--task", "nasbench:cora", "--time", "0.001s")
     assert printed.code == 5
     name = find(Path("runs"), "latest").name
-    assert printed.err.splitlines()[-2] == f"to go on: agentnas design --resume {name}"
-    assert printed.err.splitlines()[-1].endswith("give more --time and resume")
+    assert printed.err.splitlines()[-2].endswith("give more --time and resume")
+    assert printed.err.splitlines()[-1] == f"to go on: agentnas design --resume {name}"
     assert run("design", "--resume", name, "--time", "1h", "--trials", "5").code == 0
 
 
@@ -186,6 +187,20 @@ def test_resuming_a_finished_run_shows_it_again(run: Run, copied: runs.Run) -> N
     assert printed.code == 0
     assert printed.data["winner"]["trial"] == copied.winner
     assert journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [("--trials", "50"), ("--time", "1h")])
+def test_a_finished_run_takes_no_more_trials_and_says_so(run: Run, copied: runs.Run, words: tuple[str, ...]) -> None:
+    printed = run("design", "--resume", copied.name, *words, "--json")
+    assert (printed.code, printed.data["winner"]["trial"]) == (0, copied.winner)
+    assert printed.err == f"run {copied.name} is finished and its test is open; start a new run to search on\n"
+
+
+@pytest.mark.parametrize("words", [("design", "--resume", ""), ("report", ""), ("runs", "show", " ")])
+def test_an_empty_name_is_no_run(run: Run, words: tuple[str, ...]) -> None:
+    printed = run(*words)
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err == f"agentnas: error: {words[-1]!r} names no run; give its name, a prefix of it, a path or latest\n"
 
 
 @pytest.mark.parametrize(
@@ -358,7 +373,11 @@ def test_a_run_that_is_stopped_by_every_signal_ends_as_the_one_that_was_not(live
         name, last = find(runs_dir, "latest").name, err.splitlines()[-1]
         assert last == f"to go on: agentnas design --resume {name} --runs-dir '{runs_dir}'"
         words = shlex.split(last.removeprefix("to go on: "))[2:]
-        assert out.startswith("interrupted; ") or len(signals) == 2
+        if len(signals) == 1:
+            assert re.fullmatch(r"interrupted; \d+ trials?, \d+ evaluations?; best so far .* % \(t\d+\); report: .*\n", out)
+            assert Path(out.strip().split("report: ")[1]).read_text(encoding="utf-8").startswith(f"# {name}")
+        else:
+            assert (out, err.splitlines()[-2]) == ("", "agentnas: error: interrupted")
     done = subprocess.run(
         [sys.executable, "-m", "tests.quick", "design", *words, "--json"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
