@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
+from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.spec.render import shortened
 
 if TYPE_CHECKING:
     from agentnas.run import Run
@@ -28,8 +30,8 @@ def render_report(run: Run) -> str:
     if view.started is None:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
-        f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _search(view), _factors(view),
-        _rungs(view), _front(view), _failures(view), _cost(run), _reproduce(run),
+        f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _task(view), _search(view),
+        _factors(view), _rungs(view), _front(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -83,7 +85,7 @@ def _validation_summary(view: JournalView) -> dict[str, Any] | None:
 def _test_summary(view: JournalView) -> dict[str, Any] | None:
     if view.test is None or view.winner is None:
         return None
-    return {trial: _scores_summary(list(scores.values())) for trial, scores in view.test.scores.items()}[view.winner.trial]
+    return _scores_summary(list(view.test.scores[view.winner.trial].values()))
 
 
 def _scores_summary(values: list[float]) -> dict[str, Any]:
@@ -99,15 +101,35 @@ def _answer(run: Run) -> str:
         state = view.finished.message if view.finished else "interrupted" if view.interrupted else "not finished"
         best = view.best
         standing = f" Best so far: {best.trial} with {spread(best.val_mean, best.val_sd)} on validation." if best else ""
-        return f"**No design has been chosen yet** ({state}); {where}.{standing} The test is still sealed."
+        chosen = "No design was found" if view.finished else "No design has been chosen yet"
+        return f"**{chosen}** ({state}); {where}.{standing} The test is still sealed."
     proposal = view.proposals[view.winner.trial]
     test = _test_summary(view)
     lines = [f"**{proposal.text}**", "", f"- {where}"]
     if test:
-        lines.append(f"- test: **{spread(test['mean'], test['sd'])}** % over {test['seeds']} seeds, opened once, after the choice")
-    lines.append(f"- validation: {spread(view.winner.val_mean, view.winner.val_sd)} % over {view.winner.seeds} seeds")
+        lines.append(
+            f"- test: **{spread(test['mean'], test['sd'])}** % over {plural(test['seeds'], 'seed')}, opened once, after the choice"
+        )
+    lines += _verdicts(view)
+    lines.append(f"- validation: {spread(view.winner.val_mean, view.winner.val_sd)} % over {plural(view.winner.seeds, 'seed')}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
-    return "\n".join(lines + _profile_lines(view.profiles.get(proposal.trial, {})) + _verdicts(view))
+    return "\n".join(lines + _profile_lines(view.profiles.get(proposal.trial, {})) + _reading(view))
+
+
+def _reading(view: JournalView) -> list[str]:
+    """How to read the numbers above."""
+    assert view.started is not None
+    lines = ["- scores are mean ± standard deviation over seeds; a difference is inside the noise where zero lies in its 95 % interval"]
+    if view.winner is not None and view.winner.seeds > 1:
+        lines.append("- the winner has the highest of several confirmed means, so its validation is a little too high; the test is not")
+    if "splits" in view.started.protocol:
+        lines.append("- splits overlap: validation nodes of one are test nodes of another, and differences look more certain than they are")
+    return lines
+
+
+def plural(count: int, word: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
@@ -133,7 +155,7 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
         return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
     if pair["se"] is None:
         return f"against the best {kind} anchor {name}: {pair['difference']:+.2f} on one score each, noise unknown"
-    gap = f"{pair['difference']:+.2f} ± {pair['se']:.2f} (standard error, {pair['seeds']} paired seeds)"
+    gap = f"{pair['difference']:+.2f} ± {pair['se']:.2f} (standard error, {plural(pair['seeds'], 'paired seed')})"
     if pair["inside_noise"]:
         return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
     return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"
@@ -213,6 +235,15 @@ def _one_line(text: str, limit: int = 300) -> str:
     return flat if len(flat) <= limit else f"{flat[: limit - 3]}..."
 
 
+def _task(view: JournalView) -> str:
+    """The task card: what was known before anything was trained, simple baselines included."""
+    if view.card is None:
+        return ""
+    from agentnas.tools.tasks import TaskCard
+
+    return f"## The task\n\n```\n{TaskCard.model_validate(view.card).text()}\n```"
+
+
 def _search(view: JournalView) -> str:
     if view.best is None:
         return ""
@@ -220,8 +251,10 @@ def _search(view: JournalView) -> str:
     for standing in view.leaderboard(LEADERS):
         proposal = view.proposals[standing.trial]
         score = spread(standing.val_mean, standing.val_sd)
-        rows.append([standing.trial, score, str(standing.seeds), standing.rung, proposal.name or proposal.change or "", proposal.text])
-    counts = f"{view.num_tried} trials, {view.num_evaluations} evaluations, {len(view.rounds)} rounds."
+        what = proposal.name or proposal.change or "fresh sample"
+        rows.append([standing.trial, score, str(standing.seeds), standing.rung, what, shortened(proposal.text)])
+    numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"))
+    counts = ", ".join(plural(count, word) for count, word in numbers) + "."
     header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
     return f"## The search\n\n{counts}\n\n" + _table(header, rows) + "\n\n" + _progress(view)
 
@@ -230,7 +263,7 @@ def _progress(view: JournalView) -> str:
     """Best mean of the leaderboard's rung as rounds went by."""
     rows, best = [], -math.inf
     for round_, trials in sorted(view.rounds.items()):
-        full = [e for t in trials for e in view.evaluations(t) if e.rung not in ("short", "confirm")]
+        full = [e for t in trials for e in view.evaluations(t) if view.started and e.rung in view.started.full]
         if full:
             best = max(best, max(_by_trial(full)))
             rows.append([str(round_), str(len(trials)), f"{best:.2f}", view.plans[round_].reason])
@@ -245,11 +278,11 @@ def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:
 
 
 def _factors(view: JournalView) -> str:
-    if not view.findings:
+    last = view.findings[max(view.findings)] if view.findings else None
+    if last is None or not last.findings:
         return ""
-    last = view.findings[max(view.findings)]
     lines = [f"- `finding:{finding['id']}` {finding['text']} ({_few(finding['trials'])})" for finding in last.findings]
-    return "## What the analyst found\n\n" + "\n".join(lines) + f"\n\nVerdict: {last.verdict.replace('_', ' ')}."
+    return f"## What the analyst found\n\nAfter round {last.round}:\n\n" + "\n".join(lines)
 
 
 def _few(names: Sequence[str]) -> str:
@@ -261,14 +294,16 @@ def _rungs(view: JournalView) -> str:
     if not last:
         return ""
     rows = [[c.lower, c.upper, str(c.trials), f"{c.spearman:.2f}"] for c in last.values()]
-    return "## Can the cheap rungs be trusted?\n\n" + _table(["lower rung", "upper rung", "trials", "rank correlation"], rows)
+    header = ["lower rung", "upper rung", "trials", "rank correlation"]
+    note = "Only promoted trials reach the upper rung, which makes the correlation smaller than it is over all trials."
+    return "## Can the cheap rungs be trusted?\n\n" + _table(header, rows) + f"\n\n{note}"
 
 
 def _front(view: JournalView) -> str:
     from agentnas.tools.evaluate.pareto import pareto_front
 
     points = [(s, s.val_mean, float(view.profiles[s.trial]["parameters"])) for s in view.leaderboard() if _size_known(view, s.trial)]
-    full = [point for point in points if point[0].rung != "short"]
+    full = [point for point in points if view.started and point[0].rung in (*view.started.full, CONFIRM)]
     if not full:
         return ""
     rows = [[s.trial, f"{view.profiles[s.trial]['parameters']:,.0f}", spread(s.val_mean, s.val_sd)] for s in pareto_front(full)]

@@ -6,8 +6,11 @@ validation score, so that they are neither lucky nor unlucky.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +21,37 @@ from agentnas.memory.view import JournalView
 from agentnas.run import Run
 from agentnas.tools.errors import RunError, UsageError
 from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.spec.canonical import canonical_data
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import Task
 
 FOLDER = "winner"
+EXAMPLE = '''"""Predict with the shipped model: python example.py, in this folder, with torch alone."""
+
+import torch
+
+from model import load, predict
+
+data = torch.load("data.pt", weights_only=True)
+probabilities = predict(load("weights.pt"), data)  # [num_nodes, num_classes]
+for node in data["test_index"][:5].tolist():
+    confidence, label = probabilities[node].max(0)
+    print(f"node {node}: class {label.item()} with probability {confidence.item():.2f}, labelled {data['y'][node].item()}")
+'''
 
 
 def write_winner(directory: RunDirectory, view: JournalView, task: Task) -> tuple[str, ...]:
     """Write ``winner/`` and return its files, relative to the run directory."""
     assert view.winner is not None
     spec = parse_spec(view.proposals[view.winner.trial].spec)
+    for left in directory.path.glob(f".{FOLDER}.*"):  # of a process that was killed while it wrote
+        shutil.rmtree(left)
     draft = directory.folder(f".{FOLDER}.{os.getpid()}")
-    text = spec.model_dump_json(indent=2, exclude_defaults=True) + "\n"
-    (draft / "spec.json").write_text(text, encoding="utf-8")
+    (draft / "spec.json").write_text(json.dumps(canonical_data(spec), indent=2) + "\n", encoding="utf-8")
     if task.data is not None:
         _write_model(draft, directory, view, task, spec)
+    else:
+        (draft / "README.md").write_text(_table_readme(directory.name, task), encoding="utf-8")
     names = tuple(sorted(f"{FOLDER}/{path.name}" for path in draft.iterdir()))
     final = directory.path / FOLDER
     if final.exists():  # a crash came between the renaming and its event: what stands there is this same winner
@@ -43,9 +62,7 @@ def write_winner(directory: RunDirectory, view: JournalView, task: Task) -> tupl
 
 
 def _write_model(draft: Path, directory: RunDirectory, view: JournalView, task: Task, spec: ArchitectureSpec) -> None:
-    """Code, weights, data and figures of a trained winner; figures.json is written last."""
-    import json
-
+    """Code, weights, data and figures of a trained winner; figures.json is written last, after the code has reproduced its score."""
     from agentnas.tools.codegen import export_source, write_data
 
     assert view.winner is not None
@@ -58,9 +75,22 @@ def _write_model(draft: Path, directory: RunDirectory, view: JournalView, task: 
     shutil.copyfile(directory.path / shipped.weights, draft / "weights.pt")
     write_data(draft / "data.pt", spec, task.data, split)
     (draft / "model.py").write_text(export_source(spec, task), encoding="utf-8")
+    (draft / "example.py").write_text(EXAMPLE, encoding="utf-8")
     figures = _figures(view, trial, shipped.seed, task)
+    figures["reproduced_test"] = reproduced(draft)
     (draft / "README.md").write_text(_readme(directory.name, figures), encoding="utf-8")
     (draft / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def reproduced(folder: Path) -> float:
+    """The test score that the exported model.py prints when it runs alone; raises RunError if it does not run."""
+    alone = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-I", "model.py"]
+    done = subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise RunError(f"the exported {folder / 'model.py'} does not run: {last}; the weights are kept, resume to export again")
+    return float(done.stdout.split()[-1])
 
 
 def _figures(view: JournalView, trial: str, seed: int, task: Task) -> dict[str, Any]:
@@ -81,6 +111,7 @@ def _readme(run: str, figures: dict[str, Any]) -> str:
     return f"""# Winner of {run}
 
 `python model.py` loads `weights.pt` and `data.pt` and prints the test {figures["metric"]} of the shipped weights; it needs torch alone.
+Run so at export it printed {figures["reproduced_test"]:.6f}. `example.py` predicts the classes of some nodes.
 The shipped weights are those of seed {figures["shipped_seed"]}, the median of {len(figures["test"]["by_seed"])} on validation.
 Task {figures["task"]}, {figures["protocol"]}.
 
@@ -88,6 +119,15 @@ Task {figures["task"]}, {figures["protocol"]}.
 | --- | --- | --- |
 | validation | {figures["shipped_validation"]:.2f} | {figures["validation"]["mean"]:.2f} ± {_sd(figures["validation"])} |
 | test | {figures["shipped_test"]:.2f} | {figures["test"]["mean"]:.2f} ± {_sd(figures["test"])} |
+"""
+
+
+def _table_readme(run: str, task: Task) -> str:
+    data = task.name.partition(":")[2]
+    return f"""# Winner of {run}
+
+`spec.json` was found by looking a table up; nothing was trained. `agentnas train spec.json --task {data} --seeds 10` trains it where
+the data of {data} is at hand.
 """
 
 

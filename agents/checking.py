@@ -11,7 +11,7 @@ from agentnas.tools.errors import SpecError
 from agentnas.tools.evaluate.base import Evaluator, Limits
 from agentnas.tools.spec.canonical import canonical, spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
-from agentnas.tools.spec.render import render_line
+from agentnas.tools.spec.render import one_line
 
 
 def accept(drafts: Sequence[Draft], known: dict[str, str], first: int, memory: Memory) -> tuple[list[ev.Proposal], list[str]]:
@@ -41,7 +41,7 @@ def _split_evidence(ids: Sequence[str], memory: Memory) -> tuple[tuple[str, ...]
 def _proposal(trial: str, draft: Draft, key: str, evidence: tuple[str, ...]) -> ev.Proposal:
     spec = canonical(draft.spec)
     return ev.Proposal(
-        trial=trial, spec=spec.model_dump(mode="json", exclude_defaults=True), spec_hash=key, text=render_line(spec), author=draft.author,
+        trial=trial, spec=spec.model_dump(mode="json", exclude_defaults=True), spec_hash=key, text=one_line(spec), author=draft.author,
         parent=draft.parent, factor=draft.factor, change=draft.change, hypothesis=draft.hypothesis, expected_gain=draft.expected_gain,
         evidence=evidence, anchor=draft.anchor, name=draft.name,
     )  # fmt: skip

@@ -8,14 +8,17 @@ priced and scored by the surrogate, and the one with the highest upper confidenc
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentnas.agents import surrogate
 from agentnas.agents.roles import Direction, Draft, Plan
 from agentnas.agents.situation import Record, Situation
+from agentnas.agents.statistics import Effect, effects
 from agentnas.tools.anchors import Anchor
+from agentnas.tools.errors import SpecError
+from agentnas.tools.operators.base import operator
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 
@@ -24,6 +27,8 @@ ELITES = 12
 TOURNAMENT = 3
 POOL = 24
 ATTEMPTS = 6
+# Fresh samples that are priced before a limit is called too tight for the space.
+LAST_ATTEMPTS = 1000
 OPTIMISM = 0.5
 
 Price = Callable[[ArchitectureSpec], dict[str, Any]]
@@ -48,12 +53,13 @@ class RuleCoder:
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
         model = surrogate.fit(situation, self._known_vectors(situation))
         taken = situation.hashes() | {spec_hash(draft.spec) for draft in beside}
+        seen = {effect.factor: effect for effect in effects(situation)}
         drafts: list[Draft] = []
         for direction, slots in _slots(plan, count):
             pool = self._pool(situation, direction, slots * POOL if model else slots, rng, taken)
             chosen = self._screen(pool, slots, model, situation)
             taken |= {spec_hash(draft.spec) for draft in chosen}
-            drafts += chosen
+            drafts += [_explained(draft, seen) for draft in chosen]
         return drafts + self._fill(situation, count - len(drafts), rng, taken)
 
     def _untried_anchors(self, situation: Situation) -> list[Draft]:
@@ -67,10 +73,12 @@ class RuleCoder:
                 self.vectors[record.proposal.spec_hash] = situation.space.vector(record.spec)
         return self.vectors
 
-    def _pool(self, situation: Situation, direction: Direction, size: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+    def _pool(
+        self, situation: Situation, direction: Direction, size: int, rng: random.Random, taken: set[str], attempts: int | None = None
+    ) -> list[Draft]:
         """Distinct children that are new and inside the limits; fewer than ``size`` where the space runs dry."""
         pool: dict[str, Draft] = {}
-        for draft in _children(situation, direction, size * ATTEMPTS, rng):
+        for draft in _children(situation, direction, attempts or size * ATTEMPTS, rng):
             key = spec_hash(draft.spec)
             if key in taken or key in pool or self._outside(draft.spec, situation):
                 continue
@@ -80,7 +88,12 @@ class RuleCoder:
         return list(pool.values())
 
     def _outside(self, spec: ArchitectureSpec, situation: Situation) -> bool:
-        return situation.limits.max_params is not None and bool(situation.limits.violations(self.price(spec)))
+        if situation.limits.max_params is None:
+            return False
+        try:
+            return bool(situation.limits.violations(self.price(spec)))
+        except SpecError:
+            return True
 
     def _screen(self, pool: list[Draft], slots: int, model: surrogate.Surrogate | None, situation: Situation) -> list[Draft]:
         if model is None or not pool:
@@ -95,8 +108,8 @@ class RuleCoder:
         if missing <= 0:
             return []
         anything = Direction("fill", (), 1.0, "a direction held no further candidate", None, (), "explore")
-        known = tuple(evidence.id for evidence in situation.evidence)[:1]
-        return [_citing(draft, known) for draft in self._pool(situation, anything, missing, rng, taken)]
+        tight = situation.limits.max_params is not None
+        return self._pool(situation, anything, missing, rng, taken, LAST_ATTEMPTS if tight else missing * ATTEMPTS)
 
 
 def _slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
@@ -121,14 +134,21 @@ def _children(situation: Situation, direction: Direction, attempts: int, rng: ra
 
 
 def _sampled(situation: Situation, direction: Direction, rng: random.Random) -> Draft:
-    return Draft(situation.space.sample(rng), AUTHOR, direction.hypothesis, direction.evidence)
+    spec = situation.space.sample(rng)
+    return Draft(spec, AUTHOR, direction.hypothesis, _cards_of(spec))
+
+
+def _cards_of(spec: ArchitectureSpec) -> tuple[str, ...]:
+    """The papers behind a spec's operators."""
+    cards = dict.fromkeys(operator(node.op).card for node in spec.body.nodes)
+    return tuple(f"card:{card}" for card in cards if card)
 
 
 def _crossed(situation: Situation, direction: Direction, elites: list[Record], rng: random.Random) -> Draft:
     first, second = rng.sample(elites, 2)
     better, other = sorted((first, second), key=elites.index)
     evidence = (f"trial:{better.trial}", f"trial:{other.trial}")
-    text = f"{better.trial} and {other.trial} are among the best; their parts may add up"
+    text = f"{better.trial} and {other.trial} rank {elites.index(better) + 1} and {elites.index(other) + 1}; their parts may add up"
     child = situation.space.crossover(better.spec, other.spec, rng)
     return Draft(child, AUTHOR, text, evidence, parent=better.trial, change=f"crossover with {other.trial}")
 
@@ -138,18 +158,28 @@ def _mutated(situation: Situation, direction: Direction, elites: list[Record], r
     mutation = situation.space.mutate(parent.spec, rng, direction.factors or None)
     if mutation is None:
         return
-    evidence = (f"trial:{parent.trial}", *direction.evidence)
-    yield Draft(mutation.spec, AUTHOR, direction.hypothesis, evidence, parent.trial, mutation.factor, mutation.change)
+    new = set(_cards_of(mutation.spec)) - set(_cards_of(parent.spec))
+    evidence = (f"trial:{parent.trial}", *direction.evidence, *sorted(new))
+    text = f"{parent.trial} ranks {elites.index(parent) + 1}"
+    yield Draft(mutation.spec, AUTHOR, text, evidence, parent.trial, mutation.factor, mutation.change)
+
+
+def _explained(draft: Draft, seen: Mapping[str, Effect]) -> Draft:
+    """The draft with what is known of the factor that it changes."""
+    if draft.factor is None:
+        return draft
+    effect = seen.get(draft.factor)
+    if effect is None:
+        return replace(draft, hypothesis=f"{draft.hypothesis}; {draft.factor} was not varied yet")
+    spread = "" if effect.se is None else f" ± {effect.se:.2f}"
+    known = f"changing {draft.factor} gave {effect.raw:+.2f}{spread} over {effect.count} pairs"
+    return replace(draft, hypothesis=f"{draft.hypothesis}; {known}")
 
 
 def _with_expectation(draft: Draft, predicted: float, situation: Situation) -> Draft:
     parent = situation.by_trial().get(draft.parent or "")
     base = situation.score(parent) if parent else None
     return draft if base is None else replace(draft, expected_gain=round(predicted - base, 2))
-
-
-def _citing(draft: Draft, evidence: tuple[str, ...]) -> Draft:
-    return replace(draft, evidence=evidence)
 
 
 def _anchor_draft(anchor: Anchor) -> Draft:

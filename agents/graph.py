@@ -211,6 +211,7 @@ def choose(house: House, state: State) -> dict[str, Any]:
             choice = choose_smoothed(situation)
         house.journal.append(ev.WinnerChosen(trial=choice.trial, val_mean=choice.mean, val_sd=choice.sd, seeds=choice.seeds,
                                              reason=choice.reason))  # fmt: skip
+        _measure_winner(house, choice.trial)
     return {}
 
 
@@ -244,6 +245,13 @@ def report(house: House, state: State) -> dict[str, Any]:
         house.journal.append(ev.RunFinished(outcome="designed", exit_code=0))
     house.report()
     return {}
+
+
+def _measure_winner(house: House, trial: str) -> None:
+    """Latency and memory of the winner, where no limit has asked for them yet."""
+    if "latency_ms_p50" not in house.view.profiles.get(trial, {}):
+        measured = house.evaluator.measure([house.record(trial).spec])[0]
+        house.journal.append(ev.TrialPriced(trial=trial, profile=measured))
 
 
 def _question(house: House) -> str:

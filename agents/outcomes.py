@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from agentnas.agents.house import House
 from agentnas.memory import events as ev
+from agentnas.memory.view import JournalView
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, ConstraintError, RunError
 from agentnas.tools.evaluate.base import Outcome
 
@@ -21,14 +24,19 @@ def record_outcome(outcome: Outcome) -> ev.EvaluationFinished | ev.EvaluationFai
     )  # fmt: skip
 
 
+def _nearest(view: JournalView) -> str:
+    """The reason of the rejected trial with the fewest parameters."""
+    smallest = min(view.rejected, key=lambda trial: (view.profiles.get(trial, {}).get("parameters") or math.inf, trial))
+    return view.rejected[smallest]
+
+
 def nothing_to_choose(house: House) -> AgentNASError:
     """Why there is no trial to choose: limits, budget, or failures, in this order."""
     view = house.view
     if view.proposals and len(view.rejected) == len(view.proposals):
-        first = next(iter(view.rejected.values()))
         return ConstraintError(
-            f"no design meets the limits ({house.limits.as_text()}): all {len(view.proposals)} proposals were rejected,"
-            f" the first by {first}; loosen a limit"
+            f"no design that meets the limits was found ({house.limits.as_text()}): all {len(view.proposals)} proposals broke one,"
+            f" the smallest by {_nearest(view)}; loosen a limit"
         )
     failed = [trial for trial in view.proposals if view.failures(trial)]
     if failed and len(failed) + len(view.rejected) == len(view.proposals):

@@ -24,10 +24,18 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "propagation": ("params.",),
 }
 DEFAULT_GROUP = "structure"
+# What a card's text says when its advice is about a group whose factors have other names.
+SPOKEN = {
+    "structure": ("residual", "merge", "layers", "jump", "body"),
+    "propagation": ("hops", "propagation", "alpha"),
+    "input": ("encod",),
+}
 EXPLOITED = 3
 PLATEAU_ROUNDS = 2
 SHARES = {"calm": (0.35, 0.25, 0.2), "plateau": (0.25, 0.2, 0.15)}
 EXPLORATION = 1.0
+# Points that a score is taken to be uncertain by where no spec has two seeds yet: scales the bonus of what was seldom tried, nothing else.
+ASSUMED_NOISE = 0.5
 
 
 def group_of(factor: str) -> str:
@@ -52,16 +60,19 @@ class RulePlanner:
     def plan(self, situation: Situation) -> Plan:
         grouped = groups_of(situation.space.factors())
         seen = effects(situation)
-        noise = noise_floor(situation) or 0.5
-        stalled = rounds_without_progress(situation, noise) >= PLATEAU_ROUNDS
+        known = noise_floor(situation)
+        noise = ASSUMED_NOISE if known is None else known
+        stalled = rounds_without_progress(situation, known or 0.0) >= PLATEAU_ROUNDS
         ranked = sorted(grouped, key=lambda group: (-_value(group, seen, noise), group))
         shares = SHARES["plateau" if stalled else "calm"]
         arms = [self._exploit(group, grouped[group], share, seen, situation) for group, share in zip(ranked, shares, strict=False)]
-        return Plan(AUTHOR, (*arms, *_wider(situation, 1.0 - sum(arm.share for arm in arms), stalled)), _reason(stalled, ranked))
+        return Plan(
+            AUTHOR, (*arms, *_wider(situation, 1.0 - sum(arm.share for arm in arms), stalled)), _reason(stalled, known, ranked, seen)
+        )
 
     def _exploit(self, group: str, factors: tuple[str, ...], share: float, seen: list[Effect], situation: Situation) -> Direction:
         own = [effect for effect in seen if group_of(effect.factor) == group]
-        cards = tuple(e.id for e in situation.evidence if e.kind == "card")[:2]
+        cards = tuple(e.id for e in situation.evidence if e.kind == "card" and _speaks_of(group, e.text))[:2]
         trials = tuple(f"trial:{t}" for effect in own[:1] for t in effect.trials[:3])
         return Direction(group, factors, share, _hypothesis(group, own), own[0].raw if own else None, trials + cards)
 
@@ -81,21 +92,31 @@ def _hypothesis(group: str, own: list[Effect]) -> str:
         return f"{group} has not been varied yet; its effect on this task is unknown"
     best, worst = own[0], own[-1]
     spread = "" if best.se is None else f" ± {best.se:.2f}"
-    text = f"{best.factor} changed the score by {best.raw:+.2f}{spread} in {best.count} trials; more of {group} may pay"
+    text = f"{best.factor} changed the score by {best.raw:+.2f}{spread} over {best.count} pairs, the best of {group} so far"
     return text if best is worst else f"{text}; {worst.factor} ({worst.raw:+.2f}) did worst"
+
+
+def _speaks_of(group: str, text: str) -> bool:
+    """Whether a card's advice is about the factors of this group."""
+    words = SPOKEN.get(group) or [mark.strip(".").replace("_", " ") for mark in GROUPS[group]]
+    return any(word in text.lower().replace("-", " ") for word in words)
 
 
 def _wider(situation: Situation, share: float, stalled: bool) -> tuple[Direction, ...]:
     """What is left goes to crossover of the best, and to fresh samples of the whole space (more of them on a plateau)."""
     best = tuple(f"trial:{record.trial}" for record in situation.ranked()[:2])
-    cards = tuple(e.id for e in situation.evidence if e.kind == "card")[:3]
     fresh = share * (0.6 if stalled else 0.4)
     return (
-        Direction("recombine", (), share - fresh, "parts of the best trials may add up", None, best or cards, "recombine"),
-        Direction("explore", (), fresh, "the space holds designs that no trial is near to", None, cards or best, "explore"),
+        Direction("recombine", (), share - fresh, "parts of the best trials may add up", None, best, "recombine"),
+        Direction("explore", (), fresh, "the space holds designs that no trial is near to", None, (), "explore"),
     )
 
 
-def _reason(stalled: bool, ranked: list[str]) -> str:
-    lead = f"no gain beyond the noise for {PLATEAU_ROUNDS} rounds, so more is spent on exploring; " if stalled else ""
-    return f"{lead}most promising: {', '.join(ranked[:EXPLOITED])}"
+def _reason(stalled: bool, noise: float | None, ranked: list[str], seen: list[Effect]) -> str:
+    gain = "no gain (noise unknown)" if noise is None else "no gain beyond the noise"
+    lead = f"{gain} for {PLATEAU_ROUNDS} rounds, so more is spent on exploring; " if stalled else ""
+    tried = {group_of(effect.factor) for effect in seen}
+    paid = [group for group in ranked[:EXPLOITED] if group in tried]
+    new = [group for group in ranked[:EXPLOITED] if group not in tried]
+    parts = [f"{words} {', '.join(groups)}" for words, groups in (("most promising:", paid), ("not varied yet:", new)) if groups]
+    return lead + "; ".join(parts)

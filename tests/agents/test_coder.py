@@ -16,6 +16,7 @@ from agentnas.memory.events import Proposal
 from agentnas.memory.memory import Evidence
 from agentnas.tools.anchors import plain_anchors
 from agentnas.tools.evaluate.base import Limits
+from agentnas.tools.operators.base import operator
 from agentnas.tools.profiling import Sizes, price
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -128,7 +129,9 @@ def test_a_direction_that_holds_nothing_is_filled_from_the_whole_space(sizes: Si
     made = coder(sizes).draft(told, unvaried, 3)
     assert len(made) == 3
     assert {draft.parent for draft in made} == {None}
-    assert {draft.evidence for draft in made} == {(CARD.id,)}
+    for draft in made:
+        cards = {operator(node.op).card for node in draft.spec.body.nodes} - {""}
+        assert set(draft.evidence) == {f"card:{card}" for card in cards}, "a fresh sample rests on the papers of its operators"
 
 
 def test_the_surrogate_prefers_what_resembles_the_good(sizes: Sizes) -> None:

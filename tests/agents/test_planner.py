@@ -12,7 +12,10 @@ from agentnas.memory.memory import Evidence
 from agentnas.tools.spec.space import SearchSpace
 from tests.agents.making import record, situation
 
-CARD = Evidence(id="card:gcnii", kind="card", similarity=0.5, text="deep", why="asked")
+CARD = Evidence(
+    id="card:gcnii", kind="card", similarity=0.5, text="Do: residual layers, drop-edge 0.2, propagation over 10 hops", why="asked"
+)
+UNRELATED = Evidence(id="card:asha", kind="card", similarity=0.9, text="Do: promote the best half of the trials", why="asked")
 FINDING = Evidence(id="finding:r0-1", kind="finding", similarity=1.0, text="leads", why="asked")
 
 
@@ -69,14 +72,14 @@ def one_child_for_each_group(best: str) -> list[object]:
 
 @pytest.mark.parametrize("best", ["augmentation", "propagation", "structure"])
 def test_what_paid_gets_the_largest_share_and_cites_the_trials_that_show_it(best: str) -> None:
-    told = dataclasses.replace(situation(*one_child_for_each_group(best)), evidence=(FINDING, CARD))  # type: ignore[arg-type]
+    told = dataclasses.replace(situation(*one_child_for_each_group(best)), evidence=(UNRELATED, FINDING, CARD))  # type: ignore[arg-type]
     first = exploited(RulePlanner().plan(told))[0]
     assert first.name == best
     assert first.expected_gain == 5.0
     assert "+5.00" in first.hypothesis
     cited = [name.partition(":")[0] for name in first.evidence]
     assert cited == ["trial", "card"]
-    assert first.evidence[1] == CARD.id
+    assert first.evidence[1] == CARD.id, "the card whose advice is about these factors, not the nearest one"
     assert told.score(told.by_trial()[first.evidence[0].removeprefix("trial:")]) == 85.0
 
 

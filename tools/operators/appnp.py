@@ -13,6 +13,7 @@ OPERATOR = Operator(
     module="APPNP",
     doc="hops that keep returning to the start with probability alpha",
     source="Gasteiger et al., 2019",
+    card="appnp",
     params=(
         Param("hops", 10, (2, 5, 10, 20), "hops", 1, 128),
         Param("alpha", 0.1, (0.05, 0.1, 0.15, 0.2, 0.3, 0.5), "probability of returning to the start", 0, 1),

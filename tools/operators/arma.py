@@ -16,6 +16,7 @@ OPERATOR = Operator(
     module="ARMA",
     doc="stacks of recursive filters that keep adding the input",
     source="Bianchi et al., 2021",
+    card="arma",
     params=(
         Param("stacks", 1, (1, 2, 3), "parallel stacks", 1, 8),
         Param("layers", 1, (1, 2, 3), "recursions", 1, 8),

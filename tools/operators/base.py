@@ -50,7 +50,8 @@ class Operator:
     looks at each node alone. ``module`` names the class in the same file; it is called as
     ``module(in_channels, out_channels, **params)`` and its ``forward(x, graph)`` maps ``[num_nodes, in_channels]`` to
     ``[num_nodes, out_channels]``. A class attribute ``takes_sparse = True`` says that ``x`` may be ``SparseFeatures``. With
-    ``uses_edge_attr`` the module also gets ``edge_channels=`` where the task's edges have attributes.
+    ``uses_edge_attr`` the module also gets ``edge_channels=`` where the task's edges have attributes. ``card`` is the id of the paper
+    card that a proposal with this operator cites.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Operator:
     params: tuple[Param, ...] = ()
     has_width: bool = True
     uses_edge_attr: bool = False
+    card: str = ""
 
     def param(self, name: str) -> Param:
         for param in self.params:

@@ -16,6 +16,7 @@ OPERATOR = Operator(
     module="Cheb",
     doc="a learned polynomial filter of the symmetric Laplacian",
     source="Defferrard et al., 2016",
+    card="chebnet",
     params=(Param("order", 3, (2, 3, 4, 5), "terms of the polynomial", 1, 16),),
 )
 

@@ -14,6 +14,7 @@ OPERATOR = Operator(
     module="DAGNN",
     doc="each node chooses how much it takes from each number of hops",
     source="Liu et al., 2020",
+    card="dagnn",
     params=(Param("hops", 10, (5, 10, 15, 20), "hops", 1, 128),),
     has_width=False,
 )

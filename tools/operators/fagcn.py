@@ -15,6 +15,7 @@ OPERATOR = Operator(
     module="FAGCN",
     doc="hops whose edges may attract or repel, plus a share of the start",
     source="Bo et al., 2021",
+    card="fagcn",
     params=(
         Param("hops", 2, (1, 2, 3, 4, 6), "hops", 1, 32),
         Param("eps", 0.1, (0.1, 0.2, 0.3, 0.5), "share of the start added at each hop", 0, 1),

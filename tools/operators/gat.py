@@ -17,6 +17,7 @@ OPERATOR = Operator(
     module="GAT",
     doc="attention-weighted neighbour average with self-loops",
     source="Velickovic et al., 2018",
+    card="gat",
     params=(
         Param("heads", 8, (1, 2, 4, 8), "attention heads", 1, 32),
         Param("attention_dropout", 0.0, (0.0, 0.2, 0.4, 0.6), "dropout of attention weights", 0, 0.95),

@@ -17,6 +17,7 @@ OPERATOR = Operator(
     module="GATv2",
     doc="attention that ranks neighbours differently for each node, with self-loops",
     source="Brody et al., 2022",
+    card="gatv2",
     params=(
         Param("heads", 8, (1, 2, 4, 8), "attention heads", 1, 32),
         Param("attention_dropout", 0.0, (0.0, 0.2, 0.4, 0.6), "dropout of attention weights", 0, 0.95),

@@ -16,6 +16,7 @@ OPERATOR = Operator(
     module="GCN",
     doc="symmetric-normalised neighbour average with self-loops",
     source="Kipf and Welling, 2017",
+    card="gcn",
 )
 
 

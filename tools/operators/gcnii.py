@@ -18,6 +18,7 @@ OPERATOR = Operator(
     module="GCNII",
     doc="many layers that keep a share of the start and stay close to identity",
     source="Chen et al., 2020",
+    card="gcnii",
     params=(
         Param("layers", 8, (2, 4, 8, 16, 32, 64), "layers", 1, 128),
         Param("alpha", 0.1, (0.1, 0.2, 0.3, 0.5), "share of the start at each layer", 0, 1),

@@ -16,6 +16,7 @@ OPERATOR = Operator(
     module="GIN",
     doc="sum of the node and its neighbours, then a small MLP",
     source="Xu et al., 2019",
+    card="gin",
     params=(
         Param("layers", 2, (1, 2, 3), "layers of the MLP", 1, 8),
         Param("train_eps", False, (False, True), "learn the weight of the node itself"),

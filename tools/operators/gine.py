@@ -16,6 +16,7 @@ OPERATOR = Operator(
     module="GINE",
     doc="GIN whose messages are ReLU(neighbour + projected edge features)",
     source="Hu et al., 2020",
+    card="gine",
     params=(
         Param("layers", 2, (1, 2, 3), "layers of the MLP", 1, 8),
         Param("train_eps", False, (False, True), "learn the weight of the node itself"),

@@ -14,6 +14,7 @@ OPERATOR = Operator(
     module="GPR",
     doc="a learned, possibly negative, weight for each hop",
     source="Chien et al., 2021",
+    card="gpr-gnn",
     params=(
         Param("hops", 10, (2, 5, 10, 20), "hops", 1, 128),
         Param("alpha", 0.1, (0.1, 0.2, 0.5, 0.9), "return probability that the weights start from", 0, 1),

@@ -15,6 +15,7 @@ OPERATOR = Operator(
     module="H2GCN",
     doc="own features, 1-hop and 2-hop averages, each with its own weights",
     source="Zhu et al., 2020",
+    card="h2gcn",
 )
 
 

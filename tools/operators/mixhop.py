@@ -16,6 +16,7 @@ OPERATOR = Operator(
     module="MixHop",
     doc="0 to K hops, each with its own weights, side by side",
     source="Abu-El-Haija et al., 2019",
+    card="mixhop",
     params=(Param("hops", 2, (1, 2, 3), "largest power", 1, 16),),
 )
 

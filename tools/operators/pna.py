@@ -18,6 +18,7 @@ OPERATOR = Operator(
     module="PNA",
     doc="mean, minimum, maximum and deviation of neighbours, scaled by degree",
     source="Corso et al., 2020",
+    card="pna",
 )
 
 

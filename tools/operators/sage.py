@@ -16,6 +16,7 @@ OPERATOR = Operator(
     module="SAGE",
     doc="own features and the mean, sum or maximum of neighbours, transformed apart",
     source="Hamilton et al., 2017",
+    card="graphsage",
     params=(
         Param("aggregation", "mean", ("mean", "max", "sum"), "how neighbours are joined"),
         Param("normalize", False, (False, True), "rows of the output to unit length"),

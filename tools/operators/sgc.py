@@ -13,6 +13,7 @@ OPERATOR = Operator(
     module="SGC",
     doc="several hops of symmetric-normalised averaging, without weights",
     source="Wu et al., 2019; Zhu and Koniusz, 2021",
+    card="sgc",
     params=(
         Param("hops", 2, (1, 2, 3, 4, 6, 8, 12, 16), "hops", 1, 128),
         Param("average", False, (False, True), "mean of all powers instead of the last"),

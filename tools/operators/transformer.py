@@ -18,6 +18,7 @@ OPERATOR = Operator(
     module="Transformer",
     doc="query-key attention over neighbours, plus a skip projection",
     source="Shi et al., 2021",
+    card="graphgps",
     params=(
         Param("heads", 4, (1, 2, 4, 8), "attention heads", 1, 32),
         Param("attention_dropout", 0.0, (0.0, 0.2, 0.4, 0.6), "dropout of attention weights", 0, 0.95),

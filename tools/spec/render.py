@@ -35,9 +35,21 @@ def render(spec: ArchitectureSpec) -> str:
 
 def render_line(spec: ArchitectureSpec) -> str:
     """A summary of at most 120 characters, for tables and progress lines; different specs may share one."""
+    return shortened(one_line(spec))
+
+
+def one_line(spec: ArchitectureSpec) -> str:
+    """The same, whole: body and what is unusual in the recipe."""
     spec = canonical(spec)
-    text = f"{_body_in_short(spec.body)} · {_recipe_in_short(spec)}"
-    return text if len(text) <= LINE else f"{text[: LINE - 1]}…"
+    return f"{_body_in_short(spec.body)} · {_recipe_in_short(spec)}"
+
+
+def shortened(text: str, limit: int = LINE) -> str:
+    """The text cut after a whole item where it is too long."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 2]
+    return f"{head[: head.rindex(', ')] if ', ' in head else head}, …"
 
 
 def number(value: float) -> str:
