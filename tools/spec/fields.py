@@ -13,6 +13,13 @@ from pydantic.fields import FieldInfo
 from agentnas.tools.errors import suggest
 
 MOST_PROBLEMS = 5
+# What people call fields elsewhere.
+ALIASES = {
+    "lr": "learning_rate", "wd": "weight_decay", "l2": "weight_decay", "hidden": "width", "hidden_dim": "width", "hidden_channels": "width",
+    "hidden_size": "width", "units": "width", "act": "activation", "normalization": "norm", "smoothing": "label_smoothing",
+    "optimizer": "optimiser", "scheduler": "schedule", "clip": "gradient_clip", "dropedge": "drop_edge", "layers": "nodes",
+    "num_layers": "nodes", "depth": "nodes", "operator": "op", "type": "op", "name": "id", "parents": "inputs", "skip": "residual",
+}  # fmt: skip
 
 
 def allowed(field: FieldInfo) -> str:
@@ -91,9 +98,14 @@ def _explain_one(problem: Any, where: str, field: FieldInfo | None, root: type[B
     if kind == "json_invalid":
         return f"spec is not JSON: {message.removeprefix('Invalid JSON: ')}"
     if kind == "extra_forbidden":
-        return f"{where}: unknown field; {suggest(str(problem['loc'][-1]), _siblings(problem['loc'], root))}"
+        return f"{where}: unknown field; {_meant(str(problem['loc'][-1]), _siblings(problem['loc'], root))}"
     hint = _hint(problem["input"], field, root)
     return f"{where} is missing; {hint}" if kind == "missing" else f"{where} is {short(problem['input'])}; {hint}"
+
+
+def _meant(name: str, fields: list[str]) -> str:
+    alias = ALIASES.get(name.lower())
+    return f"did you mean {alias}?" if alias in fields else suggest(name, fields)
 
 
 def _hint(value: Any, field: FieldInfo | None, root: type[BaseModel]) -> str:
