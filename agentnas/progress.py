@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
+import threading
 import time
 from typing import IO
 
@@ -10,13 +13,19 @@ from agentnas.config import format_duration
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.report import spread, verdict
+from agentnas.tools.spec.render import shortened
 
 # Without a terminal a line every so often shows that the run lives; every round and every ending gets its line anyway.
 QUIET_S = 15.0
+# A live line's clock goes on between events.
+TICK_S = 1.0
 
 
 class Progress:
-    """A journal listener that tells what happens. ``seconds`` and ``trials`` are the budget; None is no limit."""
+    """A journal listener that tells what happens. ``seconds`` and ``trials`` are the budget; None is no limit.
+
+    On a terminal its last line lives, redrawn every second by a thread of its own until ``close``.
+    """
 
     def __init__(self, view: JournalView, seconds: float | None, trials: int | None, stream: IO[str] | None = None) -> None:
         self._view = view
@@ -26,29 +35,58 @@ class Progress:
         self._live = self._stream.isatty()
         self._last = 0.0
         self._shown = ""
+        self._guard = threading.RLock()  # a second Ctrl-C may come while it is held
+        self._closed = threading.Event()
+        self._remember()
+        if self._live:
+            threading.Thread(target=self._tick, name="progress", daemon=True).start()
 
     def __call__(self, event: ev.AnyEvent) -> None:
         """Show the event if it is worth a line of its own, and the state of the run."""
         line = tell(event, self._view)
-        if line:
-            self._print(line)
-        if self._live:
-            self._redraw()
-        elif isinstance(event, ev.EvaluationFinished) and time.monotonic() - self._last > QUIET_S:
-            self._print(self.state())
+        with self._guard:
+            self._remember()
+            if line:
+                self._print(line)
+            if self._live:
+                self._redraw()
+            elif isinstance(event, ev.EvaluationFinished) and time.monotonic() - self._last > QUIET_S:
+                self._print(self.state())
 
-    def state(self) -> str:
-        """Trials, best so far ± noise, cost, time left: one line."""
-        view = self._view
-        best = view.best
+    def _remember(self) -> None:
+        """What the view says now, so that the clock's thread never reads it while the run's own thread changes it."""
+        view, best = self._view, self._view.best
         score = f"best {spread(best.val_mean, best.val_sd)} ({best.trial})" if best else "no score yet"
-        trials = f"{view.num_tried}" + (f"/{self._trials}" if self._trials else "")
-        return f"{trials} trials · {view.num_evaluations} evaluations · {score} on validation · $0 · {self._time(view)}"
+        limit = "" if self._trials is None else f"/{self._trials}"
+        self._counts = [f"{view.num_tried}{limit} {_plural('trial', self._trials or view.num_tried)}"]
+        self._details = [f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)}"]
+        self._score = [f"{score} on validation"]
+        self._active, self._at = view.active_seconds, time.monotonic()
 
-    def _time(self, view: JournalView) -> str:
+    def state(self, width: int | None = None) -> str:
+        """Trials, evaluations, best so far ± noise, time left: one line; what matters least gives way where it is wider than ``width``."""
+        clock = [self._time()]
+        lines = [
+            " · ".join(self._counts + self._details + self._score + clock),
+            " · ".join(self._counts + self._score + clock),
+            " · ".join(self._score + clock),
+            *clock,
+        ]
+        return next((line for line in lines if width is None or len(line) <= width), lines[-1][:width])
+
+    def _time(self) -> str:
+        active = self._active + time.monotonic() - self._at if self._live else self._active
         if self._seconds is None:
-            return f"{format_duration(round(view.active_seconds))} so far"
-        return f"{format_duration(max(0, round(self._seconds - view.active_seconds)))} left"
+            return f"{format_duration(round(active))} so far"
+        return f"{format_duration(max(0, round(self._seconds - active)))} left"
+
+    def _tick(self) -> None:
+        # OSError: the terminal is gone; ValueError: its stream is closed. Nobody is there to be told.
+        with contextlib.suppress(OSError, ValueError):
+            while not self._closed.wait(TICK_S):
+                with self._guard:
+                    if not self._closed.is_set():
+                        self._redraw()
 
     def _print(self, line: str) -> None:
         self._clear()
@@ -57,10 +95,8 @@ class Progress:
         self._last = time.monotonic()
 
     def _redraw(self) -> None:
-        import shutil
-
         self._clear()
-        self._shown = self.state()[: shutil.get_terminal_size().columns - 1]
+        self._shown = self.state(shutil.get_terminal_size().columns - 1)
         self._stream.write(self._shown)
         self._stream.flush()
 
@@ -70,9 +106,15 @@ class Progress:
             self._shown = ""
 
     def close(self) -> None:
-        """Leave the terminal with a clean line."""
-        self._clear()
-        self._stream.flush()
+        """Stop the clock and leave the terminal with a clean line; calling it twice is fine."""
+        self._closed.set()
+        with self._guard, contextlib.suppress(OSError):
+            self._clear()
+            self._stream.flush()
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
 
 
 def tell(event: ev.AnyEvent, view: JournalView) -> str | None:
@@ -97,7 +139,8 @@ def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
         case ev.TaskCarded():
             return f"task: {view.started.task}, {view.started.protocol}" if view.started else None
         case ev.RunResumed():
-            return f"resumed after {format_duration(round(event.t))} of work, {view.num_evaluations} evaluations kept"
+            kept = f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)} kept"
+            return f"resumed after {format_duration(round(event.t))} of work, {kept}"
         case ev.FindingsMade() if event.findings:
             return f"  found: {event.findings[0]['text']}"
         case ev.FinalistsChosen():
@@ -123,5 +166,5 @@ def _what(proposal: ev.Proposal) -> str:
     if proposal.name:
         return f"anchor {proposal.name}"
     origin = f"from {proposal.parent}: " if proposal.parent else ""
-    change = f"{proposal.factor} {proposal.change}" if proposal.factor else proposal.change or f"fresh: {proposal.text}"
+    change = f"{proposal.factor} {proposal.change}" if proposal.factor else proposal.change or f"fresh: {shortened(proposal.text)}"
     return f"{origin}{change}"

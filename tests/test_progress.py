@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 
 import pytest
 
@@ -48,13 +50,14 @@ def test_on_a_terminal_the_last_line_lives_and_is_cleared(live_run: Run) -> None
     assert stream.getvalue().endswith("\r\x1b[2K")
 
 
-def test_the_state_is_trials_best_with_noise_cost_and_time(live_run: Run) -> None:
+def test_the_state_is_trials_best_with_noise_and_time(live_run: Run) -> None:
     state = told(live_run, io.StringIO(), trials=7).state()
     best = live_run.view.best
     assert best is not None
     assert best.val_sd is not None
     assert state.startswith(f"7/7 trials · {live_run.view.num_evaluations} evaluations · best {best.val_mean:.2f} ± {best.val_sd:.2f} ")
-    assert "on validation · $0 · " in state
+    assert "on validation · " in state
+    assert "$" not in state
     assert state.endswith("so far")
 
 
@@ -64,10 +67,44 @@ def test_time_that_is_left_is_never_negative(live_run: Run, seconds: float, word
 
 
 def test_before_the_first_score_the_state_says_so() -> None:
-    assert (
-        Progress(JournalView(), None, None, io.StringIO()).state()
-        == "0 trials · 0 evaluations · no score yet on validation · $0 · 0s so far"
-    )
+    assert Progress(JournalView(), None, None, io.StringIO()).state() == "0 trials · 0 evaluations · no score yet on validation · 0s so far"
+
+
+def test_the_clock_of_a_terminal_goes_on_without_events_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentnas.progress.TICK_S", 0.01)
+    stream = Terminal()
+    progress = Progress(JournalView(), 600.0, None, stream)
+    deadline = time.monotonic() + 20
+    while "9m59s left" not in stream.getvalue():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    progress.close()
+    assert stream.getvalue().endswith("\r\x1b[2K")
+    before = stream.getvalue()
+    time.sleep(0.1)
+    assert stream.getvalue() == before
+
+
+def test_away_from_a_terminal_nothing_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentnas.progress.TICK_S", 0.01)
+    stream, before = io.StringIO(), threading.active_count()
+    Progress(JournalView(), 600.0, None, stream)
+    assert threading.active_count() == before
+    assert stream.getvalue() == ""
+
+
+def test_a_narrow_terminal_keeps_the_time_longest(live_run: Run) -> None:
+    progress = told(live_run, io.StringIO(), seconds=0.001)
+    whole = progress.state()
+    shown = [progress.state(width) for width in range(len(whole), 0, -1)]
+    assert all(len(line) <= width for line, width in zip(shown, range(len(whole), 0, -1), strict=True))
+    assert [line.count(" · ") for line in dict.fromkeys(line for line in shown if len(line) >= len("0s left"))] == [3, 2, 1, 0]
+    assert all(line.endswith("0s left") for line in shown if len(line) >= len("0s left"))
+    assert "evaluations" not in progress.state(len(whole) - 1)
+
+
+def test_one_of_a_kind_is_singular() -> None:
+    assert Progress(JournalView(), None, 1, io.StringIO()).state().startswith("0/1 trial · 0 evaluations")
 
 
 @pytest.mark.parametrize(
