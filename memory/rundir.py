@@ -33,6 +33,10 @@ LATER_FILES = ("checkpoint.sqlite", "winner", "report.md")
 ATTEMPTS = 100
 
 
+class NewerRun(RunError):
+    """A run that a newer AgentNAS wrote."""
+
+
 class RunDirectory:
     """One run on disk. ``create`` makes it, ``open`` finds it again; every method raises RunError where the disk does not play along."""
 
@@ -81,16 +85,16 @@ class RunDirectory:
 
     def journal(self) -> Journal:
         """The journal for writing, created if it does not exist yet; raises RunError if another process writes it, or if it was lost."""
-        self._require_journal()
+        self.require_journal()
         return Journal.open(self.journal_file) if self.journal_file.exists() else Journal.create(self.journal_file)
 
     def events(self) -> list[AnyEvent]:
         """All complete events; none before the run began. Raises RunError if the journal was lost."""
-        self._require_journal()
+        self.require_journal()
         return Journal.read(self.journal_file) if self.journal_file.exists() else []
 
-    def _require_journal(self) -> None:
-        """A run whose journal is gone must not begin anew on top of its own results."""
+    def require_journal(self) -> None:
+        """Raise RunError for a run whose journal is gone: it must not begin anew on top of its own results."""
         if self.journal_file.exists() and self.journal_file.stat().st_size:
             return
         later = [name for name in LATER_FILES if (self.path / name).exists()]
@@ -171,7 +175,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} holds {type(data).__name__}, expected an object")
     version = data.pop("schema_version", None)
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-        raise RunError(f"{path} has schema version {version}, this AgentNAS reads up to {SCHEMA_VERSION}; update AgentNAS")
+        kind = NewerRun if isinstance(version, int) and version > SCHEMA_VERSION else RunError
+        raise kind(f"{path} has schema version {version}, this AgentNAS reads up to {SCHEMA_VERSION}; update AgentNAS")
     return data
 
 

@@ -11,6 +11,7 @@ from agentnas.cli.options import Json, RunsDir
 from agentnas.cli.output import emit, emit_json
 from agentnas.cli.report import RunName
 from agentnas.cli.shell import COMMANDS, command_app
+from agentnas.tools.errors import RunError
 
 app = command_app()
 
@@ -25,6 +26,9 @@ def export(run: RunName = "latest", to: To = Path("export"), runs_dir: RunsDir =
     from agentnas.winner import copy_winner
 
     found = Run(find(resolve({"runs_dir": runs_dir}).config.runs_dir, run))
+    end = found.view.finished
+    if end is not None and found.view.winner is None:
+        raise RunError(f"run {found.name} ended without a design: {end.message or end.outcome}")
     files = copy_winner(found, to)
     if json:
         emit_json({"run": found.name, "folder": str(to), "files": list(files)})

@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from agentnas.cli.options import Json, RunsDir
-from agentnas.cli.output import emit, emit_json, say, table
+from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.config import format_duration, resolve
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.runs import find, list_runs
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import UsageError
+
+# What the columns of a comparison are, where the name of the figure alone does not say it.
+HEADERS = {"active_seconds": "active", "difference": "test minus first run's", "se": "standard error"}
 
 app = group_app(COMMANDS["runs"].help)
 Run = Annotated[str, typer.Argument(help="Name of a run, the beginning of one, a path, or latest.", show_default=False)]
@@ -60,9 +63,13 @@ def show(
 
 
 @app.command()
-def path(run: Run = "latest", runs_dir: RunsDir = None) -> None:
+def path(run: Run = "latest", runs_dir: RunsDir = None, json: Json = False) -> None:
     """The directory of a run."""
-    emit(str(find(_folder(runs_dir), run).path.resolve()))
+    found = find(_folder(runs_dir), run)
+    if json:
+        emit_json({"run": found.name, "path": str(found.path.resolve())})
+    else:
+        emit(str(found.path.resolve()))
 
 
 @app.command()
@@ -80,7 +87,7 @@ def compare(runs: Runs, runs_dir: RunsDir = None, json: Json = False) -> None:
     if json:
         emit_json(rows)
         return
-    emit(table([name.replace("_", " ") for name in rows[0]], (row.values() for row in rows)))
+    emit(table([HEADERS.get(name, name.replace("_", " ")) for name in rows[0]], (_timed(row).values() for row in rows)))
     protocols = {(row["task"], row["protocol"]) for row in rows}
     if len(protocols) > 1:
         say("tasks or protocols differ: these scores say nothing about each other, and no difference is computed")
@@ -99,6 +106,7 @@ def _summary(directory: RunDirectory, view: JournalView) -> dict[str, Any]:
         "protocol": view.started.protocol if view.started else None,
         "state": _state(directory, view),
         "outcome": end.outcome if end else None,
+        "message": (end.message or None) if end else None,
         "active_seconds": view.active_seconds,
         "resumes": view.resumes,
         "trials": view.num_tried,
@@ -158,6 +166,10 @@ def _as_row(entry: dict[str, Any]) -> dict[str, Any]:
     return entry | {"design": " ".join(design.split())[:80]}
 
 
+def _timed(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"active_seconds": format_duration(round(row["active_seconds"]))}
+
+
 def _compared(directory: RunDirectory, view: JournalView, first: JournalView) -> dict[str, Any]:
     test = _test(view) or {}
     return {
@@ -165,7 +177,7 @@ def _compared(directory: RunDirectory, view: JournalView, first: JournalView) ->
         "task": directory.task,
         "protocol": view.started.protocol if view.started else None,
         "trials": view.num_tried,
-        "active": format_duration(round(view.active_seconds)),
+        "active_seconds": view.active_seconds,
         "validation": view.winner.val_mean if view.winner else None,
         "test": test.get("mean"),
         "sd": test.get("sd"),
@@ -198,5 +210,5 @@ def _said(key: str, value: Any) -> str:
         return format_duration(round(value))
     if isinstance(value, dict):
         spread = "?" if value["sd"] is None else f"{value['sd']:.2f}"
-        return f"{value['mean']:.2f} ± {spread} ({value['seeds']} seeds)"
+        return f"{value['mean']:.2f} ± {spread} ({counted(value['seeds'], 'seed')})"
     return str(value)

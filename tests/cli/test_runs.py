@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from agentnas.memory import events as ev
 from agentnas.memory.rundir import RunDirectory
 from tests.cli.conftest import Run
 
+Spoil = Callable[[list[bytes]], list[bytes]]
 SCORES = {"0": 81.0, "1": 83.0, "2": 82.0}
 
 
@@ -133,3 +135,70 @@ def test_a_run_of_a_newer_agentnas_is_refused(run: Run, runs_dir: Path) -> None:
     printed = run("runs", "show", made.name)
     assert printed.code == 1
     assert "schema version 99" in printed.err
+
+
+def lines_of(run: RunDirectory) -> list[bytes]:
+    return run.journal_file.read_bytes().splitlines(keepends=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "state", "problem"),
+    [
+        (lambda lines: [b"junk\n", *lines[1:]], "damaged", "events.jsonl:1: not a line of a journal"),
+        (lambda lines: [*lines[:-1], b"junk\n"], "damaged", "events.jsonl: the last line is not a journal event"),
+        (lambda lines: [lines[0].replace(b'"schema_version":1', b'"schema_version":99'), *lines[1:]], "newer", "schema version 99"),
+    ],
+)
+def test_list_tells_damaged_and_newer_from_half_written(run: Run, runs_dir: Path, spoil: Spoil, state: str, problem: str) -> None:
+    made = make_run(runs_dir, 1)
+    made.journal_file.write_bytes(b"".join(spoil(lines_of(made))))
+    printed = run("runs", "list")
+    assert printed.code == 0
+    assert printed.out.splitlines()[1].split() == [made.name, "cora", state, "-"]
+    assert printed.err.startswith(f"{made.name}: ")
+    assert problem in printed.err
+    for words in (("runs", "show", made.name), ("runs", "show"), ("report", made.name), ("export", made.name)):
+        refused = run(*words)
+        assert (refused.code, refused.out) == (1, "")
+        assert refused.err.startswith("agentnas: error: ")
+        assert refused.err.count("\n") == 1
+
+
+def test_list_tells_a_newer_run_by_its_first_file(run: Run, runs_dir: Path) -> None:
+    info = make_run(runs_dir, 1).path / "run.json"
+    info.write_text(info.read_text(encoding="utf-8").replace('"schema_version": 1', '"schema_version": 99'), encoding="utf-8")
+    (listed,) = run("runs", "list", "--json").data
+    assert (listed["state"], listed["outcome"]) == ("newer", None)
+    latest = run("runs", "show")
+    assert latest.code == 1
+    assert "no latest run: none in runs can be read" in latest.err
+    assert "schema version 99" in latest.err
+
+
+def test_a_run_without_a_design_says_why(run: Run, runs_dir: Path) -> None:
+    made = make_run(runs_dir, 1, whole=False)
+    with made.journal() as journal:
+        journal.append(ev.RunFinished(outcome="no_design_fits", exit_code=3, message="no design meets the limits"))
+    assert "message         no design meets the limits" in run("runs", "show").out.splitlines()
+    assert run("runs", "show", "--json").data["message"] == "no design meets the limits"
+    refused = run("export", made.name)
+    assert refused == (1, "", f"agentnas: error: run {made.name} ended without a design: no design meets the limits\n")
+
+
+def test_path_as_json(run: Run, runs_dir: Path) -> None:
+    made = make_run(runs_dir, 1)
+    assert run("runs", "path", "--json").data == {"run": made.name, "path": str(made.path.resolve())}
+
+
+def test_compare_says_what_is_subtracted_and_how_long_in_seconds(run: Run, runs_dir: Path) -> None:
+    names = [make_run(runs_dir, 1).name, make_run(runs_dir, 2, shift=2.0).name]
+    header = run("runs", "compare", *names).out.splitlines()[0]
+    assert "test minus first run's  standard error  inside noise" in header
+    assert all(isinstance(row["active_seconds"], float) for row in run("runs", "compare", *names, "--json").data)
+
+
+def test_one_seed_is_singular(run: Run, runs_dir: Path) -> None:
+    made = make_run(runs_dir, 1, whole=False)
+    with made.journal() as journal:
+        journal.append(ev.WinnerChosen(trial="t0001", val_mean=81.0, val_sd=None, seeds=1, reason="best"))
+    assert "validation      81.00 ± ? (1 seed)" in run("runs", "show").out.splitlines()
