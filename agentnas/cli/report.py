@@ -10,6 +10,7 @@ import typer
 from agentnas.cli.options import Json, RunsDir
 from agentnas.cli.output import emit, emit_json
 from agentnas.cli.shell import COMMANDS, command_app
+from agentnas.tools.errors import UsageError
 
 app = command_app()
 
@@ -17,13 +18,18 @@ RunName = Annotated[str, typer.Argument(help="A run: its name, a prefix of it, a
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write; printed if not given.", show_default=False)]
 
 
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
+
+
 @app.command(help=COMMANDS["report"].help)
-def report(run: RunName = "latest", output: Output = None, runs_dir: RunsDir = None, json: Json = False) -> None:
+def report(run: RunName = "latest", output: Output = None, force: Force = False, runs_dir: RunsDir = None, json: Json = False) -> None:
     from agentnas.config import resolve
     from agentnas.memory.rundir import write_atomic
     from agentnas.memory.runs import find
     from agentnas.run import Run
 
+    if output is not None and output.exists() and not force:
+        raise UsageError(f"--output {output} exists; --force overwrites it")
     found = Run(find(resolve({"runs_dir": runs_dir}).config.runs_dir, run))
     if json:
         emit_json(found.summary())

@@ -63,11 +63,17 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
     else:
         for problem in problems:
             emit(str(problem))
-        found = f", {task.protocol}: {counted(len(problems), 'problem')}"
+        found = f", {task.protocol}: {', '.join(_tallied(problems))}"
         say(name + (found if task.data else " is a table: there is no data to check"))
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise AgentNASError(f"{name} has {counted(errors, 'error')}: its scores would be wrong")
+
+
+def _tallied(problems: list[Any]) -> list[str]:
+    """``2 errors``, ``1 warning``, ``no notes``: what is wrong is not counted with what is only worth knowing."""
+    found = [problem.severity for problem in problems]
+    return [counted(found.count(severity), severity) for severity in ("error", "warning", "note")]
 
 
 def load(name: str, split: str | None, data_dir: Path | None) -> Any:

@@ -239,6 +239,11 @@ def test_report_prints_or_writes(run: Run, copied: runs.Run, tmp_path: Path) -> 
     assert run("report").out == copied.report() + "\n"
     assert run("report", copied.name, "-o", "out.md") == (0, "out.md\n", "")
     assert (tmp_path / "out.md").read_text(encoding="utf-8") == copied.report()
+    (tmp_path / "out.md").write_text("mine", encoding="utf-8")
+    assert run("report", "-o", "out.md") == (2, "", "agentnas: error: --output out.md exists; --force overwrites it\n")
+    assert (tmp_path / "out.md").read_text(encoding="utf-8") == "mine"
+    assert run("report", "-o", "out.md", "--force").code == 0
+    assert (tmp_path / "out.md").read_text(encoding="utf-8") == copied.report()
     assert run("report", "--json").data["run"] == copied.name
     missing = run("report", "-o", "no/such/folder/out.md")
     assert missing.code == 1

@@ -71,6 +71,10 @@ def test_check_fails_where_scores_would_be_wrong(run: Run, monkeypatch: pytest.M
     assert printed.code == 1
     assert printed.out.startswith("error: ")
     assert "agentnas: error: mine has " in printed.err
+    tally = printed.err.splitlines()[0].removeprefix("mine, own split: ").split(", ")
+    for severity, told in zip(("error", "warning", "note"), tally, strict=True):
+        count = sum(line.startswith(f"{severity}: ") for line in printed.out.splitlines())
+        assert told == f"{count or 'no'} {severity}{'' if count == 1 else 's'}"
 
 
 @pytest.mark.parametrize(
