@@ -37,7 +37,7 @@ def test_away_from_a_terminal_there_are_plain_lines_for_rounds_proposals_and_end
     assert "\x1b" not in stream.getvalue()
     assert lines[0].startswith("task: digits, 10 random splits")
     assert "  t0001 anchor mlp" in lines
-    assert any(line.startswith("round 1: most promising") for line in lines)
+    assert f"round 1: {live_run.view.plans[1].reason}" in lines
     assert any(line.startswith(f"winner: {live_run.winner}, best mean validation") for line in lines)
     assert sum(line.startswith("test: ") for line in lines) >= 1
     assert all(f"  {trial} " in stream.getvalue() for trial in live_run.view.proposals)

@@ -155,7 +155,7 @@ def test_limits_that_nothing_meets_end_with_3_in_bounded_time(run: Run) -> None:
     printed = run("design", "--task", "digits", "--max-latency-ms", "0.000001", "--trials", "3", "--workers", "1", "--json")
     assert (printed.code, printed.out) == (3, "")
     last = printed.err.splitlines()[-1]
-    assert last.startswith("agentnas: error: no design meets the limits (--max-latency-ms 1e-06): all ")
+    assert last.startswith("agentnas: error: no design that meets the limits was found (--max-latency-ms 1e-06): all ")
     assert last.endswith("loosen a limit")
     assert "to go on" not in printed.err, "the same limits reject the same designs"
     made = runs.Run(find(Path("runs"), "latest"))
@@ -259,7 +259,7 @@ def test_runs_show_knows_the_run(run: Run, copied: runs.Run) -> None:
 def test_export_copies_the_winner_once(run: Run, live_run: runs.Run, tmp_path: Path) -> None:
     words = ("export", live_run.name, "--runs-dir", live_run.path.parent, "--to", tmp_path / "model")
     assert [Path(line).name for line in run(*words).out.split()] == [
-        "README.md", "data.pt", "figures.json", "model.py", "spec.json", "weights.pt",
+        "README.md", "data.pt", "example.py", "figures.json", "model.py", "spec.json", "weights.pt",
     ]  # fmt: skip
     again = run(*words)
     assert (again.code, again.out) == (2, "")
@@ -268,7 +268,7 @@ def test_export_copies_the_winner_once(run: Run, live_run: runs.Run, tmp_path: P
 
 
 def test_export_of_a_tables_winner_is_its_spec(run: Run, copied: runs.Run, tmp_path: Path) -> None:
-    assert run("export", "--to", "out", "--json").data == {"run": copied.name, "folder": "out", "files": ["spec.json"]}
+    assert run("export", "--to", "out", "--json").data == {"run": copied.name, "folder": "out", "files": ["README.md", "spec.json"]}
 
 
 def test_export_of_an_unfinished_run_says_how_to_finish_it(run: Run, copied: runs.Run) -> None:
