@@ -254,7 +254,7 @@ def _wire(journal: Journal, directory: RunDirectory, config: Config, task: Task,
     return House(
         journal=journal,
         evaluator=evaluator,
-        memory=InMemory(journal.view),
+        memory=InMemory(journal.view, directory.name),
         planner=RulePlanner(),
         coder=RuleCoder(anchors, evaluator.price),
         analyst=RuleAnalyst(),

@@ -224,10 +224,10 @@ def _step(view: JournalView, proposal: Proposal) -> str:
 def _cited(view: JournalView, trial: str) -> str:
     from agentnas.memory.memory import InMemory
 
-    memory = InMemory(view)
+    memory = InMemory(view)  # cards, and this run's own trials and findings
     wanted = sorted({name for proposal in ancestry(view, trial) for name in proposal.evidence})
     found = [evidence for name in wanted if (evidence := memory.get(name)) is not None]
-    return "\n".join(f"- `{evidence.id}`: {_one_line(evidence.text)}" for evidence in found)
+    return "\n".join(f"- `{evidence.id}`: {_one_line(evidence.text, 900)}" for evidence in found)
 
 
 def _one_line(text: str, limit: int = 300) -> str:

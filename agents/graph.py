@@ -166,8 +166,8 @@ def analyse(house: House, state: State) -> dict[str, Any]:
 def remember(house: House, state: State) -> dict[str, Any]:
     """Hand the round's trials and findings to memory, then count the round."""
     round_, vector = state["round"], house.card().vector()
-    house.memory.add_trials(trial_records(house.view, house.view.rounds[round_], vector))
-    house.memory.add_findings(finding_records(house.view, round_, vector))
+    house.memory.add_trials(trial_records(house.view, house.view.rounds[round_], vector, run=house.name))
+    house.memory.add_findings(finding_records(house.view, round_, vector, run=house.name))
     return {"round": round_ + 1}
 
 

@@ -60,6 +60,11 @@ class House:
     _reserve: tuple[int, float] = (-1, 0.0)
 
     @property
+    def name(self) -> str:
+        """The run's name: that of its directory."""
+        return self.journal.path.parent.name
+
+    @property
     def view(self) -> JournalView:
         return self.journal.view
 

@@ -19,9 +19,9 @@ from agentnas.spec_file import read_spec
 from agentnas.tools.errors import RunError, SpecError, UsageError
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.canonical import spec_hash
-from agentnas.winner import copy_winner
+from agentnas.winner import copy_winner, reproduced
 
-FILES = ["README.md", "data.pt", "figures.json", "model.py", "spec.json", "weights.pt"]
+FILES = ["README.md", "data.pt", "example.py", "figures.json", "model.py", "spec.json", "weights.pt"]
 # An import of the package fails, as on a machine that does not have it.
 ALONE = "import sys, runpy; sys.modules['agentnas'] = None; sys.path.insert(0, '.'); runpy.run_path('model.py', run_name='__main__')"
 
@@ -72,8 +72,27 @@ def test_the_spec_file_is_the_winner(live_run: Run) -> None:
     assert spec_hash(spec) == live_run.view.proposals[str(live_run.winner)].spec_hash
 
 
-def test_a_winner_of_a_table_is_its_spec(table_run: Run) -> None:
-    assert [path.name for path in (table_run.path / "winner").iterdir()] == ["spec.json"]
+def test_the_export_was_run_before_it_was_shipped(figures: dict[str, Any]) -> None:
+    assert figures["reproduced_test"] == pytest.approx(figures["shipped_test"], abs=1e-6)
+
+
+def test_the_example_predicts_with_torch_alone(live_run: Run) -> None:
+    command = [sys.executable, "-I", "-B", "-c", ALONE.replace("model.py", "example.py")]
+    done = subprocess.run(command, cwd=live_run.path / "winner", capture_output=True, text=True, check=True)
+    assert len(re.findall(r"^node \d+: class \d with probability [01]\.\d\d, labelled \d$", done.stdout, re.MULTILINE)) == 5
+
+
+def test_a_model_that_does_not_run_is_not_shipped(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("raise SystemExit('no weights')", encoding="utf-8")
+    with pytest.raises(RunError, match="does not run: no weights"):
+        reproduced(tmp_path)
+
+
+def test_a_winner_of_a_table_is_its_spec_and_how_to_train_it(table_run: Run) -> None:
+    folder = table_run.path / "winner"
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "spec.json"]
+    assert "agentnas train spec.json --task cora" in (folder / "README.md").read_text(encoding="utf-8")
+    assert json.loads((folder / "spec.json").read_text(encoding="utf-8"))["language"] == 1
 
 
 def test_a_copy_is_whole_and_overwrites_nothing(live_run: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import ArchitectureSpec, Body, Head, Input, Node, Part, Post, Recipe
 
 LINE = 120
+CUT = ", …"
 ALWAYS = ("optimiser", "learning_rate", "weight_decay", "epochs", "patience")
 MERGE_SIGNS = {"sum": " + ", "concat": " | "}
 
@@ -48,8 +49,8 @@ def shortened(text: str, limit: int = LINE) -> str:
     """The text cut after a whole item where it is too long."""
     if len(text) <= limit:
         return text
-    head = text[: limit - 2]
-    return f"{head[: head.rindex(', ')] if ', ' in head else head}, …"
+    head = text[: limit - len(CUT)]
+    return (head[: head.rindex(", ")] if ", " in head else head) + CUT
 
 
 def number(value: float) -> str:
