@@ -9,7 +9,7 @@ from agentnas.tools.evaluate.base import Rung
 
 # One fixed split: seeds differ only by initialisation, one seed screens well. Several splits: one split says little, so more of them.
 ONE_SPLIT = (Rung("short", 0.25, 1, 1.0), Rung("full", 1.0, 1, 0.5), Rung("seeds", 1.0, 3, 0.25))
-MANY_SPLITS = (Rung("short", 0.25, 2, 1.0), Rung("full", 1.0, 4, 0.5), Rung("seeds", 1.0, 8, 0.25))
+MANY_SPLITS = (Rung("short", 0.25, 1, 1.0), Rung("full", 1.0, 3, 0.5), Rung("seeds", 1.0, 6, 0.25))
 TABLE = (Rung("table", 1.0, 1, 1.0),)
 
 
