@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agentnas.agents.roles import Analyst, Coder, Planner
-from agentnas.agents.selection import FINALISTS, Finalists, finalists
+from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, finalists
 from agentnas.agents.situation import Record, Situation
 from agentnas.memory.events import FinalistsChosen
 from agentnas.memory.journal import Journal
@@ -122,10 +122,10 @@ class House:
         return min(CLOSING_S, CLOSING_SHARE * self.budget.seconds)
 
     def confirm_reserve(self) -> float:
-        """Seconds to keep for confirming the leader and the best anchor of either kind; bounded by a share of the budget."""
+        """Seconds to keep for confirming the finalists and the best anchor of either kind; bounded by a share of the budget."""
         assert self.budget.seconds is not None
         if self._reserve[0] != self.view.num_events:  # asked several times a second, changes with events alone
-            wanted = finalists(self.situation_of_scores(), 2).all()
+            wanted = finalists(self.situation_of_scores(), MOST_FINALISTS).all()
             seconds = min(self.confirm_cost(wanted) + self.closing_s(), CONFIRM_SHARE * self.budget.seconds)
             self._reserve = (self.view.num_events, seconds)
         return self._reserve[1]
@@ -149,7 +149,7 @@ class House:
     def pick_finalists(self) -> Finalists:
         """Finalists as many as time allows; a run bounded by trials alone always confirms the same number."""
         situation, left = self.situation_of_scores(), self.seconds_left()
-        count = FINALISTS
+        count = FINALISTS if left is None else MOST_FINALISTS
         while left is not None and count > 1 and self.confirm_cost(finalists(situation, count).all()) > left - self.closing_s():
             count -= 1
         return finalists(situation, count)

@@ -40,7 +40,7 @@ import torch
 from torch import nn
 from agentnas.tools.operators.base import Operator
 
-OPERATOR = Operator(name="{name}", kind="pointwise", module="Misbehaving", doc="", source="", has_width=False)
+OPERATOR = Operator(name="{name}", kind="pointwise", module="Misbehaving", doc="misbehaves", source="a test", has_width=False)
 
 
 class Misbehaving(nn.Module):
