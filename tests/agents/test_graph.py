@@ -123,7 +123,7 @@ def ended(runs_dir: Path, error: type[AgentNASError], **settings: Any) -> tuple[
     assert run.events[-1] == run.view.finished
     assert run.view.finished.exit_code == run.exit_code == caught.value.exit_code
     assert run.view.finished.message == str(caught.value)
-    assert (run.path / "report.md").read_text(encoding="utf-8").count("**No design has been chosen yet**") == 1
+    assert (run.path / "report.md").read_text(encoding="utf-8").count("**No design was found**") == 1
     assert "test_opened" not in kinds(run)
     return run, caught.value
 
