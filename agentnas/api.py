@@ -133,9 +133,15 @@ def check(config: Config, task: Task) -> None:
 
 
 def bounded(config: Config, resolved: Resolved) -> Config:
-    """A limit of trials that was asked for replaces the default limit of time: such a run is the same on any machine."""
+    """Defaults that follow from what was asked for.
+
+    A limit of trials replaces the default limit of time: such a run is the same on any machine. One training may take a tenth of the time,
+    but a minute: a slow candidate must not hold up a whole round.
+    """
     if config.trials is not None and resolved.origins["time"] == "default":
-        return config.model_copy(update={"time_s": None})
+        config = config.model_copy(update={"time_s": None})
+    if config.time_s is not None and resolved.origins["trial_time"] == "default":
+        config = config.model_copy(update={"trial_time_s": min(config.trial_time_s, max(60.0, config.time_s / 10))})
     return config
 
 

@@ -34,7 +34,9 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [de
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or one a GPU, if not given.", show_default=False)]
 WorkerMemory = Annotated[float | None, typer.Option(help="Most memory of one worker process, MiB. [default: 8192]", show_default=False)]
 Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
-TrialTime = Annotated[str | None, typer.Option(help="Most time for one training. [default: 3m]", show_default=False)]
+TrialTime = Annotated[
+    str | None, typer.Option(help="Most time for one training. [default: a tenth of --time, 1m to 3m]", show_default=False)
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a prefix of it, or latest.", show_default=False)]
 
