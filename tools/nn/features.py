@@ -80,7 +80,7 @@ def _inverse(x: Array) -> Array:
 
 def _as_features(x: csr_matrix | Array) -> Features:
     if isinstance(x, np.ndarray):
-        return torch.from_numpy(np.ascontiguousarray(x))
+        return torch.from_numpy(np.require(x, requirements=["C", "W"]))
     pointers, columns = (torch.from_numpy(a.astype(np.int64)) for a in (x.indptr, x.indices))
     return SparseFeatures.from_csr(pointers, columns, torch.from_numpy(x.data.astype(np.float32)), (x.shape[0], x.shape[1]))
 
