@@ -25,6 +25,8 @@ def entitled(situation: Situation, round_: int, rung: Rung) -> list[Record]:
     if level == 0:
         return alive
     below = situation.rungs[level - 1]
+    # The most promising first: where time ends in the middle of a rung, it was spent on them.
+    alive = sorted(alive, key=lambda record: (-(record.at(below.name) or 0.0), record.trial))
     if below.epochs >= 1.0:
         head = _head(situation, round_, below)
         return [record for record in alive if record.trial in head]

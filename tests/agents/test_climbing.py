@@ -17,7 +17,7 @@ def names(records: list[object]) -> list[str]:
 def test_half_a_round_climbs_and_anchors_always_do() -> None:
     records = [record(i, {"short": {0: 70.0 + i}}, round_=1) for i in range(1, 5)]
     anchor = record(5, {"short": {0: 10.0}}, round_=1, anchor="plain", name="mlp")
-    assert names(list(entitled(situation(*records, anchor), 1, FULL))) == ["t0002", "t0003", "t0004", "t0005"]
+    assert names(list(entitled(situation(*records, anchor), 1, FULL))) == ["t0004", "t0003", "t0002", "t0005"], "most promising first"
 
 
 def test_failed_and_rejected_trials_stay_where_they_are() -> None:
