@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from agentnas.checkpoint import run_graph
-from agentnas.config import FIELDS, Config, Resolved, resolve
+from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
@@ -140,8 +140,8 @@ def bounded(config: Config, resolved: Resolved) -> Config:
     """
     if config.trials is not None and resolved.origins["time"] == "default":
         config = config.model_copy(update={"time_s": None})
-    if config.time_s is not None and resolved.origins["trial_time"] == "default":
-        config = config.model_copy(update={"trial_time_s": min(config.trial_time_s, max(60.0, config.time_s / 10))})
+    if resolved.origins["trial_time"] == "default":
+        config = config.model_copy(update={"trial_time_s": usual_trial_time(config.time_s)})
     return config
 
 

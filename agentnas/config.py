@@ -53,6 +53,11 @@ def format_duration(seconds: float) -> str:
     return text + (f"{rest:.3f}".rstrip("0").rstrip(".") + "s" if round(rest, 3) or not text else "")
 
 
+def usual_trial_time(time_s: float | None) -> float:
+    """Seconds that one training may take where nobody says: a tenth of the run's time, but one minute at least and three at most."""
+    return 180.0 if time_s is None else min(180.0, max(60.0, time_s / 10))
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 
 

@@ -342,11 +342,12 @@ def _reproduce(run: Run) -> str:
 
 def command_of(config: Mapping[str, Any]) -> str:
     """The command that starts a run with this configuration."""
-    from agentnas.config import Config, format_duration
+    from agentnas.config import Config, format_duration, usual_trial_time
 
     defaults = Config().model_dump(mode="json")
     # A limit of trials lifts the default limit of time; without one, no limit of time has to be asked for.
     implied = {**defaults, "seed": None, "time_s": defaults["time_s"] if config["trials"] is None else None}
+    implied["trial_time_s"] = usual_trial_time(config["time_s"])
     words = ["agentnas design"]
     for key, value in config.items():
         if key in ("data_dir", "runs_dir") or value == implied[key]:

@@ -86,13 +86,14 @@ def test_reproduce_gives_the_command_versions_and_files(live_run: Run) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, "--seed 0"),
+        ({}, "--seed 0 --trial-time 3m"),
+        ({"trial_time_s": 60.0}, "--seed 0"),
         ({"trials": 5, "time_s": None}, "--trials 5 --seed 0"),
-        ({"trials": 5, "time_s": 600.0}, "--trials 5 --time 10m --seed 0"),
+        ({"trials": 5, "time_s": 600.0, "trial_time_s": 60.0}, "--trials 5 --time 10m --seed 0"),
         ({"time_s": None}, "--time none --seed 0"),
-        ({"task": "cora", "seed": 3, "max_params": 9}, "--task cora --seed 3 --max-params 9"),
+        ({"task": "cora", "seed": 3, "max_params": 9, "trial_time_s": 60.0}, "--task cora --seed 3 --max-params 9"),
         ({"trial_time_s": 45.0, "max_latency_ms": 1.5}, "--seed 0 --max-latency-ms 1.5 --trial-time 45s"),
-        ({"without_anchor": ("gat", "mlp")}, "--seed 0 --without-anchor gat --without-anchor mlp"),
+        ({"without_anchor": ("gat", "mlp"), "trial_time_s": 60.0}, "--seed 0 --without-anchor gat --without-anchor mlp"),
     ],
 )
 def test_the_command_says_what_differs_from_the_defaults(settings: dict[str, object], words: str) -> None:
