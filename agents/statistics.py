@@ -109,16 +109,6 @@ def _effect(factor: str, pairs: list[tuple[str, float]], average: float) -> Effe
     return Effect(factor, tuple(trial for trial, _ in pairs), raw - average, standard_error(values), raw)
 
 
-def best_so_far(situation: Situation) -> list[tuple[str, float]]:
-    """(trial, best score until then) in the order of the trials that reached full fidelity."""
-    path: list[tuple[str, float]] = []
-    for record in situation.records:
-        score = situation.score(record)
-        if score is not None:
-            path.append((record.trial, max(score, path[-1][1]) if path else score))
-    return path
-
-
 def rounds_without_progress(situation: Situation, noise: float) -> int:
     """Finished rounds since the best score last rose by more than its standard error."""
     best_by_round: dict[int, tuple[float, int]] = {}

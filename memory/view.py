@@ -44,7 +44,6 @@ class JournalView:
         self.resumes = 0
         self.num_events = 0
         self.last: str | None = None
-        self.config: dict[str, Any] = {}
         self.proposals: dict[str, ev.Proposal] = {}
         self.round_of: dict[str, int] = {}
         self.rounds: dict[int, tuple[str, ...]] = {}
@@ -113,11 +112,9 @@ class JournalView:
         match event:
             case ev.RunStarted():
                 self.started = event
-                self.config = event.config
                 self._rung_rank = {rung: rank for rank, rung in enumerate(event.rungs)}
             case ev.RunResumed():
                 self.resumes += 1
-                self.config = event.config or self.config
                 self.finished = self.interrupted = None
             case ev.RunInterrupted():
                 self.interrupted = event
