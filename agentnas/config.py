@@ -14,13 +14,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from agentnas.tools.errors import AgentNASError, ConfigError, UsageError, suggest
 
 PREFIX = "AGENTNAS_"
+# The settings that are either on or off.
+SWITCHES = {"review"}
+PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir"}
 PROJECT_FILE = "agentnas.toml"
 # Variables that mean something to other parts: none of them is a misspelt setting.
 OTHER_VARIABLES = ("AGENTNAS_DATA_URL", "AGENTNAS_DEBUG", "AGENTNAS_OPERATORS", "AGENTNAS_PROVE", "AGENTNAS_WHEEL")
@@ -81,14 +84,27 @@ class Config(BaseModel):
     without_anchor: tuple[str, ...] = Field((), description="anchors that are left out: a list, or names and commas")
     trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training")
     worker_memory_mb: float = Field(8192.0, gt=0, description="most memory of one worker process, MiB")
+    llm: str | None = Field(None, description="language model of all agents, such as openai:MODEL; none: rule-based agents")
+    planner_llm: str | None = Field(None, description="language model of the planner; rules: none")
+    coder_llm: str | None = Field(None, description="language model of the coder; rules: none")
+    analyst_llm: str | None = Field(None, description="language model of the analyst; rules: none")
+    proposals: Literal["diff", "full"] = Field("diff", description="what a model's coder writes: changes to earlier trials, or whole specs")
+    max_cost: float | None = Field(1.0, ge=0, description="most US dollars for language models; none: no limit")
+    max_tokens: int | None = Field(None, ge=0, description="most tokens, in and out; none: no limit")
+    max_llm_calls: int | None = Field(None, ge=0, description="most calls to language models; none: no limit")
+    llm_timeout_s: Duration = Field(180.0, gt=0, alias="llm_timeout", description="most time for one call to a language model")
+    prices: Path | None = Field(None, description="JSON file of prices that adds to those shipped")
+    prompts_dir: Path | None = Field(None, description="folder of prompt templates that replace those shipped")
+    record: Path | None = Field(None, description="file to record the run's calls to, for replay:FILE")
+    review: bool = Field(False, description="stop before each plan until a person has said what they think of it")
     data_dir: Path | None = Field(None, description="folder of data sets")
     runs_dir: Path = Field(Path("runs"), description="folder of run directories")
 
     @field_validator("*", mode="before")
     @classmethod
-    def _plain(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValueError("no setting takes true or false")
+    def _plain(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name not in SWITCHES:
+            raise ValueError("this setting takes no true or false")
         return None if value == "none" else value
 
     @field_validator("without_anchor", mode="before")
@@ -173,9 +189,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Folders with ``~`` expanded, relative ones below this folder."""
-    folders = {key for key, value in values.items() if key.endswith("_dir") and isinstance(value, str) and value != "none"}
-    return values | {key: folder / Path(values[key]).expanduser() for key in folders}
+    """Paths with ``~`` expanded, relative ones below this folder."""
+    paths = {key for key, value in values.items() if key in PATHS and isinstance(value, str) and value != "none"}
+    return values | {key: folder / Path(values[key]).expanduser() for key in paths}
 
 
 def _from_environment(environment: Mapping[str, str]) -> _Layer:

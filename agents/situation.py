@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from agentnas.memory.events import Proposal
+from agentnas.memory.events import EvaluationFinished, FindingsMade, PlanMade, Proposal, RungCorrelation
 from agentnas.memory.memory import Evidence
 from agentnas.tools.evaluate.base import CONFIRM, Limits, Rung
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Record:
-    """One trial as the agents see it. ``scores[rung]`` maps each seed to its validation score, ``failures`` (rung, seed) to the reason."""
+    """One trial as the agents see it. ``scores[rung]`` maps each seed to its validation score, ``failures`` (rung, seed) to the reason;
+    ``trainings`` are the finished evaluations themselves, with their curves."""
 
     proposal: Proposal
     spec: ArchitectureSpec
@@ -32,6 +33,7 @@ class Record:
     rejected: str | None = None
     failures: Mapping[tuple[str, int], str] = field(default_factory=dict)
     seconds: float = 0.0
+    trainings: tuple[EvaluationFinished, ...] = ()
 
     @property
     def trial(self) -> str:
@@ -56,6 +58,17 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Left:
+    """What is left of the budget; None is no limit. ``cost`` in US dollars."""
+
+    trials: int | None = None
+    seconds: float | None = None
+    cost: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
+
+
+@dataclass(frozen=True)
 class Situation:
     """Everything that planner, coder and analyst know at the start of a round."""
 
@@ -68,6 +81,15 @@ class Situation:
     limits: Limits
     evidence: tuple[Evidence, ...] = ()
     num_splits: int = 1
+    metric: str = "accuracy"
+    left: Left = Left()
+    told: tuple[str, ...] = ()
+    """Messages of a person to the planner, for this round."""
+    plans: Mapping[int, PlanMade] = field(default_factory=dict)
+    findings: Mapping[int, FindingsMade] = field(default_factory=dict)
+    correlations: tuple[RungCorrelation, ...] = ()
+    turned_down: tuple[str, ...] = ()
+    """What the checks said of earlier proposals that were not tried: repeated, invalid, citing what does not exist."""
 
     @cached_property
     def offsets(self) -> dict[int, float]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from agentnas.memory import events as ev
+from agentnas.memory.calls import Calls
 
 TrialState = Literal["proposed", "rejected", "failed", "done"]
 
@@ -54,6 +55,9 @@ class JournalView:
         self.findings: dict[int, ev.FindingsMade] = {}
         self.correlations: list[ev.RungCorrelation] = []
         self.notes: list[ev.Noted] = []
+        self.calls = Calls()
+        self.told: dict[int, tuple[str, ...]] = {}
+        self.reviews: dict[int, ev.PlanReviewed] = {}
         self._num_evaluations = 0
         self._tried: set[str] = set()
         self._seen: set[tuple[str, int | None]] = set()
@@ -105,6 +109,12 @@ class JournalView:
                 self.notes.append(event)
             case ev.TaskCarded():
                 self.card = event.card
+            case ev.LLMAsked() | ev.LLMAnswered() | ev.LLMJudged():
+                self.calls.apply(event)
+            case ev.Told():
+                self.told[event.round] = (*self.told.get(event.round, ()), event.text)
+            case ev.PlanReviewed():
+                self.reviews[event.round] = event
             case _:
                 self._apply_milestone(event)
 

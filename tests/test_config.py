@@ -113,7 +113,7 @@ def test_home_is_expanded(settle: Resolve, monkeypatch: pytest.MonkeyPatch) -> N
     [
         ({"project": "wrokers = 3"}, "{project}: unknown key 'wrokers'; did you mean workers?"),
         ({"project": "trials = 'many'"}, "{project}: trials is 'many'; allowed: a valid integer, unable to parse string as an integer"),
-        ({"project": "seed = true"}, "{project}: seed is True; no setting takes true or false"),
+        ({"project": "seed = true"}, "{project}: seed is True; this setting takes no true or false"),
         ({"user": "device = 'tpu'"}, "{user}: device is 'tpu'; allowed: auto, cpu, cuda, cuda:N"),
         ({"project": "time = 'soon'"}, "{project}: time is 'soon'; allowed: a duration such as 45s, 10m or 1h30m, or seconds"),
         ({"AGENTNAS_SEED": "-1"}, "AGENTNAS_SEED: seed is '-1'; allowed: greater than or equal to 0"),

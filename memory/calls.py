@@ -1,0 +1,100 @@
+"""What a journal says of the calls to language models: each with its answer, and the sums that budgets and reports need."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from agentnas.memory import events as ev
+
+
+@dataclass
+class Call:
+    """One question to a model; ``answered`` is None while it is under way, or where the process died before the answer came."""
+
+    asked: ev.LLMAsked
+    answered: ev.LLMAnswered | None = None
+    judged: ev.LLMJudged | None = None
+
+
+@dataclass
+class Spent:
+    """Sums over calls. ``cost`` leaves out ``unpriced`` calls, those whose cost is unknown: with any, the true sum is "?".
+
+    Calls without an answer count at their worst case, in tokens and in cost.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float = 0.0
+    unpriced: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def known_cost(self) -> float | None:
+        """US dollars, or None where a call's cost is unknown."""
+        return None if self.unpriced else self.cost
+
+    def count(self, asked: ev.LLMAsked, answered: ev.LLMAnswered | None, sign: int = 1) -> None:
+        """Add one call (or take it away again, with ``sign`` -1)."""
+        if answered is None:
+            tokens, cost = (asked.input_tokens, asked.max_tokens, 0), asked.worst_cost
+        else:
+            tokens, cost = (answered.input_tokens or 0, answered.output_tokens or 0, answered.cached_tokens or 0), answered.cost
+            self.seconds += sign * answered.seconds
+        self.calls += sign
+        self.input_tokens += sign * tokens[0]
+        self.output_tokens += sign * tokens[1]
+        self.cached_tokens += sign * tokens[2]
+        self.cost += sign * (cost or 0.0)
+        self.unpriced += sign * (cost is None)
+
+
+@dataclass
+class Calls:
+    """All calls of a run, in order, by id; totals by role; the answer of each question."""
+
+    by_id: dict[str, Call] = field(default_factory=dict)
+    by_role: dict[str, Spent] = field(default_factory=lambda: defaultdict(Spent))
+    total: Spent = field(default_factory=Spent)
+    _answers: dict[tuple[str, int, int], Call] = field(default_factory=dict)
+    _attempts: dict[tuple[str, int, int], int] = field(default_factory=lambda: defaultdict(int))
+
+    def apply(self, event: ev.LLMAsked | ev.LLMAnswered | ev.LLMJudged) -> None:
+        """Fold one event in; a call's answer comes after its question."""
+        if isinstance(event, ev.LLMAsked):
+            self.by_id[event.call] = Call(event)
+            self._attempts[event.role, event.round, event.step] += 1
+            self._count(event, None)
+        elif (call := self.by_id.get(event.call)) is None:
+            return  # of a journal that lost its beginning; there is nothing to fold it into
+        elif isinstance(event, ev.LLMAnswered):
+            self._count(call.asked, call.answered, sign=-1)
+            call.answered = event
+            self._count(call.asked, event)
+            if event.outcome in ("answered", "refused", "truncated", "unreadable"):
+                self._answers[call.asked.role, call.asked.round, call.asked.step] = call
+        else:
+            call.judged = event
+
+    def _count(self, asked: ev.LLMAsked, answered: ev.LLMAnswered | None, sign: int = 1) -> None:
+        for spent in (self.total, self.by_role[asked.role]):
+            spent.count(asked, answered, sign)
+
+    def answer(self, role: str, round_: int, step: int) -> Call | None:
+        """The call that was answered for this question, if any."""
+        return self._answers.get((role, round_, step))
+
+    def attempts(self, role: str, round_: int, step: int) -> int:
+        """How often this question was asked."""
+        return self._attempts.get((role, round_, step), 0)
+
+    def of(self, role: str | None = None, round_: int | None = None) -> list[Call]:
+        """Calls in order, of one role and one round where given."""
+        return [c for c in self.by_id.values() if role in (None, c.asked.role) and round_ in (None, c.asked.round)]
