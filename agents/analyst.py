@@ -6,6 +6,8 @@ undecided, never as progress.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agentnas.agents.roles import Analysis, Finding
 from agentnas.agents.situation import Situation
 from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, rounds_without_progress
@@ -27,7 +29,7 @@ class RuleAnalyst:
 
 
 def _numbered(finding: Finding, round_: int, index: int) -> Finding:
-    return Finding(f"r{round_}-{index}", finding.text, finding.trials, finding.factor, finding.gain, finding.se)
+    return replace(finding, id=f"r{round_}-{index}", author=AUTHOR)
 
 
 def _leader(situation: Situation, noise: float | None) -> list[Finding]:

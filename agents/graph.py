@@ -159,7 +159,8 @@ def analyse(house: House, state: State) -> dict[str, Any]:
         _log_correlations(house, round_)
         analysis = house.analyst.analyse(house.situation(round_))
         findings = tuple(finding.as_dict() for finding in analysis.findings)
-        house.journal.append(ev.FindingsMade(round=round_, author=analysis.author, findings=findings, verdict=analysis.verdict))
+        house.journal.append(ev.FindingsMade(round=round_, author=analysis.author, findings=findings, verdict=analysis.verdict,
+                                             reason=analysis.reason, falsify=analysis.falsify))  # fmt: skip
     return {"verdict": house.view.findings[round_].verdict}
 
 

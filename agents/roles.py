@@ -62,7 +62,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the analyst concluded, and the trials that support it."""
+    """What the analyst concluded, and the trials that support it. ``gain`` and ``se`` are measured by code, whoever the author is."""
 
     id: str
     text: str
@@ -70,20 +70,24 @@ class Finding:
     factor: str | None = None
     gain: float | None = None
     se: float | None = None
+    author: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "id": self.id, "text": self.text, "trials": list(self.trials), "factor": self.factor, "gain": self.gain, "se": self.se,
+            "author": self.author,
         }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """Findings and a verdict: ``go_on``, ``change_direction`` or ``stop``."""
+    """Findings and a verdict: ``go_on``, ``change_direction`` or ``stop``, its reason, and what test would prove the analyst wrong."""
 
     author: str
     findings: tuple[Finding, ...]
     verdict: str
+    reason: str = ""
+    falsify: str = ""
 
 
 class Planner(Protocol):

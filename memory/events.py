@@ -168,13 +168,18 @@ class RungCorrelation(Event):
 
 
 class FindingsMade(Event):
-    """What the analyst concluded from a round. Evidence ids are ``finding:<id>``; a finding without ``id`` is r<round>-<number from 1>."""
+    """What the analyst concluded from a round. Evidence ids are ``finding:<id>``; a finding without ``id`` is r<round>-<number from 1>.
+
+    A finding's own ``author``, where it has one, says whether a model or the rules concluded it.
+    """
 
     type: Literal["findings_made"] = "findings_made"
     round: int
     author: str
     findings: tuple[dict[str, Any], ...]
     verdict: str
+    reason: str = Field("", description="why this verdict")
+    falsify: str = Field("", description="what the analyst would test to prove itself wrong")
 
 
 class FinalistsChosen(Event):

@@ -316,7 +316,7 @@ def _card_evidence(card: PaperCard, similarity: float, why: str) -> Evidence:
 
 
 def _finding_evidence(name: str, made: FindingsMade, finding: Mapping[str, Any]) -> Evidence:
-    why = f"concluded in round {made.round} of this run by {made.author}"
+    why = f"concluded in round {made.round} of this run by {finding.get('author') or made.author}"
     return Evidence(id=f"finding:{name}", kind="finding", similarity=1.0, text=one_line(_told(finding)), why=one_line(why))
 
 
