@@ -64,7 +64,11 @@ def _best_anchor(ranked: Sequence[Record], kind: str) -> str | None:
 
 
 def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
-    """The candidate with the best mean validation over the seeds that all confirmed candidates share; ties go to fewer parameters."""
+    """The candidate with the best mean validation over the seeds that all confirmed candidates share; ties go to fewer parameters.
+
+    A found design that leads the best anchor by no more than the noise gives way to it: among many candidates one leads by luck, and an
+    anchor was not picked for its luck.
+    """
     records = situation.by_trial()
     sound = [trial for trial in candidates if not records[trial].failures] or list(candidates)
     confirmed = {trial: records[trial].confirmed() for trial in sound if records[trial].confirmed()}
@@ -72,8 +76,24 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
         raise _nothing_confirmed([reason for trial in candidates for reason in records[trial].failures.values()])
     common = _shared(confirmed)
     order = sorted(common, key=lambda trial: (-mean_and_sd(list(common[trial].values()))[0], _size(records[trial]), trial))
-    mean, sd = mean_and_sd(list(common[order[0]].values()))
-    return Choice(order[0], mean, sd, len(common[order[0]]), _why(order, common))
+    chosen, why = _anchor_instead(order, common, records) or (order[0], _why(order, common))
+    mean, sd = mean_and_sd(list(common[chosen].values()))
+    return Choice(chosen, mean, sd, len(common[chosen]), why)
+
+
+def _anchor_instead(
+    order: Sequence[str], common: Mapping[str, Mapping[int, float]], records: Mapping[str, Record]
+) -> tuple[str, str] | None:
+    """The best anchor and why it is chosen, where the leader is no anchor and its lead is inside the noise."""
+    anchor = next((trial for trial in order if records[trial].proposal.anchor), None)
+    if anchor is None or anchor == order[0]:
+        return None
+    gap = paired_difference(common[order[0]], common[anchor])
+    if not gap["inside_noise"]:
+        return None
+    seeds = len(common[anchor])
+    lead = f"{order[0]} leads it by {gap['difference']:.2f} ± {gap['se']:.2f}, inside the noise"
+    return anchor, f"best anchor over {seeds} fresh seeds among {len(order)} confirmed trials; {lead}, which is no gain"
 
 
 def _shared(confirmed: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:

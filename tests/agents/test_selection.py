@@ -50,6 +50,22 @@ def test_equal_means_go_to_the_smaller_model() -> None:
     assert choose(situation(big, small), ["t0001", "t0002"]).trial == "t0002"
 
 
+def test_a_lead_inside_the_noise_leaves_the_anchor_in_place() -> None:
+    found = record(1, confirmed(82.0, 84.0, 83.0))
+    anchor = record(2, confirmed(82.5, 82.5, 82.5), anchor="strong", name="grand")
+    choice = choose(situation(found, anchor), ["t0001", "t0002"])
+    assert (choice.trial, choice.mean) == ("t0002", 82.5)
+    assert choice.reason == (
+        "best anchor over 3 fresh seeds among 2 confirmed trials; t0001 leads it by 0.50 ± 0.58, inside the noise, which is no gain"
+    )
+
+
+def test_a_lead_beyond_the_noise_wins() -> None:
+    found = record(1, confirmed(83.0, 83.1, 82.9))
+    anchor = record(2, confirmed(82.0, 82.2, 81.9), anchor="strong", name="grand")
+    assert choose(situation(found, anchor), ["t0001", "t0002"]).trial == "t0001"
+
+
 def test_a_finalist_that_failed_is_not_chosen() -> None:
     failed = record(1, confirmed(90.0, 90.0), failures={(CONFIRM, 102): "memory: over 8192 MiB"})
     sound = record(2, confirmed(80.0, 80.0, 80.0))
