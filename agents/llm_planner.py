@@ -1,0 +1,190 @@
+"""The planner that thinks with a model: it names the directions of a round; tools check every share, factor and citation.
+
+The first round belongs to the anchors, which the rules plan. Where the model gives no usable plan, the rule-based planner takes the turn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentnas.agents.dialogue import Checked, author_of, converse, was_answered
+from agentnas.agents.llm.base import Message
+from agentnas.agents.llm.consult import Consultant
+from agentnas.agents.planner import RulePlanner, groups_of
+from agentnas.agents.roles import Direction, Plan
+from agentnas.agents.situation import Situation
+from agentnas.memory.memory import Memory, one_line
+from agentnas.tools.errors import suggest
+
+ROLE = "planner"
+FEWEST, MOST = 2, 4
+# Shares whose sum is this near to 1 were rounded and are scaled; others were misunderstood and are asked for again.
+NEARLY = 0.05
+# Percentage points that no change of a score can exceed.
+MOST_GAIN = 100.0
+LONGEST_NAME, LONGEST_TEXT = 60, 400
+# Factors that are listed where a name is like none of them; of more than these, the groups alone.
+MOST_LISTED = 12
+AGAIN = "Answer again with the whole plan, corrected."
+
+
+class DirectionAnswer(BaseModel):
+    """One direction of the search."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    name: str = Field(description="two to five words")
+    mode: Literal["exploit", "explore", "recombine"] = Field(
+        description="exploit: change factors of the best trials; recombine: join parts of two good trials; explore: fresh designs"
+    )
+    factors: list[str] = Field(description="factors to vary, or names of groups of factors; empty means all")
+    share: float = Field(description="share of the round's trials, above 0; the shares of all directions sum to 1")
+    hypothesis: str = Field(description="what is expected to gain, and why, in one or two sentences")
+    expected_gain: float = Field(description="percentage points over the parents of its trials (explore: over the best so far)")
+    evidence: list[str] = Field(description="ids of what this rests on, such as trial:t0003, finding:r1-2 or card:gcnii; at least one")
+
+
+class PlanAnswer(BaseModel):
+    """Where the trials of the next round go."""
+
+    reason: str = Field(description="why these directions now, in one or two sentences")
+    directions: list[DirectionAnswer] = Field(description=f"{FEWEST} to {MOST} directions")
+
+
+class PlannerBriefing(Protocol):
+    """Who writes the planner's prompt."""
+
+    def planner(self, situation: Situation) -> Sequence[Message]: ...
+
+
+@dataclass(frozen=True)
+class LLMPlanner:
+    """See the module's docstring. Deterministic given the situation and the model's answers."""
+
+    consultant: Consultant
+    briefing: PlannerBriefing
+    fallback: RulePlanner
+    memory: Memory
+
+    def plan(self, situation: Situation) -> Plan:
+        if not situation.records:
+            return self.fallback.plan(situation)
+        opening = self.briefing.planner(situation)
+        check = _Check(situation, self.memory)
+        found = converse(self.consultant, ROLE, situation.round, opening, PlanAnswer, check.plan, AGAIN)
+        author = author_of(self.consultant, ROLE, situation.round)
+        if (usable := _least_wrong(found)) is not None:
+            reason, directions = usable
+            return Plan(author, directions, reason)
+        ruled = self.fallback.plan(situation)
+        answered = was_answered(self.consultant, ROLE, situation.round)
+        return replace(ruled, reason=f"{author} gave no usable plan; {ruled.reason}") if answered else ruled
+
+
+# The reason and the directions of a plan that can be carried out.
+Usable = tuple[str, tuple[Direction, ...]]
+
+
+def _least_wrong(found: Sequence[Checked[Usable | None]]) -> Usable | None:
+    """The plan that needed the least taking out; the latest of several."""
+    usable = [(len(checked.problems), -i, checked.result) for i, checked in enumerate(found) if checked.result is not None]
+    return min(usable)[2] if usable else None
+
+
+class _Check:
+    """What may be named in a situation: its factors and groups, and all that memory holds."""
+
+    def __init__(self, situation: Situation, memory: Memory) -> None:
+        self.factors = tuple(situation.space.factors())
+        self.groups: Mapping[str, tuple[str, ...]] = groups_of(self.factors)
+        self.examples = [item.id for item in situation.evidence[:2]] + [f"trial:{record.trial}" for record in situation.ranked()[:1]]
+        self.memory = memory
+
+    def plan(self, answer: PlanAnswer) -> Checked[Usable | None]:
+        """The plan with all that is wrong taken out, or None where too little of it is left; and what is wrong."""
+        read = [self._direction(f"direction {i} ({_name(given)})", given) for i, given in enumerate(answer.directions, start=1)]
+        whole = _wrong_as_a_whole(answer.directions)
+        kept = [direction for direction, _ in read if direction.share > 0]
+        kept = sorted(sorted(kept, key=lambda d: -d.share)[:MOST], key=kept.index)
+        usable = (one_line(answer.reason, LONGEST_TEXT), _scaled(kept)) if len(kept) >= FEWEST else None
+        taken = sum(not problems for _, problems in read)
+        return Checked(usable, len(read), taken, (*whole, *(problem for _, problems in read for problem in problems)))
+
+    def _direction(self, where: str, given: DirectionAnswer) -> tuple[Direction, list[str]]:
+        factors, unknown = self._factors(given.factors)
+        evidence, missing = self._evidence(given.evidence)
+        gain, problems = given.expected_gain, [*unknown, *missing]
+        if abs(gain) > MOST_GAIN:
+            problems.append(f"expected_gain is {gain:g}; allowed: percentage points, {-MOST_GAIN:g} to {MOST_GAIN:g}")
+        if given.share <= 0:
+            problems.append(f"share is {given.share:g}; allowed: above 0")
+        if not evidence and not missing and self.examples:
+            problems.append(f"it cites nothing; name what it rests on in evidence, such as {' or '.join(self.examples)}")
+        hypothesis = one_line(given.hypothesis, LONGEST_TEXT)
+        expected = gain if abs(gain) <= MOST_GAIN else None
+        made = Direction(_name(given), factors, given.share, hypothesis, expected, evidence, given.mode)
+        return made, [f"{where}: {problem}" for problem in problems]
+
+    def _factors(self, names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        found: dict[str, None] = {}
+        problems = []
+        for name in names:
+            meant = self._meant(name.strip())
+            found.update(dict.fromkeys(meant))
+            if not meant:
+                problems.append(f"factor {one_line(name, LONGEST_NAME)!r} does not exist; {self._nearest(name)}")
+        return tuple(found), problems
+
+    def _meant(self, name: str) -> tuple[str, ...]:
+        """A factor, a group, or all factors that begin or end so: ``recipe.*``, ``learning_rate``."""
+        if name in self.factors:
+            return (name,)
+        part = name.strip(".*")
+        return self.groups.get(name) or tuple(f for f in self.factors if f.startswith(f"{part}.") or f.endswith(f".{part}"))
+
+    def _nearest(self, name: str) -> str:
+        names = [*self.factors, *self.groups]
+        near = suggest(name, names)
+        if len(names) <= MOST_LISTED or near.startswith("did you mean"):
+            return near
+        return f"allowed: the factors that you were shown, and the groups {', '.join(self.groups)}"
+
+    def _evidence(self, ids: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        resolved = {given: self._resolve(given) for given in ids}
+        example = f", such as {' or '.join(self.examples)}" if self.examples else ""
+        problems = [
+            f"evidence {one_line(given, LONGEST_NAME)!r} does not exist; cite only ids that you were shown{example}"
+            for given, known in resolved.items()
+            if known is None
+        ]
+        return tuple(dict.fromkeys(known for known in resolved.values() if known)), problems
+
+    def _resolve(self, given: str) -> str | None:
+        """The id that exists, its kind added where the model left it out."""
+        bare = given.strip(" []()`'\"")
+        names = [bare] if ":" in bare else [f"{kind}:{bare}" for kind in ("trial", "finding", "card")]
+        return next((name for name in names if self.memory.get(name) is not None), None)
+
+
+def _name(given: DirectionAnswer) -> str:
+    return one_line(given.name, LONGEST_NAME) or given.mode
+
+
+def _wrong_as_a_whole(directions: Sequence[DirectionAnswer]) -> list[str]:
+    problems = []
+    if not FEWEST <= len(directions) <= MOST:
+        problems.append(f"the plan has {len(directions)} directions; allowed: {FEWEST} to {MOST}")
+    total = math.fsum(direction.share for direction in directions)
+    if directions and abs(total - 1) > NEARLY:
+        problems.append(f"the shares sum to {total:.4g}; they must sum to 1")
+    return problems
+
+
+def _scaled(directions: Sequence[Direction]) -> tuple[Direction, ...]:
+    total = math.fsum(direction.share for direction in directions)
+    return tuple(replace(direction, share=direction.share / total) for direction in directions)
