@@ -1,0 +1,222 @@
+"""The three protocols as the official SDKs speak them: what was asked, in one form, and an answer in the form of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Protocol = Literal["chat", "responses", "messages"]
+PATHS: dict[str, Protocol] = {"chat/completions": "chat", "responses": "responses", "messages": "messages"}
+Data = dict[str, Any]
+Event = tuple[str | None, Data | str]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request. ``mode`` is how the answer is wanted: by schema, as a call of a tool, or as text."""
+
+    protocol: Protocol
+    model: str
+    messages: tuple[tuple[str, str], ...]
+    """Role and text of each turn, the system's first."""
+    mode: Literal["schema", "tool", "text"]
+    schema: Data | None
+    stream: bool
+    max_tokens: int | None
+    key: str
+    body: Data = field(repr=False)
+    role: str = ""
+    """The agent that asks, as far as the server was told how to see that."""
+
+    @property
+    def text(self) -> str:
+        """All turns."""
+        return "\n\n".join(content for _, content in self.messages)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One answer, before it has the form of a protocol."""
+
+    text: str
+    finish: Literal["stop", "length", "refusal", "filtered"] = "stop"
+    tokens: tuple[int, int, int] = (0, 0, 0)
+    """Input, output, and how much of the input was cached."""
+
+
+def asked(protocol: Protocol, body: Data, key: str) -> Asked:
+    """What a request asks for."""
+    turns = body.get("input") if protocol == "responses" else body.get("messages")
+    before = [("system", text_of(body[name])) for name in ("system", "instructions") if body.get(name)]
+    listed = [{"role": "user", "content": turns}] if isinstance(turns, str) else turns or []
+    messages = (*before, *((turn["role"], text_of(turn["content"])) for turn in listed))
+    schema, tool = schema_of(protocol, body), tool_of(protocol, body)
+    limit = body.get("max_output_tokens") or body.get("max_completion_tokens") or body.get("max_tokens")
+    return Asked(
+        protocol, body["model"], messages, "schema" if schema else "tool" if tool else "text", schema or tool, bool(body.get("stream")),
+        limit, key, body,
+    )  # fmt: skip
+
+
+def text_of(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def schema_of(protocol: Protocol, body: Data) -> Data | None:
+    if protocol == "chat":
+        found = body.get("response_format", {}).get("json_schema", {}).get("schema")
+    elif protocol == "responses":
+        found = body.get("text", {}).get("format", {}).get("schema")
+    else:
+        found = body.get("output_config", {}).get("format", {}).get("schema")
+    return found or None
+
+
+def tool_of(protocol: Protocol, body: Data) -> Data | None:
+    if not body.get("tools"):
+        return None
+    tool = body["tools"][0]
+    found: Data = (
+        tool["function"]["parameters"] if protocol == "chat" else tool["parameters" if protocol == "responses" else "input_schema"]
+    )
+    return found
+
+
+def reply(request: Asked, said: Said) -> Data:
+    """The body of a response."""
+    return {"chat": chat, "responses": responses, "messages": anthropic}[request.protocol](request, said)
+
+
+def tool_name(request: Asked) -> str:
+    tool = request.body["tools"][0]
+    name: str = tool["function"]["name"] if request.protocol == "chat" else tool["name"]
+    return name
+
+
+def calls_tool(request: Asked, said: Said) -> bool:
+    return request.mode == "tool" and said.finish == "stop" and bool(said.text)
+
+
+def chat(request: Asked, said: Said) -> Data:
+    message: Data = {"role": "assistant", "content": said.text, "refusal": None}
+    if said.finish == "refusal":
+        message = {"role": "assistant", "content": None, "refusal": said.text}
+    finish = {"length": "length", "filtered": "content_filter"}.get(said.finish, "stop")
+    if calls_tool(request, said):
+        call = {"id": "call_1", "type": "function", "function": {"name": tool_name(request), "arguments": said.text}}
+        message, finish = {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}, "tool_calls"
+    tokens, written, cached = said.tokens
+    usage = {"prompt_tokens": tokens, "completion_tokens": written, "total_tokens": tokens + written}
+    return {
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": request.model,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
+        "usage": usage | {"prompt_tokens_details": {"cached_tokens": cached}},
+    }  # fmt: skip
+
+
+def responses(request: Asked, said: Said) -> Data:
+    part: Data = {"type": "output_text", "text": said.text, "annotations": []}
+    if said.finish == "refusal":
+        part = {"type": "refusal", "refusal": said.text}
+    output: list[Data] = (
+        [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}] if said.text else []
+    )
+    if calls_tool(request, said):
+        call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": tool_name(request), "status": "completed"}
+        output = [call | {"arguments": said.text}]
+    reason = {"length": "max_output_tokens", "filtered": "content_filter"}.get(said.finish)
+    tokens, written, cached = said.tokens
+    return {
+        "id": "resp_1", "object": "response", "created_at": 1, "model": request.model, "status": "incomplete" if reason else "completed",
+        "error": None, "incomplete_details": {"reason": reason} if reason else None, "instructions": None, "metadata": {},
+        "output": [{"type": "reasoning", "id": "rs_1", "summary": []}, *output], "parallel_tool_calls": True, "tool_choice": "auto",
+        "tools": [], "temperature": None, "top_p": None,
+        "usage": {
+            "input_tokens": tokens, "output_tokens": written, "total_tokens": tokens + written,
+            "input_tokens_details": {"cached_tokens": cached}, "output_tokens_details": {"reasoning_tokens": 0},
+        },
+    }  # fmt: skip
+
+
+def anthropic(request: Asked, said: Said) -> Data:
+    content: list[Data] = [{"type": "text", "text": said.text}] if said.text else []
+    stop = {"length": "max_tokens", "refusal": "refusal", "filtered": "refusal"}.get(said.finish, "end_turn")
+    if calls_tool(request, said):
+        content, stop = [{"type": "tool_use", "id": "toolu_1", "name": tool_name(request), "input": as_object(said.text)}], "tool_use"
+    tokens, written, cached = said.tokens
+    usage = {"input_tokens": tokens - cached, "cache_read_input_tokens": cached, "cache_creation_input_tokens": 0, "output_tokens": written}
+    return {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": request.model, "content": content, "stop_reason": stop,
+        "stop_sequence": None, "usage": usage,
+    }  # fmt: skip
+
+
+def as_object(text: str) -> Data:
+    """The input of a tool is an object, whatever a model wrote."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {"text": text}
+    return found if isinstance(found, dict) else {"text": text}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """A text as a stream brings it: several words at a time."""
+    return (text[at : at + 12] for at in range(0, len(text), 12))
+
+
+def events(request: Asked, said: Said) -> list[Event]:
+    """The events of a streamed answer, text alone."""
+    return {"chat": chat_events, "responses": responses_events, "messages": anthropic_events}[request.protocol](request, said)
+
+
+def chat_events(request: Asked, said: Said) -> list[Event]:
+    whole = chat(request, said)
+    head = {"id": whole["id"], "object": "chat.completion.chunk", "created": 1, "model": request.model}
+    field_ = "refusal" if said.finish == "refusal" else "content"
+    deltas: list[Data] = [{"role": "assistant", "content": ""}, *({field_: piece} for piece in pieces(said.text))]
+    chunks: list[Event] = [(None, head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in deltas]
+    last = {"index": 0, "delta": {}, "finish_reason": whole["choices"][0]["finish_reason"]}
+    return [*chunks, (None, head | {"choices": [last]}), (None, head | {"choices": [], "usage": whole["usage"]}), (None, "[DONE]")]
+
+
+def responses_events(request: Asked, said: Said) -> list[Event]:
+    whole = responses(request, said)
+    kind = "refusal" if said.finish == "refusal" else "output_text"
+    at = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
+    opened = whole | {"status": "in_progress", "output": [], "usage": None}
+    listed: list[Data] = [{"type": "response.created", "response": opened}]
+    listed += [{"type": f"response.{kind}.delta", **at, "delta": piece, "logprobs": []} for piece in pieces(said.text)]
+    listed += [{"type": "response.incomplete" if whole["incomplete_details"] else "response.completed", "response": whole}]
+    return [(event["type"], event | {"sequence_number": number}) for number, event in enumerate(listed)]
+
+
+def anthropic_events(request: Asked, said: Said) -> list[Event]:
+    whole = anthropic(request, said)
+    deltas: list[Data] = [
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}} for piece in pieces(said.text)
+    ]
+    listed: list[Data] = [
+        {"type": "message_start", "message": whole | {"content": [], "stop_reason": None}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "ping"},
+        *deltas,
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None}, "usage": whole["usage"]},
+        {"type": "message_stop"},
+    ]
+    return [(event["type"], event) for event in listed]
+
+
+def failure(protocol: Protocol, status: int, message: str) -> Data:
+    """The body of an error."""
+    kinds = {
+        400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error",
+        529: "overloaded_error",
+    }  # fmt: skip
+    kind = kinds.get(status, "api_error")
+    if protocol == "messages":
+        return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}
+    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
