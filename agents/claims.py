@@ -1,0 +1,194 @@
+"""A model's findings, held against the numbers: the trials it cites, the effect or comparison it claims, the scores it quotes.
+
+What a finding claims stands in fields of its own, so that code can check it. The journal holds measured numbers only: those of a finding
+that passed are put in from the run, not from the model's answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agentnas.agents.quotes import TRIAL, wrong_gains, wrong_scores
+from agentnas.agents.roles import Finding
+from agentnas.agents.situation import Record, Situation
+from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, paired_gain
+from agentnas.memory.memory import one_line
+from agentnas.tools.errors import suggest
+
+# A claimed number may differ from the measured one by this many points: it was shown rounded.
+ROUNDING = 0.1
+# Standard errors that a difference of two scores must exceed to be decided; where the noise is unknown, points.
+DECIDED_AT = 2.0
+TIE = 1.0
+LONGEST_TEXT, LONGEST_NAME = 400, 60
+MOST_TRIALS = 20
+
+
+class FindingAnswer(BaseModel):
+    """One thing that the run has taught."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    text: str = Field(description="what was learnt, in one or two sentences; numbers only as they were shown")
+    claim: Literal["effect", "comparison", "observation"] = Field(
+        description="effect: what changing one factor does; comparison: one trial is better than another; observation: anything else"
+    )
+    trials: list[str] = Field(description="ids of the trials that it rests on, such as t0003; at least one")
+    factor: str = Field(description="effect: the factor, as in the table of effects; else empty")
+    better: str = Field(description="comparison: id of the better trial; else empty")
+    worse: str = Field(description="comparison: id of the worse trial; else empty")
+    gain: float = Field(
+        description="effect: its mean gain against the average change; comparison: score of better minus score of worse; else 0"
+    )
+    se: float = Field(description="effect: standard error of its mean gain, 0 if unknown; else 0")
+    decided: bool = Field(description="effect, comparison: true only if it is beyond the noise; false if it is undecided")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the run says of a claim: the numbers in words, whether they are beyond the noise, and the trials behind them."""
+
+    words: str
+    gain: float
+    se: float | None
+    decided: bool
+    trials: tuple[str, ...]
+
+
+class Claims:
+    """The numbers of one situation, against which findings are checked."""
+
+    def __init__(self, situation: Situation) -> None:
+        self.situation = situation
+        self.records = situation.by_trial()
+        self.effects = {effect.factor: effect for effect in effects(situation)}
+        self.noise = noise_floor(situation)
+
+    def check(self, given: FindingAnswer) -> tuple[Finding | None, list[str]]:
+        """The finding with its measured numbers, or None and how the numbers contradict it. Its text is one line, cut where it is long."""
+        given = given.model_copy(update={"text": one_line(given.text, LONGEST_TEXT)})
+        cited, problems = self._cited(given)
+        measured: Measured | None = None
+        if given.claim == "effect":
+            measured, wrong = self._effect(given)
+            problems += wrong
+        elif given.claim == "comparison":
+            measured, wrong = self._comparison(given)
+            problems += wrong
+        problems += self._quoted(given.text, cited, measured)
+        return (None if problems else _finding(given, cited, measured)), problems
+
+    def _cited(self, given: FindingAnswer) -> tuple[tuple[str, ...], list[str]]:
+        cited = tuple(dict.fromkeys(filter(None, map(_bare, given.trials))))[:MOST_TRIALS]
+        problems = [] if given.text else ["it has no text"]
+        if not cited:
+            problems.append("it cites no trial; name those that it rests on, such as t0003")
+        for trial in dict.fromkeys((*cited, *TRIAL.findall(given.text))):
+            record = self.records.get(trial)
+            if record is None:
+                problems.append(f"there is no trial {one_line(trial, LONGEST_NAME)!r}")
+            elif not _has_outcome(record):
+                problems.append(f"{trial} was not evaluated, so nothing can rest on it")
+        return cited, problems
+
+    def _effect(self, given: FindingAnswer) -> tuple[Measured | None, list[str]]:
+        effect = self.effects.get(given.factor.strip())
+        if effect is None:
+            name = one_line(given.factor, LONGEST_NAME)
+            known = suggest(name, self.effects) if self.effects else "no factor was changed alone yet"
+            return None, [f"no effect of {name!r} was measured; {known}"]
+        measured = self._measured_effect(effect)
+        problems = _contradictions(given, measured)
+        if abs(given.se - (effect.se or 0.0)) > ROUNDING:
+            problems.append(f"se is {given.se:g}, but the numbers say {measured.words}")
+        return measured, problems
+
+    def _measured_effect(self, effect: Effect) -> Measured:
+        rival = "the average change" if len(self.effects) > 1 else "no change"
+        spread = "?" if effect.se is None else f"{effect.se:.2f}"
+        decided = effect.se is not None and beyond_noise(effect.mean, effect.se, effect.count)
+        pairs = "pair" if effect.count == 1 else "pairs"
+        words = f"{effect.factor} {effect.mean:+.2f} ± {spread} against {rival} over {effect.count} {pairs}, {_held(decided)}"
+        return Measured(words, effect.mean, effect.se, decided, effect.trials)
+
+    def _comparison(self, given: FindingAnswer) -> tuple[Measured | None, list[str]]:
+        names = (_bare(given.better), _bare(given.worse))
+        found = [record for name in names if (record := self.records.get(name)) is not None]
+        if len(found) < 2 or names[0] == names[1]:
+            return None, [f"it compares {names[0]!r} with {names[1]!r}; allowed: two different trials in better and worse"]
+        measured = self._measured_difference(*found)
+        if measured is None:
+            return None, [f"{names[0]} and {names[1]} have no scores that can be compared"]
+        problems = [f"{names[1]} is the better one: {measured.words}"] if measured.gain < 0 else _contradictions(given, measured)
+        return measured, problems
+
+    def _measured_difference(self, better: Record, worse: Record) -> Measured | None:
+        ours, theirs = self.situation.score(better), self.situation.score(worse)
+        if ours is None or theirs is None:
+            return self._on_a_lower_rung(better, worse)
+        difference, se = ours - theirs, self._se(better, worse)
+        decided = abs(difference) > (TIE if se is None else DECIDED_AT * se)
+        spread = f"?, where gaps up to {TIE:g} are read as ties" if se is None else f"{se:.2f}"
+        words = f"{better.trial} {ours:.2f}, {worse.trial} {theirs:.2f}, difference {difference:+.2f} ± {spread}, {_held(decided)}"
+        return Measured(words, difference, se, decided, (better.trial, worse.trial))
+
+    def _on_a_lower_rung(self, better: Record, worse: Record) -> Measured | None:
+        """The highest rung that both reached; what trained less than fully decides nothing. None where they share none."""
+        gain = paired_gain(better, worse, self.situation.rungs)
+        if gain is None:
+            return None
+        words = f"{better.trial} to {worse.trial}: difference {gain:+.2f} before both were trained fully, {_held(False)}"
+        return Measured(words, gain, None, False, (better.trial, worse.trial))
+
+    def _se(self, *pair: Record) -> float | None:
+        """Standard error of the difference of two means over seeds; None where no spec has two seeds yet."""
+        if self.noise is None:
+            return None
+        return self.noise * math.sqrt(sum(1 / len(record.full_scores(self.situation.rungs)) for record in pair))
+
+    def _quoted(self, text: str, cited: Sequence[str], measured: Measured | None) -> list[str]:
+        about = [self.records[t] for t in dict.fromkeys((*cited, *TRIAL.findall(text))) if t in self.records]
+        noise = [self.noise, 2 * self.noise] if self.noise is not None else []
+        known = [abs(measured.gain), measured.se or 0.0] if measured else []
+        problems = wrong_scores(text, self.situation, about, [*noise, *known])
+        if measured is None and not any(factor in text for factor in self.effects):
+            return problems
+        gains = [gain for effect in self.effects.values() for gain in (effect.mean, effect.raw)]
+        told = f": {measured.words}" if measured else "; claim an effect with its factor and gain"
+        wrong = wrong_gains(text, self.situation, about, [*gains, *([measured.gain, -measured.gain] if measured else [])])
+        return problems + [f"{problem}{told}" for problem in wrong]
+
+
+def _held(decided: bool) -> str:
+    return "beyond the noise" if decided else "undecided"
+
+
+def _contradictions(given: FindingAnswer, measured: Measured) -> list[str]:
+    problems = []
+    opposite = given.decided and given.gain * measured.gain < 0
+    if abs(given.gain - measured.gain) > ROUNDING or opposite:
+        problems.append(f"gain is {given.gain:+g}, but the numbers say {measured.words}")
+    if given.decided and not measured.decided:
+        problems.append(f"decided is true, but the numbers say {measured.words}; call it undecided or leave it out")
+    return problems
+
+
+def _finding(given: FindingAnswer, cited: tuple[str, ...], measured: Measured | None) -> Finding:
+    if measured is None:
+        return Finding("", given.text, cited)
+    trials = cited if set(cited) & set(measured.trials) else tuple(dict.fromkeys((*cited, *measured.trials)))[:MOST_TRIALS]
+    factor = given.factor.strip() if given.claim == "effect" else None
+    return Finding("", f"{given.text} [measured: {measured.words}]", trials, factor, measured.gain, measured.se)
+
+
+def _has_outcome(record: Record) -> bool:
+    return bool(record.scores or record.failures or record.rejected)
+
+
+def _bare(trial: str) -> str:
+    return trial.strip(" []()`'\"").removeprefix("trial:")
