@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from agentnas import thinking
 from agentnas.checkpoint import run_graph
 from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
 from agentnas.memory import events as ev
@@ -19,6 +20,7 @@ from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
 
 if TYPE_CHECKING:
     from agentnas.agents.house import House
+    from agentnas.agents.llm.base import LLM
     from agentnas.memory.journal import Journal
     from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
@@ -41,7 +43,10 @@ class Started(NamedTuple):
 BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
-RENEWABLE = frozenset({"time_s", "trials", "workers", "device", "data_dir", "runs_dir"})
+RENEWABLE = frozenset({
+    "time_s", "trials", "workers", "device", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm", "max_cost",
+    "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review",
+})  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
     f"the files of {DEFAULT_TASK} are not at hand and cannot be downloaded; designing for the built-in {BUILT_IN_TASK} (see --data-dir)"
@@ -77,9 +82,10 @@ def design(
     note = fallback(resolved, chosen)
     config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
     check(config, chosen)
+    models = thinking.make_models(config, resolved)
     directory = RunDirectory.create(config.runs_dir, chosen.name)
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
-    return _work(directory, config, chosen, on_event, on_start, stop, note)
+    return _work(directory, config, chosen, models, on_event, on_start, stop, note)
 
 
 def check_names(settings: Mapping[str, Any]) -> None:
@@ -165,8 +171,9 @@ def _resume(
         raise RunError(
             f"run {directory.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}; start a new run"
         )
+    models = thinking.make_models(config, resolved, directory.view())
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": fingerprint})
-    return _work(directory, config, task, on_event, on_start, stop)
+    return _work(directory, config, task, models, on_event, on_start, stop)
 
 
 def _stored(directory: RunDirectory) -> tuple[Config, str]:
@@ -196,19 +203,20 @@ def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: 
 
 
 def _work(
-    directory: RunDirectory, config: Config, task: Task, on_event: Listener | None,
+    directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], on_event: Listener | None,
     on_start: Callable[[Started], None] | None, stop: threading.Event | None, note: str | None = None,
 ) -> Run:  # fmt: skip
     """Run the graph to its end, and make every ending a stored state before an exception travels on."""
     with ExitStack() as stack:
+        thinking.closing(models, stack)
         journal = stack.enter_context(directory.journal())
-        ended_before = _begin(journal, directory, config, task)
+        ended_before = begin(journal, directory, config, task)
         if on_start:
             on_start(Started(Run(directory), journal.view, config))
         journal.listeners += [on_event] if on_event else []
-        if note:
-            journal.append(ev.Noted(level="warning", message=note))
-        house = _wire(journal, directory, config, task, stop or threading.Event())
+        for line in ([note] if note else []) + thinking.notes(models, config):
+            journal.append(ev.Noted(level="warning", message=line))
+        house = wire(journal, directory, config, task, models, stop or threading.Event())
         stack.callback(house.evaluator.close)
         try:
             run_graph(house, directory, ended_before)
@@ -223,7 +231,7 @@ def _work(
     return Run(directory)
 
 
-def _begin(journal: Journal, directory: RunDirectory, config: Config, task: Task) -> bool:
+def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task) -> bool:
     """Journal the start, or the resumption; true if the graph must be entered anew: the run had ended (interrupted, or without a
     result), or died before it did anything since."""
     from agentnas.memory.environment import environment
@@ -245,34 +253,41 @@ def _begin(journal: Journal, directory: RunDirectory, config: Config, task: Task
     return False
 
 
-def _wire(journal: Journal, directory: RunDirectory, config: Config, task: Task, stop: threading.Event) -> House:
+def wire(journal: Journal, directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], stop: threading.Event) -> House:
+    """The house of a run; roles without a model think by rules."""
     from agentnas.agents.analyst import RuleAnalyst
     from agentnas.agents.coder import RuleCoder
     from agentnas.agents.house import Budget, House
     from agentnas.agents.planner import RulePlanner
+    from agentnas.memory.inbox import Inbox
     from agentnas.memory.memory import InMemory
     from agentnas.report import write_report
     from agentnas.tools.tasks import make_card
     from agentnas.winner import write_winner
 
     space, anchors, batch = space_and_anchors(config, task)
-    evaluator = _evaluator(directory, config, task, space)
+    evaluator, memory = _evaluator(directory, config, task, space), InMemory(journal.view, directory.name)
+    rules = RulePlanner(), RuleCoder(anchors, evaluator.price), RuleAnalyst()
+    minds = thinking.think(models, rules, journal, memory, config, stop)
     return House(
         journal=journal,
         evaluator=evaluator,
-        memory=InMemory(journal.view, directory.name),
-        planner=RulePlanner(),
-        coder=RuleCoder(anchors, evaluator.price),
-        analyst=RuleAnalyst(),
+        memory=memory,
+        planner=minds.planner,
+        coder=minds.coder,
+        analyst=minds.analyst,
         budget=Budget(config.trials, config.time_s),
         limits=limits_of(config),
         seed=config.seed,
-        batch=batch,
+        batch=thinking.BATCH if "coder" in models else batch,
         workers=workers_of(config),
         make_card=lambda: make_card(task),
         export=lambda: write_winner(directory, journal.view, task),
         report=lambda: write_report(Run(directory)),
         stop_requested=stop,
+        llm_limits=thinking.llm_limits(config),
+        inbox=Inbox(journal, directory.inbox),
+        review=config.review,
     )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentnas.config import Config, Resolved
+    from agentnas.tools.tasks import Task
 
 
 def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +40,31 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         "round": _counted(batch if config.trials is None else min(batch, config.trials), "trial"),
         "confirm": "none: a table is exact" if task.table else f"finalists, best anchors: {_counted(config.confirm_seeds, 'fresh seed')}",
         "factors": [f"{group} ({len(factors)})" for group, factors in groups_of(space.factors()).items()],
-        "cost": "$0: no language model is called",
+        "space": f"{space.as_dict()['name']}: {_power_of_ten(space.log10_size())} designs at most",
+        **_models(config, task, resolved, batch),
+    }
+
+
+def _power_of_ten(exponent: float) -> str:
+    return f"{round(10**exponent):,}" if exponent < 6 else f"10^{exponent:.0f}"
+
+
+def _models(config: Config, task: Task, resolved: Resolved, batch: int) -> dict[str, Any]:
+    """Models by role, the first prompt that one of them would get, and what a run is likely to take; nothing is called."""
+    from agentnas import thinking
+
+    names = thinking.named(config)
+    if not names:
+        return {"llm": "none: all agents think by rules", "cost": "$0: no language model is called"}
+    from agentnas.estimate import estimate
+    from agentnas.first_prompt import first_prompt
+
+    role = next(role for role in ("planner", "coder", "analyst") if role in names)
+    prompt = "\n\n".join(f"[{message.role}]\n{message.content}" for message in first_prompt(role, config, task))
+    return {
+        "llm": [f"{role} {name}" for role, name in names.items()],
+        **estimate(names, config, len(prompt), thinking.BATCH if "coder" in names else batch),
+        "prompt": f"the {role}'s first, once the anchors are evaluated:\n{prompt}",
     }
 
 

@@ -8,10 +8,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agentnas.agents.llm.spending import Limits as LLMLimits
+from agentnas.agents.people import messages
 from agentnas.agents.roles import Analyst, Coder, Planner
 from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, finalists
-from agentnas.agents.situation import Record, Situation
+from agentnas.agents.situation import Left, Record, Situation, turned_down
 from agentnas.memory.events import FinalistsChosen
+from agentnas.memory.inbox import Inbox
 from agentnas.memory.journal import Journal
 from agentnas.memory.memory import Evidence, Memory
 from agentnas.memory.view import JournalView
@@ -39,7 +42,8 @@ class Budget:
 
 @dataclass
 class House:
-    """Everything that a run needs, wired by the caller. ``batch`` is the number of trials a round, ``workers`` how many run at a time."""
+    """Everything that a run needs, wired by the caller. ``batch`` is the number of trials a round, ``workers`` how many run at a time;
+    with ``review`` each plan waits until a person has left their decision in the ``inbox``."""
 
     journal: Journal
     evaluator: Evaluator
@@ -56,6 +60,9 @@ class House:
     export: Callable[[], tuple[str, ...]]
     report: Callable[[], None]
     stop_requested: threading.Event = field(default_factory=threading.Event)
+    llm_limits: LLMLimits = field(default_factory=LLMLimits)
+    inbox: Inbox | None = None
+    review: bool = False
     _specs: dict[str, ArchitectureSpec] = field(default_factory=dict)
     _reserve: tuple[int, float] = (-1, 0.0)
 
@@ -83,7 +90,7 @@ class House:
         failed = {(f.rung, f.seed): f"{f.kind}: {f.reason}" for f in view.failures(trial)}
         return Record(
             proposal, self._specs[trial], scores, view.round_of[trial], view.profiles.get(trial, {}), view.rejected.get(trial),
-            failed, sum(e.seconds for e in done),
+            failed, sum(e.seconds for e in done), tuple(done),
         )  # fmt: skip
 
     def situation(self, round_: int) -> Situation:
@@ -99,7 +106,25 @@ class House:
             limits=self.limits,
             evidence=tuple(Evidence.model_validate(item) for item in recalled.evidence) if recalled else (),
             num_splits=self.evaluator.num_splits,
+            metric=self.view.started.metric if self.view.started else "",
+            left=self.left(),
+            told=messages(self.view, round_),
+            plans=self.view.plans,
+            findings=self.view.findings,
+            correlations=tuple(self.view.correlations),
+            turned_down=tuple(turned_down(self.view)),
         )
+
+    def left(self) -> Left:
+        """What is left of every limit."""
+        seconds, spent = self.seconds_left(), self.view.calls.total
+        cost, tokens, calls = (
+            None if limit is None else max(0, limit - used)
+            for limit, used in (
+                (self.llm_limits.cost, spent.cost), (self.llm_limits.tokens, spent.tokens), (self.llm_limits.calls, spent.calls),
+            )
+        )  # fmt: skip
+        return Left(self.trials_left(), None if seconds is None else max(0.0, seconds), cost, tokens, calls)
 
     def trials_left(self) -> int | None:
         return None if self.budget.trials is None else max(0, self.budget.trials - self.view.num_tried)

@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from agentnas.memory.events import EvaluationFinished, FindingsMade, PlanMade, Proposal, RungCorrelation
 from agentnas.memory.memory import Evidence
+from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import CONFIRM, Limits, Rung
 from agentnas.tools.spec.model import ArchitectureSpec
 
 if TYPE_CHECKING:
     from agentnas.tools.spec.space import SearchSpace
+
+
+# Lines on what was turned down that agents are shown: the newest.
+TURNED_DOWN = 20
 
 
 @dataclass(frozen=True)
@@ -126,3 +131,15 @@ class Situation:
     def hashes(self) -> set[str]:
         """Canonical hashes of everything that was ever proposed in this run."""
         return {record.proposal.spec_hash for record in self.records}
+
+
+def turned_down(view: JournalView) -> tuple[str, ...]:
+    """Proposals that were not tried and why, newest last: those that the checks sent back, and trials rejected for a limit."""
+    told = [
+        problem
+        for call in view.calls.of("coder")[-TURNED_DOWN:]
+        if call.judged is not None
+        for problem in call.judged.problems
+    ]  # fmt: skip
+    rejected = [f"{trial} rejected: {reason}" for trial, reason in list(view.rejected.items())[-TURNED_DOWN:]]
+    return tuple((rejected + told)[-TURNED_DOWN:])

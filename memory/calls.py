@@ -21,7 +21,7 @@ class Call:
 class Spent:
     """Sums over calls. ``cost`` leaves out ``unpriced`` calls, those whose cost is unknown: with any, the true sum is "?".
 
-    Calls without an answer count at their worst case, in tokens and in cost.
+    Calls without an answer count at their worst case, in tokens and in cost; tokens that a server did not count are estimated from above.
     """
 
     calls: int = 0
@@ -44,14 +44,16 @@ class Spent:
     def count(self, asked: ev.LLMAsked, answered: ev.LLMAnswered | None, sign: int = 1) -> None:
         """Add one call (or take it away again, with ``sign`` -1)."""
         if answered is None:
-            tokens, cost = (asked.input_tokens, asked.max_tokens, 0), asked.worst_cost
+            read, written, cached, cost = asked.input_tokens, asked.max_tokens, 0, asked.worst_cost
         else:
-            tokens, cost = (answered.input_tokens or 0, answered.output_tokens or 0, answered.cached_tokens or 0), answered.cost
+            read = asked.input_tokens if answered.input_tokens is None else answered.input_tokens
+            written = len(answered.text) if answered.output_tokens is None else answered.output_tokens
+            cached, cost = answered.cached_tokens or 0, answered.cost
             self.seconds += sign * answered.seconds
         self.calls += sign
-        self.input_tokens += sign * tokens[0]
-        self.output_tokens += sign * tokens[1]
-        self.cached_tokens += sign * tokens[2]
+        self.input_tokens += sign * read
+        self.output_tokens += sign * written
+        self.cached_tokens += sign * cached
         self.cost += sign * (cost or 0.0)
         self.unpriced += sign * (cost is None)
 
@@ -90,6 +92,11 @@ class Calls:
     def answer(self, role: str, round_: int, step: int) -> Call | None:
         """The call that was answered for this question, if any."""
         return self._answers.get((role, round_, step))
+
+    def ask_again(self, role: str, round_: int) -> None:
+        """Forget the answers of a role in a round: what they led to was rejected, and the same questions mean something new."""
+        for key in [key for key in self._answers if key[:2] == (role, round_)]:
+            del self._answers[key]
 
     def attempts(self, role: str, round_: int, step: int) -> int:
         """How often this question was asked."""

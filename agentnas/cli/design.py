@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from agentnas.cli import llm_options as models
 from agentnas.cli.options import DataDir, Json, RunsDir, Split
 from agentnas.cli.output import Advice, counted, emit, emit_json, say
 from agentnas.cli.shell import COMMANDS, command_app
@@ -46,15 +47,22 @@ def design(
     task: Task = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
     max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
-    workers: Workers = None, worker_memory_mb: WorkerMemory = None, data_dir: DataDir = None, runs_dir: RunsDir = None,
-    resume: Resume = None, dry_run: DryRun = False, json: Json = False,
+    workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None, planner_llm: models.PlannerLlm = None,
+    coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
+    max_cost: models.MaxCost = None, max_tokens: models.MaxTokens = None, max_llm_calls: models.MaxCalls = None,
+    llm_timeout: models.LlmTimeout = None, prices: models.Prices = None, prompts_dir: models.PromptsDir = None,
+    record: models.Record = None, review: models.Review = None, data_dir: DataDir = None, runs_dir: RunsDir = None, resume: Resume = None,
+    dry_run: DryRun = False, json: Json = False,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
         "task": task, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
-        "workers": workers, "worker_memory_mb": worker_memory_mb, "data_dir": data_dir, "runs_dir": runs_dir,
+        "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm, "coder_llm": coder_llm,
+        "analyst_llm": analyst_llm, "proposals": proposals, "max_cost": max_cost, "max_tokens": max_tokens,
+        "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout, "prices": prices, "prompts_dir": prompts_dir, "record": record,
+        "review": review, "data_dir": data_dir, "runs_dir": runs_dir,
     }  # fmt: skip
     if dry_run and resume is not None:
         raise UsageError("--dry-run shows how a new run would go, --resume goes on with an old one; give one of them")
@@ -65,7 +73,7 @@ def design(
 
 
 def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None, json: bool) -> None:
-    from agentnas import api
+    from agentnas import api, thinking
     from agentnas.progress import Progress
 
     shown: list[Progress] = []
@@ -74,7 +82,10 @@ def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None,
     def started(start: api.Started) -> None:
         say(f"run {start.run.name}" + (f", resumed with {start.view.num_evaluations} evaluations kept" if start.view.resumes else ""))
         begun.append(start)
-        shown.append(Progress(start.view, start.config.time_s, start.config.trials))
+        if line := thinking.hint(start.config):
+            say(line)
+        answer = f"agentnas runs review {start.run.name}{_where(runs_dir)}"
+        shown.append(Progress(start.view, start.config.time_s, start.config.trials, review=answer))
 
     with stopping() as stop, ExitStack() as stack:
         stack.push(lambda _, error, trace: _note_how_to_go_on(error, begun, runs_dir))
@@ -119,9 +130,13 @@ def _close(shown: list[Any]) -> None:
 
 def _how_to_go_on(begun: list[Any], runs_dir: Path | None) -> list[str]:
     """The exact command that resumes, unless that would change nothing."""
-    where = f" --runs-dir {shlex.quote(str(runs_dir))}" if runs_dir else ""
     open_ = [start for start in begun if start.view.finished is None or start.view.finished.outcome in ("failed", "budget_ended")]
-    return [f"to go on: agentnas design --resume {start.run.name}{where}" for start in open_]
+    return [f"to go on: agentnas design --resume {start.run.name}{_where(runs_dir)}" for start in open_]
+
+
+def _where(runs_dir: Path | None) -> str:
+    """The flag that commands about this run need."""
+    return f" --runs-dir {shlex.quote(str(runs_dir))}" if runs_dir else ""
 
 
 def _note_how_to_go_on(error: BaseException | None, begun: list[Any], runs_dir: Path | None) -> None:

@@ -47,7 +47,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply(Generic[T]):
-    """What a model answered. ``value`` is None where the text is no answer of the type asked for, and ``problem`` says why, to the model."""
+    """What a model answered. ``value`` is None where the text is no answer of the type asked for; ``problem`` tells the model why."""
 
     text: str
     value: T | None

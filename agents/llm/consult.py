@@ -11,7 +11,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,6 +29,8 @@ T = TypeVar("T", bound=BaseModel)
 # Tries of one question where the failure may pass; seconds of the first wait, doubled each time, and the longest.
 TRIES = 4
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+# Of a run's time, a question may take this share, all its tries together; but so many seconds at least.
+SHARE_OF_TIME, LEAST_S = 0.15, 5.0
 # Questions in a row that got no answer, after which a model is not asked any more in this process.
 GIVE_UP_AFTER = 3
 # Upper bounds on tokens without a tokenizer: text averages over 3 bytes a token, and no common tokenizer falls below 2 on it.
@@ -46,6 +48,7 @@ class Consultant:
     max_tokens: Mapping[str, int]
     timeout_s: float = 180.0
     stop: threading.Event = field(default_factory=threading.Event)
+    seconds_left: Callable[[], float | None] = lambda: None
     first_wait_s: float = FIRST_WAIT_S
     _unanswered: dict[str, int] = field(default_factory=dict)
     _silent: dict[str, str] = field(default_factory=dict)
@@ -58,17 +61,18 @@ class Consultant:
         model = self.models[role]
         if model.name in self._silent:
             return None
+        deadline = time.monotonic() + self._patience()
         for attempt in range(TRIES):
             asked = self._asked(role, round_, step, messages, answer)
             refusal = self.spending.refusal(model.name, asked.input_tokens, asked.max_tokens)
             if refusal:
                 self._fall_silent(model.name, f"{role}: no further call to {model.name}: {refusal}; the rule-based agents go on")
                 return None
-            outcome = self._call(model, asked, messages, answer)
+            outcome = self._call(model, asked, messages, answer, max(1.0, deadline - time.monotonic()))
             if isinstance(outcome, Reply):
                 self._unanswered[model.name] = 0
                 return outcome
-            if not self._may_retry(model, role, outcome, attempt):
+            if not self._may_retry(model, role, outcome, attempt, deadline):
                 return None
         return None
 
@@ -90,17 +94,20 @@ class Consultant:
             worst_cost=self.spending.worst(model.name, size, most),
         )  # fmt: skip
 
-    def _call(self, model: LLM, asked: ev.LLMAsked, messages: Sequence[Message], answer: type[T]) -> Reply[T] | LLMError:
+    def _patience(self) -> float:
+        """Seconds that a question may take, waiting between its tries included."""
+        left = self.seconds_left()
+        whole = self.timeout_s * 2
+        return whole if left is None else min(whole, max(LEAST_S, SHARE_OF_TIME * left))
+
+    def _call(self, model: LLM, asked: ev.LLMAsked, messages: Sequence[Message], answer: type[T], left: float) -> Reply[T] | LLMError:
         before = self.spending.shares()
         self.journal.append(asked)
         start = time.monotonic()
         try:
-            reply = model.ask(asked.role, messages, answer, max_tokens=asked.max_tokens, timeout_s=self.timeout_s)
+            reply = model.ask(asked.role, messages, answer, max_tokens=asked.max_tokens, timeout_s=min(self.timeout_s, left))
         except LLMError as error:
-            seconds = time.monotonic() - start
-            self.journal.append(ev.LLMAnswered.model_validate(
-                {"call": asked.call, "outcome": error.kind, "error": str(error), "seconds": seconds, "cost": self._cost_of_failure(error, asked)}
-            ))  # fmt: skip
+            self.journal.append(_failed(asked, error, time.monotonic() - start))
             return error
         usage = reply.usage
         self.journal.append(ev.LLMAnswered(
@@ -112,18 +119,13 @@ class Consultant:
             self.journal.append(ev.Noted(level="warning", message=line))
         return reply
 
-    @staticmethod
-    def _cost_of_failure(error: LLMError, asked: ev.LLMAsked) -> float | None:
-        """A request that was turned away costs nothing; one whose answer was lost may have cost all it could."""
-        return asked.worst_cost if error.kind == "connection" else 0.0
-
-    def _may_retry(self, model: LLM, role: str, error: LLMError, attempt: int) -> bool:
+    def _may_retry(self, model: LLM, role: str, error: LLMError, attempt: int, deadline: float) -> bool:
         """Wait before the next try; False where there is none."""
         if not error.retryable or attempt == TRIES - 1 or self.stop.is_set():
             self._note_unanswered(model.name, role, error)
             return False
         wait = error.retry_after if error.retry_after is not None else self.first_wait_s * 2**attempt * random.uniform(0.75, 1.25)
-        if wait > LONGEST_WAIT_S:
+        if wait > min(LONGEST_WAIT_S, deadline - time.monotonic()):
             self._note_unanswered(model.name, role, error)
             return False
         self.stop.wait(wait)
@@ -140,6 +142,15 @@ class Consultant:
     def _fall_silent(self, name: str, line: str) -> None:
         self._silent[name] = line
         self.journal.append(ev.Noted(level="warning", message=line))
+
+
+def _failed(asked: ev.LLMAsked, error: LLMError, seconds: float) -> ev.LLMAnswered:
+    """A request that was turned away costs nothing; one whose answer was lost on the way counts at its worst case."""
+    lost = error.kind == "connection"
+    return ev.LLMAnswered.model_validate({
+        "call": asked.call, "outcome": error.kind, "error": str(error), "seconds": seconds, "cost": asked.worst_cost if lost else 0.0,
+        "input_tokens": asked.input_tokens if lost else 0, "output_tokens": asked.max_tokens if lost else 0,
+    })  # fmt: skip
 
 
 def _reply(call: Call, answer: type[T]) -> Reply[T]:

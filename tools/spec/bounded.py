@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -100,6 +101,14 @@ class BoundedSpace(SearchSpace):
             governing = self.values_of(known) if known in searched_values() else (PARTS[part].model_fields[governor].default,)
             return any(value not in off for value in governing) and len(self.values_of(factor)) > 1
         return len(self.values_of(factor)) > (0 if name == "encodings" else 1)
+
+    def log10_size(self) -> float:
+        per_node = sum(math.prod(len(values) for values in self.params_of(op).values()) for op in self.allowed_operators())
+        per_node *= math.prod(len(self.values_of(f"body.{name}")) for name in NODE_FIELDS)
+        inputs = [sum(math.comb(place, k) for k in range(1, self.max_inputs + 1)) for place in range(1, self.max_nodes + 1)]
+        bodies = sum(per_node**nodes * math.prod(inputs[:nodes]) for nodes in range(1, self.max_nodes + 1))
+        settings = [name for name in searched_values() if not name.startswith("body.") and self._can_vary(name)]
+        return math.log10(bodies) + sum(math.log10(len(self.values_of(name))) for name in settings)
 
     def options(self, spec: ArchitectureSpec, factor: str) -> list[ArchitectureSpec]:
         return moves.options(self, spec, factor)

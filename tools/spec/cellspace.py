@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,9 @@ class CellSpace(SearchSpace):
         return (
             [f"links={shape}" for shape in links] + [f"count={op}" for op in OPS] + leaves + places + ["edges", "depth", "leaves", "first"]
         )
+
+    def log10_size(self) -> float:
+        return math.log10(sum(1 for _ in cells.all_cells(self.dataset)))
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, "dataset": self.dataset}

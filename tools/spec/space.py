@@ -101,6 +101,10 @@ class SearchSpace(ABC):
         """What each number of ``vector`` means."""
 
     @abstractmethod
+    def log10_size(self) -> float:
+        """How many designs the space holds, as a power of ten; from above where isomorphic ones are not told apart."""
+
+    @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """Plain data that two spaces share exactly when they are equal; for run configurations."""
 
