@@ -14,8 +14,8 @@ from agentnas.agents.statistics import paired_gain
 
 # Not those of other runs: <run>/t0003.
 TRIAL = re.compile(r"(?<![\w/])t\d{4,}\b")
-# Points around the scores of a trial inside which a decimal number is read as a score.
-NEAR = 25.0
+# A decimal number this near to a score, as a share of it, is read as a score.
+NEAR = 0.25
 MOST_NAMED = 4
 
 _DECIMAL = r"\d{1,3}\.\d+(?![\d.]|\s*(?:k|M|s|ms|min|h|x|MB|MiB|epochs?|seconds?)\b)"
@@ -40,7 +40,8 @@ def wrong_scores(text: str, situation: Situation, about: Sequence[Record], known
     if problems:
         return problems
     everything = [value for held in values.values() for value in held]
-    allowed = [*everything, *known, *_means(situation, about), *_extremes(situation), *_shown(situation)]
+    gaps = [abs(gap) for gap in _differences(situation, [*about, *situation.ranked()[:1]])]
+    allowed = [*everything, *known, *gaps, *_means(situation, about), *_extremes(situation), *_shown(situation)]
     wrong = [number for number in _SCORE.findall(text) if _near(number, everything) and not _among(number, allowed)]
     told = ", ".join(f"{record.trial} {_told(situation, record)}" for record in about[:MOST_NAMED])
     return [f"the text quotes {number}, which is no score of the trials that it cites: {told}" for number in dict.fromkeys(wrong)]
@@ -108,7 +109,7 @@ def _told(situation: Situation, record: Record) -> str:
 
 
 def _near(number: str, values: Sequence[float]) -> bool:
-    return bool(values) and min(values) - NEAR <= float(number) <= max(values) + NEAR
+    return any(abs(float(number) - value) <= NEAR * abs(value) for value in values)
 
 
 def _among(number: str, values: Sequence[float]) -> bool:

@@ -237,6 +237,19 @@ def test_a_score_that_was_not_measured_is_refused(text: str, told: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "t0001 (13.83): train 19.0, training loss 9.35 -> 2.30, weight decay 0.005",
+        "t0001 with 13.83 is 18.94 below the leader",
+    ],
+)
+def test_among_low_scores_other_numbers_are_no_scores(text: str) -> None:
+    low = EvaluationFinished(trial="t0001", rung="full", seed=0, split=0, val=13.83, seconds=1.0, details={"train_score": 19.02})
+    run = situation(dataclasses.replace(record(1, {"full": {0: 13.83}}), trainings=(low,)), record(2, {"full": {0: 32.77}}))
+    passed(claim(text=text, trials=["t0001"]), run)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "width gains +2.00 against the average, +3.00 over the parents",
         "width +2.0 where body.dropout is at -2.00",
         "t0002 gained +3.0 and t0003 +3.20, a difference of +0.2",
