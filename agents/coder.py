@@ -8,7 +8,7 @@ priced and scored by the surrogate, and the one with the highest upper confidenc
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,26 +43,29 @@ class RuleCoder:
     vectors: dict[str, list[float]] = field(default_factory=dict)
 
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
-        untried = self._untried_anchors(situation)[:count]
-        return untried + self._evolve(situation, plan, count - len(untried), untried)
+        untried = self.untried_anchors(situation)[:count]
+        if untried and not situation.records:  # the first round is the anchors alone
+            return untried
+        return untried + self.evolve(situation, plan, count - len(untried), untried)
 
-    def _evolve(self, situation: Situation, plan: Plan, count: int, beside: list[Draft]) -> list[Draft]:
+    def evolve(self, situation: Situation, plan: Plan, count: int, beside: Sequence[Draft]) -> list[Draft]:
         """Children of the best trials, unlike each other, everything before, and the drafts ``beside`` them."""
-        if count <= 0 or (beside and not situation.records):  # the first round is the anchors alone
+        if count <= 0:
             return []
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
         model = surrogate.fit(situation, self._known_vectors(situation))
         taken = situation.hashes() | {spec_hash(draft.spec) for draft in beside}
         seen = {effect.factor: effect for effect in effects(situation)}
         drafts: list[Draft] = []
-        for direction, slots in _slots(plan, count):
-            pool = self._pool(situation, direction, slots * POOL if model else slots, rng, taken)
-            chosen = self._screen(pool, slots, model, situation)
+        for direction, number in slots(plan, count):
+            pool = self._pool(situation, direction, number * POOL if model else number, rng, taken)
+            chosen = self._screen(pool, number, model, situation)
             taken |= {spec_hash(draft.spec) for draft in chosen}
             drafts += [_explained(draft, seen) for draft in chosen]
         return drafts + self._fill(situation, count - len(drafts), rng, taken)
 
-    def _untried_anchors(self, situation: Situation) -> list[Draft]:
+    def untried_anchors(self, situation: Situation) -> list[Draft]:
+        """Drafts of the anchors that this run has not tried yet."""
         tried = situation.hashes()
         fitting = [anchor for anchor in self.anchors if spec_hash(anchor.spec) not in tried]
         return [_anchor_draft(anchor) for anchor in fitting]
@@ -112,14 +115,14 @@ class RuleCoder:
         return self._pool(situation, anything, missing, rng, taken, LAST_ATTEMPTS if tight else missing * ATTEMPTS)
 
 
-def _slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
-    """Whole trials for each direction by largest remainders; their sum is ``count``."""
+def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
+    """Whole trials for each direction by largest remainders; their sum is ``count``. Directions that get none are left out."""
     shares = [direction.share * count for direction in plan.directions]
-    slots = [int(share) for share in shares]
-    by_remainder = sorted(range(len(shares)), key=lambda i: (slots[i] - shares[i], i))
-    for i in by_remainder[: count - sum(slots)]:
-        slots[i] += 1
-    return [(direction, n) for direction, n in zip(plan.directions, slots, strict=True) if n]
+    numbers = [int(share) for share in shares]
+    by_remainder = sorted(range(len(shares)), key=lambda i: (numbers[i] - shares[i], i))
+    for i in by_remainder[: count - sum(numbers)]:
+        numbers[i] += 1
+    return [(direction, n) for direction, n in zip(plan.directions, numbers, strict=True) if n]
 
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:

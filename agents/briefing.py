@@ -1,0 +1,90 @@
+"""The messages that planner, coder and analyst are asked with: facts from a Situation, which is the journal, in the words of the templates.
+
+Nothing is remembered between calls, and nothing that a model said reaches another but through the journal, quoted. Prompts stay below a
+bound that does not depend on the number of trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from agentnas.agents import briefing_designs as made
+from agentnas.agents import briefing_history as history
+from agentnas.agents import facts
+from agentnas.agents.briefing_quote import card_text
+from agentnas.agents.facts_curves import curve_lines
+from agentnas.agents.llm.base import Message
+from agentnas.agents.roles import Plan
+from agentnas.agents.situation import Situation
+from agentnas.prompts import Prompts
+
+Form = Literal["diff", "full"]
+# Pieces of evidence that the coder reads, those that the plan cites first.
+CODER_EVIDENCE = 5
+
+
+class Briefing:
+    """Writes the prompts. The same situation gives the same messages, word for word."""
+
+    def __init__(self, prompts: Prompts) -> None:
+        self.prompts = prompts
+
+    def planner(self, situation: Situation) -> tuple[Message, ...]:
+        """What the planner of a round is asked."""
+        return self._messages("planner", situation, {
+            "factors": _lines(made.factor_lines(situation.space)),
+            "evidence": _lines(history.evidence_lines(situation.evidence, situation)),
+            "earlier": _lines(history.earlier_lines(situation)),
+            "told": "\n".join(history.told_lines(situation)),
+        })  # fmt: skip
+
+    def coder(self, situation: Situation, plan: Plan, count: int, form: Form) -> tuple[Message, ...]:
+        """What the coder is asked: ``count`` proposals along the plan, as changes to parents or as whole designs."""
+        cited = {name for direction in plan.directions for name in direction.evidence}
+        evidence = sorted(situation.evidence, key=lambda item: item.id not in cited)[:CODER_EVIDENCE]
+        return self._messages("coder", situation, {
+            "form": self._form(situation, form),
+            "plan": _lines(history.plan_lines(plan, count)),
+            "count": str(count),
+            "evidence": _lines(history.evidence_lines(evidence, situation)),
+            "designs": "\n".join(made.design_lines(situation)),
+            "tried": _lines(made.tried_lines(situation)),
+        })  # fmt: skip
+
+    def analyst(self, situation: Situation) -> tuple[Message, ...]:
+        """What the analyst is asked once the round of the situation is done."""
+        return self._messages("analyst", situation, {
+            "curves": _lines(curve_lines(situation)),
+            "tradeoffs": _lines(facts.tradeoff_lines(situation)),
+            "plan": _lines(history.round_plan_lines(situation)),
+            "forecasts": _lines(facts.forecast_lines(situation, situation.round)),
+            "earlier": _lines(history.earlier_lines(situation)),
+        })  # fmt: skip
+
+    def _form(self, situation: Situation, form: Form) -> str:
+        from agentnas.tools.spec.vocabulary import edits_help
+
+        if form == "full":
+            return self.prompts.piece("full").fill().strip()
+        return self.prompts.piece("diff").fill(edits=edits_help(situation.space).strip()).strip()
+
+    def _messages(self, role: str, situation: Situation, own: Mapping[str, str]) -> tuple[Message, ...]:
+        shared = {
+            "language": made.language(situation.space, self.prompts).strip(),
+            "task": card_text(situation).strip(),
+            "metric": situation.metric.replace("_", " ") or "as the card says",
+            "limits": history.limit_line(situation.limits),
+            "left": history.left_line(situation.left),
+            "noise": _lines(facts.noise_lines(situation)),
+            "results": _lines(made.result_lines(situation)),
+            "effects": _lines(facts.effect_lines(situation)),
+            "trouble": _lines(facts.trouble_lines(situation)),
+            "round": str(situation.round),
+        }
+        system, user = self.prompts.roles[role].fill({**shared, **own})
+        return Message("system", system), Message("user", user)
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,166 @@
+"""Designs as a model reads them: whole, in one line, as a table of scores, and the language that they are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from agentnas.agents.planner import groups_of
+from agentnas.agents.situation import Record, Situation
+from agentnas.agents.statistics import mean_and_sd
+from agentnas.prompts import Prompts
+from agentnas.tools.operators.base import operator, operators
+from agentnas.tools.spec import cells
+from agentnas.tools.spec.bounded import BoundedSpace
+from agentnas.tools.spec.cellspace import CellSpace
+from agentnas.tools.spec.edits import cell_text
+from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.render import render, shortened
+from agentnas.tools.spec.space import SearchSpace
+
+# Lines of the tables of results, and of designs written out whole; characters that the latter may take together.
+BEST, WORST, STOPPED = 8, 4, 3
+DESIGNS, DESIGN_CHARACTERS = 10, 5_000
+# Lines on what else was tried: the best of them, then the newest.
+TRIED_BEST, TRIED_NEWEST = 15, 15
+LONGEST_CHANGE = 100
+STAR = "body.*."
+
+
+def whole(spec: ArchitectureSpec, space: SearchSpace) -> str:
+    """The design as it may be edited: all lines of its canonical text, or links and operators of a cell."""
+    return cell_text(space.cell(spec)) if isinstance(space, CellSpace) else render(spec)
+
+
+def in_short(record: Record, space: SearchSpace) -> str:
+    """The design in one line."""
+    return whole(record.spec, space) if isinstance(space, CellSpace) else shortened(record.proposal.text)
+
+
+def language(space: SearchSpace, prompts: Prompts) -> str:
+    """How designs of this space are written."""
+    if isinstance(space, CellSpace):
+        held = cells.settings_of(space.dataset)
+        recipe = (f"{held.optimiser}, learning rate {held.learning_rate:g}, weight decay {held.weight_decay:g}, {held.epochs} epochs,"
+                  f" width {held.width}, dropout {held.dropout:g}")  # fmt: skip
+        shapes = "; ".join(",".join(map(str, links)) for links in cells.LINKS)
+        return prompts.piece("cells").fill(shapes=shapes, operators=", ".join(cells.operators_of(space.dataset)), recipe=recipe)
+    names = space.allowed_operators() if isinstance(space, BoundedSpace) else tuple(operators())
+    described = [operator(name) for name in names]
+    return prompts.piece("specs").fill(operators="; ".join(f"{found.name} ({found.kind}) {found.doc}" for found in described))
+
+
+def factor_lines(space: SearchSpace) -> list[str]:
+    """What can be varied, by group; names that share their beginning are written once."""
+    names = space.factors()
+    lines = [f"{group}: {braced(held)}" for group, held in groups_of(names).items()]
+    if any(name.startswith(STAR) for name in names):
+        lines.append("A name marked * exists with body.*. in front as well, such as body.*.dropout: the same in all nodes at once.")
+    return lines
+
+
+def braced(names: Sequence[str]) -> str:
+    """``recipe.{momentum, optimiser}, body.params.{heads*}``; a factor of all nodes is a mark on that of one where both are named."""
+    known = set(names)
+    single = [name for name in names if not (name.startswith(STAR) and f"body.{name.removeprefix(STAR)}" in known)]
+    by_part: dict[str, list[str]] = {}
+    for name in single:
+        part, _, last = name.rpartition(".")
+        starred = part.startswith("body") and f"{STAR}{name.removeprefix('body.')}" in known
+        by_part.setdefault(part, []).append(last + "*" * starred)
+    return ", ".join(f"{part}.{held[0]}" if len(held) == 1 else f"{part}.{{{', '.join(held)}}}" for part, held in by_part.items())
+
+
+def result_lines(situation: Situation) -> list[str]:
+    """The best and the worst trials at full training, and what was stopped before."""
+    ranked = situation.ranked()
+    if not ranked:
+        return ["Nothing was trained in full yet.", *(result_line(record, situation) for record in situation.records[:BEST])]
+    lines = [f"{len(situation.records)} trials proposed, {len(ranked)} trained in full. Best first:"]
+    lines += [result_line(record, situation) for record in ranked[:BEST]]
+    worst = ranked[BEST:][-WORST:]
+    between = len(ranked) - BEST - len(worst)
+    lines += ([f"({between} between these)"] if between > 0 else []) + [result_line(record, situation) for record in worst]
+    return lines + list(_stopped(situation))
+
+
+def result_line(record: Record, situation: Situation) -> str:
+    """``t0004: 81.40 ± 0.30 (3), 23,063 parameters, round 1: gcn64 > gcn``."""
+    size = record.profile.get("parameters")
+    facts = [score_text(record, situation), f"{size:,.0f} parameters" if size else "", f"round {record.round}", _anchor(record)]
+    return f"{record.trial}: {', '.join(fact for fact in facts if fact)}: {in_short(record, situation.space)}"
+
+
+def score_text(record: Record, situation: Situation) -> str:
+    """Mean, deviation and number of seeds at full training; else the score of the rung at which the trial was stopped, or its state."""
+    score = situation.score(record)
+    if score is not None:
+        seeds = list(record.full_scores(situation.rungs).values())
+        _, sd = mean_and_sd(seeds)
+        return f"{score:.2f} ± {'?' if sd is None else f'{sd:.2f}'} ({len(seeds)})"
+    reached = [(rung.name, at) for rung in situation.rungs if (at := record.at(rung.name)) is not None]
+    if reached:
+        return f"stopped at rung {reached[-1][0]} with {reached[-1][1]:.2f}"
+    return "rejected" if record.rejected else "failed" if record.failures else "not trained yet"
+
+
+def _anchor(record: Record) -> str:
+    return f"{record.proposal.anchor} anchor {record.proposal.name}" if record.proposal.anchor else ""
+
+
+def _stopped(situation: Situation) -> Iterator[str]:
+    """Trials that a lower rung held back: how many, and the lowest of them."""
+    lowest = situation.rungs[0].name
+    held = [(at, r.trial, r) for r in situation.records if situation.score(r) is None and (at := r.at(lowest)) is not None]
+    if held:
+        yield f"{len(held)} trials were not promoted beyond rung {lowest}, the lowest of them:"
+        yield from (f"{trial}: {at:.2f}: {in_short(record, situation.space)}" for at, trial, record in sorted(held)[:STOPPED])
+
+
+def designs(situation: Situation) -> list[Record]:
+    """Trials whose designs are shown whole: the best, and the best anchor of either kind; as many as fit."""
+    ranked = situation.ranked()
+    anchors = [next((r for r in ranked if r.proposal.anchor == kind), None) for kind in ("strong", "plain")]
+    wanted = {r.trial: r for r in (*ranked[:2], *anchors, *ranked[2:DESIGNS]) if r is not None}
+    chosen: list[Record] = []
+    length = 0
+    for record in wanted.values():
+        length += len(whole(record.spec, situation.space))
+        if length > DESIGN_CHARACTERS and chosen:
+            break
+        chosen.append(record)
+    return sorted(chosen, key=ranked.index)
+
+
+def design_lines(situation: Situation) -> list[str]:
+    """Score, size and whole text of each design that can be a parent."""
+    return [_design(record, situation) for record in designs(situation)] or ["None yet."]
+
+
+def _design(record: Record, situation: Situation) -> str:
+    text = whole(record.spec, situation.space)
+    size = record.profile.get("parameters")
+    head = ", ".join(filter(None, (score_text(record, situation), f"{size:,.0f} parameters" if size else "", _anchor(record))))
+    return f"{record.trial}: {head}: {text}" if isinstance(situation.space, CellSpace) else f"{record.trial}: {head}\n{_indented(text)}"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def tried_lines(situation: Situation) -> list[str]:
+    """One line a trial beside those shown whole: the best, and the newest whatever became of them; the rest as a number."""
+    shown = {record.trial for record in designs(situation)}
+    others = [record for record in situation.ranked() if record.trial not in shown]
+    newest = [record for record in situation.records if record.trial not in shown][-TRIED_NEWEST:]
+    told = {record.trial: record for record in (*others[:TRIED_BEST], *newest)}
+    rest = len(situation.records) - len(shown) - len(told)
+    lines = [_tried(record, situation) for record in told.values()]
+    return lines + ([f"({rest} others; a proposal that repeats one is sent back)"] if rest > 0 else []) or ["Nothing else."]
+
+
+def _tried(record: Record, situation: Situation) -> str:
+    proposal = record.proposal
+    cell = isinstance(situation.space, CellSpace)
+    changed = not cell and proposal.parent and proposal.change
+    what = f"{proposal.parent} with {shortened(proposal.change or '', LONGEST_CHANGE)}" if changed else in_short(record, situation.space)
+    return f"{record.trial}: {score_text(record, situation)}: {what}"
