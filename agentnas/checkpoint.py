@@ -54,12 +54,14 @@ def _code(error: sqlite3.DatabaseError) -> int:
 
 
 def _enter(house: House, directory: RunDirectory, ended_before: bool) -> None:
-    """Run the graph from its checkpoint, or from its start with the round that the journal says."""
+    """Run the graph from its checkpoint, or from its start with the round that the journal says; at each review, wait for the person."""
     # The graph's library can send traces to a service; this product sends nothing that nobody asked for.
     os.environ["LANGSMITH_TRACING"] = os.environ["LANGCHAIN_TRACING_V2"] = "false"
     from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.types import Command
 
     from agentnas.agents.graph import build_graph
+    from agentnas.agents.people import await_review
 
     with SqliteSaver.from_conn_string(str(directory.path / CHECKPOINT)) as saver:
         graph = build_graph(house).compile(checkpointer=saver)
@@ -68,7 +70,12 @@ def _enter(house: House, directory: RunDirectory, ended_before: bool) -> None:
         start: State | None = {"round": round_, "verdict": findings[round_ - 1].verdict if findings else "go_on"}
         if graph.get_state(thread).next and not ended_before:
             start = None  # a checkpoint with work to do: go on there
-        graph.invoke(start, thread, durability="sync")
+        state = graph.invoke(start, thread, durability="sync")
+        while "__interrupt__" in state:
+            review = await_review(house, state["__interrupt__"][0].value)
+            if review is None:
+                return  # asked to stop: the plan still waits when the run is resumed
+            state = graph.invoke(Command(resume=review), thread, durability="sync")
 
 
 def round_to_enter(house: House) -> int:

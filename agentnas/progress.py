@@ -12,8 +12,9 @@ from typing import IO
 from agentnas.config import format_duration
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
-from agentnas.report import spread, verdict
+from agentnas.report import verdict
 from agentnas.tools.spec.render import shortened
+from agentnas.words import spread
 
 # Without a terminal a line every so often shows that the run lives; every round and every ending gets its line anyway.
 QUIET_S = 15.0
@@ -22,15 +23,18 @@ TICK_S = 1.0
 
 
 class Progress:
-    """A journal listener that tells what happens. ``seconds`` and ``trials`` are the budget; None is no limit.
+    """A journal listener that tells what happens. ``seconds`` and ``trials`` are the budget; None is no limit. ``review`` is the command
+    with which a person answers a plan that waits for them.
 
     On a terminal its last line lives, redrawn every second by a thread of its own until ``close``.
     """
 
-    def __init__(self, view: JournalView, seconds: float | None, trials: int | None, stream: IO[str] | None = None) -> None:
+    def __init__(self, view: JournalView, seconds: float | None, trials: int | None, stream: IO[str] | None = None,
+                 review: str = "agentnas runs review") -> None:  # fmt: skip
         self._view = view
         self._seconds = seconds
         self._trials = trials
+        self._review = review
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._last = 0.0
@@ -43,9 +47,9 @@ class Progress:
 
     def __call__(self, event: ev.AnyEvent) -> None:
         """Show the event if it is worth a line of its own, and the state of the run."""
-        line = tell(event, self._view)
         with self._guard:
             self._remember()
+            line = self._waits if isinstance(event, ev.ReviewAwaited) else tell(event, self._view)
             if line:
                 self._print(line)
             if self._live:
@@ -61,10 +65,13 @@ class Progress:
         self._counts = [f"{view.num_tried}{limit} {_plural('trial', self._trials or view.num_tried)}"]
         self._details = [f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)}"]
         self._score = [f"{score} on validation"]
+        self._waits = "" if view.awaiting is None else f"round {view.awaiting}: the plan waits for you: {self._review}"
         self._active, self._at = view.active_seconds, time.monotonic()
 
     def state(self, width: int | None = None) -> str:
         """Trials, evaluations, best so far ± noise, time left: one line; what matters least gives way where it is wider than ``width``."""
+        if self._waits:
+            return self._waits[:width]
         clock = [self._time()]
         lines = [
             " · ".join(self._counts + self._details + self._score + clock),
@@ -141,6 +148,10 @@ def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
         case ev.RunResumed():
             kept = f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)} kept"
             return f"resumed after {format_duration(round(event.t))} of work, {kept}"
+        case ev.Told():
+            return f"  told: {event.text}"
+        case ev.PlanReviewed():
+            return f"  the plan of round {event.round} was {event.decision}{f': {event.reason}' if event.reason else ''}"
         case ev.FindingsMade() if event.findings:
             return f"  found: {event.findings[0]['text']}"
         case ev.FinalistsChosen():

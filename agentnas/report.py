@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
+from agentnas.report_agents import agents_section, cost_line
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.render import shortened
+from agentnas.words import markdown_table, plural
+from agentnas.words import spread as spread  # those who tell scores ask the report how
 
 if TYPE_CHECKING:
     from agentnas.run import Run
@@ -31,18 +34,13 @@ def render_report(run: Run) -> str:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
         f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _task(view), _search(view),
-        _factors(view), _rungs(view), _front(view), _failures(view), _cost(run), _reproduce(run),
+        _factors(view), agents_section(view), _rungs(view), _front(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def spread(mean: float, sd: float | None, digits: int = 2) -> str:
-    """``83.12 ± 0.45``, or ``83.12 ± ?`` where the noise is unknown."""
-    return f"{mean:.{digits}f} ± {'?' if sd is None else f'{sd:.{digits}f}'}"
-
-
 def summarise(run: Run) -> dict[str, Any]:
-    """The outcome as plain data. Scores in percent, times in seconds; unknown is None."""
+    """The outcome as plain data. Scores in percent, times in seconds, cost in US dollars; unknown is None."""
     view = run.view
     return {
         "run": run.name,
@@ -61,7 +59,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "failed": len(view.failed_trials()),
         "evaluations": view.num_evaluations,
         "seconds": view.active_seconds,
-        "cost_usd": 0.0,
+        "cost_usd": view.calls.total.known_cost,
     }
 
 
@@ -127,11 +125,6 @@ def _reading(view: JournalView) -> list[str]:
     return lines
 
 
-def plural(count: int, word: str) -> str:
-    """``1 seed``, ``2 seeds``."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
     known = {
         "parameters": "{:,.0f} parameters", "size_mib": "{:.2f} MiB", "flops": "{:,.0f} FLOPs a forward pass",
@@ -170,7 +163,7 @@ def _against_anchors(view: JournalView) -> str:
         role = "winner" if trial == view.winner.trial else f"best {proposal.anchor} anchor"
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         rows.append([trial, role, proposal.name or "", spread(*mean_and_sd(confirmed)), spread(*mean_and_sd(list(scores.values())))])
-    return "## Against the anchors\n\n" + _table(["trial", "role", "name", "validation", "test"], rows)
+    return "## Against the anchors\n\n" + markdown_table(["trial", "role", "name", "validation", "test"], rows)
 
 
 def _architecture(run: Run) -> str:
@@ -256,7 +249,7 @@ def _search(view: JournalView) -> str:
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"))
     counts = ", ".join(plural(count, word) for count, word in numbers) + "."
     header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
-    return f"## The search\n\n{counts}\n\n" + _table(header, rows) + "\n\n" + _progress(view)
+    return f"## The search\n\n{counts}\n\n" + markdown_table(header, rows) + "\n\n" + _progress(view)
 
 
 def _progress(view: JournalView) -> str:
@@ -267,7 +260,7 @@ def _progress(view: JournalView) -> str:
         if full:
             best = max(best, max(_by_trial(full)))
             rows.append([str(round_), str(len(trials)), f"{best:.2f}", view.plans[round_].reason])
-    return "Best validation so far, by round:\n\n" + _table(["round", "trials", "best", "plan"], rows)
+    return "Best validation so far, by round:\n\n" + markdown_table(["round", "trials", "best", "plan"], rows)
 
 
 def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:
@@ -296,7 +289,7 @@ def _rungs(view: JournalView) -> str:
     rows = [[c.lower, c.upper, str(c.trials), f"{c.spearman:.2f}"] for c in last.values()]
     header = ["lower rung", "upper rung", "trials", "rank correlation"]
     note = "Only promoted trials reach the upper rung, which makes the correlation smaller than it is over all trials."
-    return "## Can the cheap rungs be trusted?\n\n" + _table(header, rows) + f"\n\n{note}"
+    return "## Can the cheap rungs be trusted?\n\n" + markdown_table(header, rows) + f"\n\n{note}"
 
 
 def _front(view: JournalView) -> str:
@@ -307,7 +300,7 @@ def _front(view: JournalView) -> str:
     if not full:
         return ""
     rows = [[s.trial, f"{view.profiles[s.trial]['parameters']:,.0f}", spread(s.val_mean, s.val_sd)] for s in pareto_front(full)]
-    return "## Pareto front: validation against size\n\n" + _table(["trial", "parameters", "validation"], rows)
+    return "## Pareto front: validation against size\n\n" + markdown_table(["trial", "parameters", "validation"], rows)
 
 
 def _size_known(view: JournalView, trial: str) -> bool:
@@ -325,7 +318,7 @@ def _failures(view: JournalView) -> str:
 
 def _cost(run: Run) -> str:
     view = run.view
-    return f"## Cost\n\n{view.active_seconds:.0f} s active, {view.resumes} resumes; no language model was called ($0.00)."
+    return f"## Cost\n\n{view.active_seconds:.0f} s active, {view.resumes} resumes; {cost_line(view)}."
 
 
 def _reproduce(run: Run) -> str:
@@ -350,7 +343,7 @@ def command_of(config: Mapping[str, Any]) -> str:
     implied["trial_time_s"] = usual_trial_time(config["time_s"])
     words = ["agentnas design"]
     for key, value in config.items():
-        if key in ("data_dir", "runs_dir") or value == implied[key]:
+        if key in ("data_dir", "runs_dir", "record", "review") or value == implied[key]:
             continue
         if key == "without_anchor":
             words += [f"--without-anchor {name}" for name in value]
@@ -358,8 +351,3 @@ def command_of(config: Mapping[str, Any]) -> str:
             flag = key.removesuffix("_s").replace("_", "-")
             words.append(f"--{flag} {'none' if value is None else format_duration(value) if key.endswith('_s') else value}")
     return " ".join(words)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "| " + " | ".join("---" for _ in header) + " |"]
-    return "\n".join(lines + ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows])

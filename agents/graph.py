@@ -1,9 +1,12 @@
 """The graph of agents: one LangGraph StateGraph whose nodes are short functions.
 
-    card -> recall -> plan -> draft -> check -> evaluate -> analyse -> remember -+-> recall (another round)
-                                                                                 +-> confirm -> choose -> open_test -> export -> report
+    card -> recall -> plan -> review -> draft -> check -> evaluate -> analyse -> remember -+-> recall (another round)
+                       ^        |                                                          |
+                       +--------+ rejected                                                 |
+             report <- export <- open_test <- choose <- confirm <--------------------------+
 
-A person who asks to stop ends it after evaluate, remember or confirm; resuming enters at the round that is still open, or at confirm.
+A person who asks to stop ends it in review, or after evaluate, remember or confirm; resuming enters at the round that is still open, or at
+confirm.
 
 The graph's state is a round number and a verdict, checkpointed in SQLite. What happened lies in the journal: each node first looks there
 for its own work, so a node that runs again after a crash repeats no evaluation and asks no question twice.
@@ -19,6 +22,7 @@ from agentnas.agents import climbing
 from agentnas.agents.checking import accept, price
 from agentnas.agents.house import House
 from agentnas.agents.outcomes import nothing_to_choose, record_outcome
+from agentnas.agents.people import decide, hear, is_planned, note_unheard
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.selection import choose as choose_by_validation
 from agentnas.agents.selection import choose_smoothed, comparison
@@ -44,17 +48,18 @@ def build_graph(house: House) -> Any:
 
     graph = StateGraph(State)
     nodes: Sequence[Callable[[House, State], dict[str, Any]]] = (
-        card, recall, plan, draft, check, evaluate, analyse, remember, confirm, choose, open_test, export, report,
+        card, recall, plan, review, draft, check, evaluate, analyse, remember, confirm, choose, open_test, export, report,
     )  # fmt: skip
     for node in nodes:
         graph.add_node(node.__name__, partial(_synced, node, house))
     for first, second in (
-        ("card", "recall"), ("recall", "plan"), ("plan", "draft"), ("draft", "check"), ("check", "evaluate"),
+        ("card", "recall"), ("recall", "plan"), ("plan", "review"), ("draft", "check"), ("check", "evaluate"),
         ("analyse", "remember"), ("choose", "open_test"), ("open_test", "export"), ("export", "report"),
         ("report", END),
     ):  # fmt: skip
         graph.add_edge(first, second)
     graph.add_conditional_edges(START, partial(enter, house), {"another": "card", "confirm": "confirm", "halt": END})
+    graph.add_conditional_edges("review", partial(after_review, house), {"plan": "plan", "draft": "draft"})
     graph.add_conditional_edges("evaluate", partial(after_evaluation, house), {"analyse": "analyse", "confirm": "confirm", "halt": END})
     graph.add_conditional_edges("remember", partial(after_round, house), {"another": "recall", "confirm": "confirm", "halt": END})
     graph.add_conditional_edges("confirm", partial(after_confirm, house), {"choose": "choose", "halt": END})
@@ -96,13 +101,28 @@ def recall(house: House, state: State) -> dict[str, Any]:
 
 
 def plan(house: House, state: State) -> dict[str, Any]:
-    """Directions for this round, each with its share of the trials."""
+    """Directions for this round, each with its share of the trials; the planner first hears what people told it."""
     round_ = state["round"]
-    if not house.view.has(ev.PlanMade, round_):
+    if not is_planned(house.view, round_):
+        hear(house, round_)
         made = house.planner.plan(house.situation(round_))
         directions = tuple(direction.as_dict() for direction in made.directions)
         house.journal.append(ev.PlanMade(round=round_, author=made.author, directions=directions, reason=made.reason))
     return {}
+
+
+def review(house: House, state: State) -> dict[str, Any]:
+    """Stand still until a person has said what they think of the plan, where they asked for it."""
+    from langgraph.types import interrupt
+
+    round_ = state["round"]
+    if house.review and round_ not in house.view.reviews and not house.view.has(ev.ProposalsDrafted, round_):
+        decide(house, round_, interrupt(round_))
+    return {}
+
+
+def after_review(house: House, state: State) -> str:
+    return "draft" if is_planned(house.view, state["round"]) else "plan"
 
 
 def draft(house: House, state: State) -> dict[str, Any]:
@@ -243,6 +263,7 @@ def export(house: House, state: State) -> dict[str, Any]:
 def report(house: House, state: State) -> dict[str, Any]:
     """Close the journal with the outcome, then write the report that is derived from it."""
     if house.view.finished is None:
+        note_unheard(house)
         house.journal.append(ev.RunFinished(outcome="designed", exit_code=0))
     house.report()
     return {}

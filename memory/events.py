@@ -278,16 +278,28 @@ class Told(Event):
     type: Literal["told"] = "told"
     round: int = Field(description="the round whose planner reads it")
     text: str
+    item: str = Field("", description="file of the inbox that it came from: no item counts twice")
+
+
+class ReviewAwaited(Event):
+    """The run stands still until a person has said what they think of the round's plan."""
+
+    type: Literal["review_awaited"] = "review_awaited"
+    round: int
 
 
 class PlanReviewed(Event):
-    """What a person said of a round's plan before it was carried out. An edited plan is journalled as a further ``plan_made``."""
+    """What a person said of a round's last plan before it was carried out.
+
+    An edited plan is the ``plan_made`` before it; a rejected one is never carried out, and the planner plans the round again.
+    """
 
     durable: ClassVar[bool] = True
     type: Literal["plan_reviewed"] = "plan_reviewed"
     round: int
     decision: Literal["accepted", "edited", "rejected"]
     reason: str = ""
+    item: str = Field("", description="file of the inbox that it came from: no item counts twice")
 
 
 class Noted(Event):
@@ -330,6 +342,7 @@ AnyEvent = Annotated[
     | LLMAnswered
     | LLMJudged
     | Told
+    | ReviewAwaited
     | PlanReviewed
     | Noted
     | RunFinished,

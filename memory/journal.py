@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -47,6 +47,7 @@ class Journal:
         self._size = size
         self._before = view.active_seconds
         self._opened = time.monotonic()
+        self._paused: float | None = None
         self._guard = threading.Lock()
 
     @classmethod
@@ -88,7 +89,18 @@ class Journal:
     @property
     def active_seconds(self) -> float:
         """Seconds that the run has been worked on, earlier processes included, up to now."""
-        return self._before + time.monotonic() - self._opened
+        now = time.monotonic() if self._paused is None else self._paused
+        return self._before + now - self._opened
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that passes inside is not active time: the run waits for a person."""
+        self._paused = time.monotonic()
+        try:
+            yield
+        finally:
+            self._opened += time.monotonic() - self._paused
+            self._paused = None
 
     def append(self, event: E) -> E:
         """Write an event, stamped with the active seconds, and fold it into ``view``; returns it as a reader will see it.

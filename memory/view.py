@@ -58,6 +58,9 @@ class JournalView:
         self.calls = Calls()
         self.told: dict[int, tuple[str, ...]] = {}
         self.reviews: dict[int, ev.PlanReviewed] = {}
+        self.rejections: dict[int, int] = {}
+        self.awaiting: int | None = None
+        self.items: set[str] = set()
         self._num_evaluations = 0
         self._tried: set[str] = set()
         self._seen: set[tuple[str, int | None]] = set()
@@ -99,6 +102,7 @@ class JournalView:
         match event:
             case ev.PlanMade():
                 self.plans[event.round] = event
+                self.reviews.pop(event.round, None)  # what was said was said of the plan before
             case ev.EvidenceRecalled():
                 self.evidence[event.round] = event
             case ev.FindingsMade():
@@ -112,9 +116,9 @@ class JournalView:
             case ev.LLMAsked() | ev.LLMAnswered() | ev.LLMJudged():
                 self.calls.apply(event)
             case ev.Told():
-                self.told[event.round] = (*self.told.get(event.round, ()), event.text)
+                self._tell(event.round, event.text, event.item)
             case ev.PlanReviewed():
-                self.reviews[event.round] = event
+                self._apply_review(event)
             case _:
                 self._apply_milestone(event)
 
@@ -125,9 +129,11 @@ class JournalView:
                 self._rung_rank = {rung: rank for rank, rung in enumerate(event.rungs)}
             case ev.RunResumed():
                 self.resumes += 1
-                self.finished = self.interrupted = None
+                self.finished = self.interrupted = self.awaiting = None
             case ev.RunInterrupted():
-                self.interrupted = event
+                self.interrupted, self.awaiting = event, None
+            case ev.ReviewAwaited():
+                self.awaiting = event.round
             case ev.FinalistsChosen():
                 self.finalists = event
             case ev.WinnerChosen():
@@ -138,6 +144,21 @@ class JournalView:
                 self.exported = event
             case ev.RunFinished():
                 self.finished = event
+
+    def _tell(self, round_: int, text: str, item: str) -> None:
+        self.told[round_] = (*self.told.get(round_, ()), text)
+        self.items |= {item} if item else set()
+
+    def _apply_review(self, event: ev.PlanReviewed) -> None:
+        """A rejection is a message to the planner, which is asked anew in the same round."""
+        self.reviews[event.round], self.awaiting = event, None
+        self.items |= {event.item} if event.item else set()
+        if event.decision == "rejected":
+            self.rejections[event.round] = self.rejections.get(event.round, 0) + 1
+            plan = self.plans.get(event.round)
+            names = ", ".join(str(direction.get("name")) for direction in plan.directions) if plan else ""
+            self._tell(event.round, f"I reject the plan ({names}): {event.reason}", event.item)
+            self.calls.ask_again("planner", event.round)
 
     def _apply_proposals(self, event: ev.ProposalsDrafted) -> None:
         for proposal in event.proposals:
@@ -197,6 +218,11 @@ class JournalView:
     def num_tried(self) -> int:
         """Trials that reached the first training rung: what a budget of trials counts."""
         return len(self._tried)
+
+    @property
+    def tried(self) -> list[str]:
+        """Trials that reached the first training rung, in the order of drafting."""
+        return sorted(self._tried, key=self._ordinal.__getitem__)
 
     @property
     def num_ranked(self) -> int:

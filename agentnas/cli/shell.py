@@ -29,7 +29,7 @@ COMMANDS = {
     "train": Entry("One spec", "Train one architecture on a task."),
     "profile": Entry("One spec", "Measure one architecture: parameters, FLOPs, latency, memory."),
     "tasks": Entry("Look", "Tasks: list them, show what is known of one, check its data."),
-    "runs": Entry("Look", "Runs: list, show, compare, find on disk."),
+    "runs": Entry("Look", "Runs: list, show, compare, trace, review, tell, find on disk."),
     "config": Entry("Look", "Settings and where each value comes from."),
     "doctor": Entry("Look", "Check that this machine has what AgentNAS needs."),
 }

@@ -255,7 +255,7 @@ def test_durable_events_are_on_disk_before_append_returns(path: Path, monkeypatc
     assert synced == [len(sizes[0]), sum(map(len, sizes))]
     assert {kind.__name__ for kind in samples.EVENT_TYPES if kind.durable} == {
         "RunStarted", "RunResumed", "RunInterrupted", "RunFinished", "ProposalsDrafted", "EvaluationFinished", "EvaluationFailed",
-        "WinnerChosen", "TestOpened",
+        "WinnerChosen", "TestOpened", "LLMAsked", "LLMAnswered", "Told", "PlanReviewed",
     }  # fmt: skip
 
 
@@ -321,3 +321,15 @@ def test_a_bug_in_a_listener_is_told_after_the_event_is_written(path: Path) -> N
         journal.listeners.clear()
         journal.append(samples.drafted("t1"))
     assert len(Journal.read(path)) == 2
+
+
+def test_time_that_passes_in_a_pause_is_not_active(path: Path) -> None:
+    with Journal.create(path) as journal:
+        journal.append(samples.started())
+        with journal.paused():
+            before = journal.active_seconds
+            time.sleep(0.2)
+            assert journal.append(ev.Noted(message="while a person thinks")).t == pytest.approx(before, abs=0.001)
+        assert journal.active_seconds - before < 0.1
+        time.sleep(0.05)
+        assert journal.active_seconds - before >= 0.05
