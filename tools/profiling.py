@@ -103,10 +103,23 @@ def price(spec: ArchitectureSpec, sizes: Sizes) -> dict[str, Any]:
     Small specs are built; others are counted on torch's ``meta`` device, without weights. An operator that reads the content of its
     weights, which ``meta`` lacks, cannot be priced beyond ``MOST_WEIGHTS``. Raises SpecError, one line, for a spec that cannot be built.
     """
+    counted: dict[str, Any] = _built(spec, sizes, _counted)
+    return counted
+
+
+def parameters_by_part(spec: ArchitectureSpec, sizes: Sizes) -> dict[str, int]:
+    """Parameters of each node, under the name that the spec gives it, and of ``input``, ``jump`` and ``head``; those without any are left
+    out. Their sum is that of ``price``. Raises SpecError, one line, for a spec that cannot be built."""
+    weighed: dict[str, int] = _built(spec, sizes, _weighed)
+    return weighed
+
+
+def _built(spec: ArchitectureSpec, sizes: Sizes, count: Callable[[ArchitectureSpec, Sizes, str], Any]) -> Any:
+    """What is counted on the first device where the spec can be built."""
     problem = ""
     for device in _devices(spec, sizes):
         try:
-            return _counted(spec, sizes, device)
+            return count(spec, sizes, device)
         except Exception as error:  # noqa: BLE001
             # An operator's file holds anybody's code: what it raises speaks about the candidate, not about the run.
             problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -129,6 +142,21 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
             )
         flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz)
     return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
+
+
+def _weighed(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, int]:
+    import torch
+
+    from agentnas.tools.nn.layout import make_layout
+    from agentnas.tools.nn.network import Network, count_parameters
+    from agentnas.tools.spec.canonical import tidied
+
+    spec = tidied(spec)  # the canonical form would give nodes other names
+    layout = make_layout(spec, sizes.in_channels, sizes.out_channels, sum(encoding.dim for encoding in spec.input.encodings))
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        network = Network(spec, layout)
+    counts = {name: count_parameters(module) for name, module in network.named_children()}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _devices(spec: ArchitectureSpec, sizes: Sizes) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import time
 from collections.abc import Callable
@@ -14,8 +15,9 @@ import torch
 
 from agentnas.tools.errors import ConfigError, SpecError, UsageError
 from agentnas.tools.operators.base import operators
-from agentnas.tools.profiling import MIB, Profile, Sizes, _counted, peak_allocated_mib, price, profile, resolve_device
+from agentnas.tools.profiling import MIB, Profile, Sizes, _counted, parameters_by_part, peak_allocated_mib, price, profile, resolve_device
 from agentnas.tools.spec.model import ArchitectureSpec, Jump, Merge, parse_spec
+from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import Task
 from agentnas.tools.train.data import PreparedTask
@@ -50,6 +52,15 @@ def test_price_by_hand(digits: Task) -> None:
     parameters = 64 * 16 + 16 + 16 * 10 + 10
     assert (priced["parameters"], priced["size_mib"]) == (parameters, round(4 * parameters / MIB, 4))
     assert priced["flops"] == pytest.approx(2 * n * 64 * 16 + 2 * (e + n) * 16 + 2 * n * 16 * 10, rel=0.02)
+
+
+def test_parameters_are_told_by_part_under_the_names_of_the_spec() -> None:
+    sizes, small = Sizes(10, 20, 5, 2), spec(input={"encoder": "linear", "width": 8})
+    assert parameters_by_part(small, sizes) == {"input": 5 * 8 + 8, "a": 8 * 16 + 16, "b": 16 * 2 + 2}
+    rng, space = random.Random(0), SearchSpace.default()
+    for _ in range(20):
+        sampled = space.sample(rng)
+        assert sum(parameters_by_part(sampled, sizes).values()) == price(sampled, sizes)["parameters"]
 
 
 def test_price_counts_sparse_features_by_non_zeros() -> None:

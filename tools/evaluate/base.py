@@ -76,7 +76,7 @@ class Limits:
         for name, (key, words) in self._NAMES.items():
             limit, value = getattr(self, name), profile.get(key)
             if limit is not None and value is not None and value > limit:
-                found.append(f"{words} {value:,.6g} > {limit:,.6g}")
+                found.append(f"{words} {_figure(value)} > {_figure(limit)}")
         return found
 
     @property
@@ -87,6 +87,11 @@ class Limits:
     def as_text(self) -> str:
         flags = [f"--{name.replace('_', '-')} {getattr(self, name):g}" for name in self._NAMES if getattr(self, name) is not None]
         return " ".join(flags) or "none"
+
+
+def _figure(value: float) -> str:
+    """Counts to the last digit, measurements to six."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
 
 
 class Evaluator(Protocol):

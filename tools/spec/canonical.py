@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from agentnas.tools.operators.base import Operator, Value, operators
@@ -69,7 +69,7 @@ def tidied(spec: ArchitectureSpec) -> ArchitectureSpec:
     known = operators()
     nodes, outputs = _simplified(spec.body, source, known)
     widths = {node.id: node.width for node in spec.body.nodes}
-    kept = [node.model_copy(update={"width": widths[node.id]}) for node in _reachable(nodes, outputs)]
+    kept = [node.model_copy(update={"width": widths[node.id]}) for node in reachable(nodes, outputs)]
     written = [node.id for node in spec.body.nodes]
     kept.sort(key=lambda node: written.index(node.id))
     body = Body.model_construct(nodes=tuple(kept), outputs=tuple(outputs), jump="concat" if len(outputs) == 1 else spec.body.jump)
@@ -142,7 +142,7 @@ def _recipe(recipe: Recipe, has_hidden_convolutions: bool, ignores_edges: bool) 
 
 def _body(body: Body, source: Input, known: Mapping[str, Operator]) -> Body:
     nodes, outputs = _simplified(body, source, known)
-    nodes = _reachable(_absorb_merges(_reachable(nodes, outputs), outputs), outputs)
+    nodes = reachable(_absorb_merges(reachable(nodes, outputs), outputs), outputs)
     named, names = _named(nodes, outputs)
     return Body.model_construct(nodes=named, outputs=names, jump="concat" if len(outputs) == 1 else body.jump)
 
@@ -225,7 +225,8 @@ def _absorb_merges(nodes: list[Node], outputs: list[str]) -> list[Node]:
     return kept
 
 
-def _reachable(nodes: list[Node], outputs: list[str]) -> list[Node]:
+def reachable(nodes: list[Node], outputs: Sequence[str]) -> list[Node]:
+    """The nodes that an output depends on; they are given in topological order, and stay so."""
     wanted = set(outputs)
     for node in reversed(nodes):
         if node.id in wanted:

@@ -30,7 +30,7 @@ def render(spec: ArchitectureSpec) -> str:
     """
     spec = canonical(spec)
     return "\n".join(
-        [_input(spec.input), *map(_node, spec.body.nodes), _output(spec.body, spec.head), _recipe(spec.recipe), *_post(spec.post)]
+        [_input(spec.input), *map(node_text, spec.body.nodes), _output(spec.body, spec.head), _recipe(spec.recipe), *_post(spec.post)]
     )
 
 
@@ -58,7 +58,8 @@ def number(value: float) -> str:
     return repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """One setting: ``yes``, ``0.01``, ``relu``."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return number(value) if isinstance(value, (int, float)) else str(value)
@@ -82,7 +83,8 @@ def _input(source: Input) -> str:
     return f"input: {_joined(lead, details())}"
 
 
-def _node(node: Node) -> str:
+def node_text(node: Node) -> str:
+    """One line of the canonical text: ``n1 = gcn 64 <- input; dropout 0.5, relu``; ``notation.read_node`` reads it back."""
     name = f"{node.op}{_params(node)}" + (f" {node.width}" if node.width is not None else "")
     details = list(_looks(node))
     return f"{node.id} = {name} <- {_merged(node)}" + (f"; {', '.join(details)}" if details else "")
@@ -93,7 +95,7 @@ def _params(node: Node) -> str:
     described = operator(node.op)
     held = {param.name: node.params.get(param.name, param.default) for param in described.params}
     on = {param.name for param in described.params if not (param.off_while and held[param.off_while[0]] in param.off_while[1])}
-    return f"({', '.join(f'{name} {_value(held[name])}' for name in held if name in on)})" if on else ""
+    return f"({', '.join(f'{name} {value_text(held[name])}' for name in held if name in on)})" if on else ""
 
 
 def _merged(node: Node) -> str:
@@ -116,14 +118,14 @@ def _looks(node: Node) -> Iterator[str]:
 
 def _output(body: Body, head: Head) -> str:
     ends = body.outputs[0] if len(body.outputs) == 1 else f"{body.jump}({', '.join(body.outputs)})"
-    details = [f"{name} {_value(value)}" for name, value in _unusual(head) if name != "decoder"]
+    details = [f"{name} {value_text(value)}" for name, value in _unusual(head) if name != "decoder"]
     decoder = [] if head.decoder == "none" else [f"{head.decoder} head"]
     return _joined(f"output: {ends}", iter([*decoder, *details]))
 
 
 def _recipe(recipe: Recipe) -> str:
-    words = [str(recipe.optimiser), *(f"{name} {_value(getattr(recipe, name))}" for name in ALWAYS[1:])]
-    words += [f"{name} {_value(value)}" for name, value in _unusual(recipe) if name not in ALWAYS]
+    words = [str(recipe.optimiser), *(f"{name} {value_text(getattr(recipe, name))}" for name in ALWAYS[1:])]
+    words += [f"{name} {value_text(value)}" for name, value in _unusual(recipe) if name not in ALWAYS]
     return f"recipe: {', '.join(words)}"
 
 
@@ -162,5 +164,5 @@ def _recipe_in_short(spec: ArchitectureSpec) -> str:
     words += [f"dropout {number(max(dropouts))}"] if max(dropouts) else []
     words += [f"lr {number(spec.recipe.learning_rate)}", f"wd {number(spec.recipe.weight_decay)}"]
     extra = [name for name, _ in _unusual(spec.recipe) if name not in (*ALWAYS, "momentum")]
-    words += [f"{name} {_value(getattr(spec.recipe, name))}" for name in extra]
+    words += [f"{name} {value_text(getattr(spec.recipe, name))}" for name in extra]
     return ", ".join(words + ([spec.post.kind] if spec.post.kind != "none" else []))

@@ -20,6 +20,7 @@ from agentnas.tools.spec.fields import allowed, choices, short
 from agentnas.tools.spec.model import ArchitectureSpec, Body, Encoding, Head, Input, Node, Part, Post, Recipe, parse_spec
 
 INHERIT, OUT, COMMON = 0, -1, -1.0
+TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 PARTS: dict[str, type[Part]] = {"input": Input, "head": Head, "recipe": Recipe, "post": Post}
 COMMON_DECAY = ("weight_decay_conv", "weight_decay_out")
 
@@ -183,16 +184,16 @@ def _params_from_wire(node: dict[str, Any]) -> Any:
             raise SpecError(f"{where}: operator {op} has no parameter {name!r}; {suggest(name, known) if known else 'it has none'}")
         if name in found:
             raise SpecError(f"{where}: parameter {name!r} is named twice; name it once")
-        found[name] = _typed(known[name], param["value"], where)
+        found[name] = typed(known[name], param["value"], where)
     return found
 
 
-def _typed(param: Param, value: Any, where: str) -> Any:
+def typed(param: Param, value: Any, where: str) -> Any:
     """The text as the parameter's type; raises SpecError for text that is no such value."""
     wants = type(param.default)
     text = str(value).strip()
-    if wants is bool and text.lower() in {"true", "false"}:
-        return text.lower() == "true"
+    if wants is bool and text.lower() in TRUTH:
+        return TRUTH[text.lower()]
     if wants is str:
         return text
     try:
