@@ -102,7 +102,8 @@ class _Check:
     def __init__(self, situation: Situation, memory: Memory) -> None:
         self.factors = tuple(situation.space.factors())
         self.groups: Mapping[str, tuple[str, ...]] = groups_of(self.factors)
-        self.examples = [item.id for item in situation.evidence[:2]] + [f"trial:{record.trial}" for record in situation.ranked()[:1]]
+        leading = [f"trial:{record.trial}" for record in situation.ranked()[:1]]
+        self.examples = list(dict.fromkeys([*(item.id for item in situation.evidence[:2]), *leading]))
         self.memory = memory
 
     def plan(self, answer: PlanAnswer) -> Checked[Usable | None]:

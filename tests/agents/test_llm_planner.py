@@ -148,6 +148,14 @@ def test_a_citation_without_its_kind_is_understood(journal: Journal, cited: str)
     assert len(mind.asked) == 1
 
 
+def test_examples_of_what_may_be_cited_name_each_once(journal: Journal) -> None:
+    leader = Evidence(id="trial:t0002", kind="trial", similarity=1.0, text="gcn", why="rank 1")
+    recalled = dataclasses.replace(SEEN, evidence=(leader, CARD))
+    planner(journal, Mind(plan_of(way(evidence=[]), FRESH), GOOD)).plan(recalled)
+    told = "it cites nothing; name what it rests on in evidence, such as trial:t0002 or card:gcnii"
+    assert judged(journal)[0][2] == (f"direction 1 (wider layers): {told}",)
+
+
 def test_after_two_repairs_what_does_not_exist_is_taken_out(journal: Journal) -> None:
     worst = plan_of(way(factors=["nothing"], evidence=["trial:t0099"]), FRESH | {"share": 4.0})
     better = plan_of(way(factors=["body.op", "nothing"], share=3.0), FRESH | {"share": 1.0})
