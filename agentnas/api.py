@@ -160,7 +160,7 @@ def _resume(
     from agentnas.tools.tasks import load_task
 
     directory = find(resolved.config.runs_dir, reference)
-    stored, fingerprint = _stored(directory)
+    stored, fingerprint = stored_settings(directory)
     config = renewed(stored, resolved, given, directory.name)
     if directory.view().test is not None and (finished := Run(directory)).view.finished is not None:
         write_report(finished)  # a crash may have come between the last event and the report
@@ -176,7 +176,7 @@ def _resume(
     return _work(directory, config, task, models, on_event, on_start, stop)
 
 
-def _stored(directory: RunDirectory) -> tuple[Config, str]:
+def stored_settings(directory: RunDirectory) -> tuple[Config, str]:
     """The settings that a run began with, and the fingerprint of its data; raises RunError where its config.json does not hold them."""
     stored = directory.read_json("config.json")
     try:

@@ -30,6 +30,7 @@ COMMANDS = {
     "profile": Entry("One spec", "Measure one architecture: parameters, FLOPs, latency, memory."),
     "tasks": Entry("Look", "Tasks: list them, show what is known of one, check its data."),
     "runs": Entry("Look", "Runs: list, show, compare, trace, review, tell, find on disk."),
+    "prompts": Entry("Look", "Prompts of the agents: which they are, what was sent or would be."),
     "config": Entry("Look", "Settings and where each value comes from."),
     "doctor": Entry("Look", "Check that this machine has what AgentNAS needs."),
 }
