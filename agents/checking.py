@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from agentnas.agents.roles import Draft
+from agentnas.agents.situation import Record, Situation
 from agentnas.memory import events as ev
 from agentnas.memory.memory import Memory
 from agentnas.tools.errors import SpecError
@@ -12,6 +14,12 @@ from agentnas.tools.evaluate.base import Evaluator, Limits
 from agentnas.tools.spec.canonical import canonical, spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.render import one_line
+from agentnas.tools.spec.space import SearchSpace
+
+Price = Callable[[ArchitectureSpec], Mapping[str, Any]]
+Weigh = Callable[[ArchitectureSpec], Mapping[str, int]]
+KINDS = ("trial", "finding", "card")
+MOST_PARTS = 4
 
 
 def accept(drafts: Sequence[Draft], known: dict[str, str], first: int, memory: Memory) -> tuple[list[ev.Proposal], list[str]]:
@@ -64,3 +72,44 @@ def price(specs: Sequence[ArchitectureSpec], evaluator: Evaluator, limits: Limit
             static[i] = {**static[i], **measured}
             broken[i] = limits.violations(static[i]) or ([str(measured["failure"])] if measured.get("failure") else [])
     return list(zip(static, broken, strict=True))
+
+
+def resolve(name: str, memory: Memory) -> str | None:
+    """The evidence id that a citation means, its kind added where it was left out; None where there is none."""
+    bare = name.strip(" []()`'\"")
+    ids = [bare] if ":" in bare else [f"{kind}:{bare}" for kind in KINDS]
+    return next((known for known in ids if memory.get(known) is not None), None)
+
+
+def outside(spec: ArchitectureSpec, parent: ArchitectureSpec | None, space: SearchSpace) -> str | None:
+    """How the spec breaks the space's bounds, one line; None inside, and where it is no further outside than its parent."""
+    allowed = space.violations(parent) if parent is not None else {}
+    broken = sorted(bound for bound, amount in space.violations(spec).items() if amount > allowed.get(bound, 0.0))
+    return "; ".join(space.explain(spec, bound) for bound in broken) or None
+
+
+def overpriced(spec: ArchitectureSpec, limits: Limits, price: Price, weigh: Weigh | None = None) -> str | None:
+    """The limits that the spec breaks by arithmetic, one line with both numbers; ``weigh`` adds which parts the parameters are of."""
+    try:
+        profile = price(spec)
+        broken = limits.violations(profile)
+        heavy = limits.max_params is not None and profile.get("parameters", 0) > limits.max_params
+        parts = weigh(spec) if heavy and weigh is not None else {}
+    except SpecError as error:
+        return str(error)
+    largest = sorted(parts.items(), key=lambda part: -part[1])[:MOST_PARTS]
+    shares = f", of which {', '.join(f'{name} {count:,}' for name, count in largest)}" if largest else ""
+    return "; ".join(f"{line}{shares}" if line.startswith("parameters") else line for line in broken) or None
+
+
+def told(record: Record, situation: Situation) -> str:
+    """What became of a trial, for who proposes it again: ``scored 84.30, rank 3 of 12``."""
+    ranked = [other.trial for other in situation.ranked()]
+    if record.trial in ranked:
+        return f"scored {situation.score(record):.2f}, rank {ranked.index(record.trial) + 1} of {len(ranked)}"
+    if record.rejected:
+        return f"was rejected: {record.rejected}"
+    if record.failures:
+        return f"failed: {next(iter(record.failures.values()))}"
+    reached = [(rung.name, at) for rung in situation.rungs if (at := record.at(rung.name)) is not None]
+    return f"was stopped at rung {reached[-1][0]} with {reached[-1][1]:.2f}" if reached else "has no score yet"

@@ -34,11 +34,12 @@ class Checked(Generic[R]):
 
 def converse(
     consultant: Consultant, role: str, round_: int, opening: Sequence[Message], answer: type[A],
-    check: Callable[[A], Checked[R]], again: str,
+    check: Callable[[A], Checked[R]], again: str | Callable[[Sequence[str]], str],
 ) -> list[Checked[R]]:  # fmt: skip
     """What the checks made of each readable answer, in order; the last is without problems unless all repairs were used up.
 
-    ``again`` tells the model what to return once it has read the problems. Every answer is judged in the journal.
+    ``again`` tells the model what to return once it has read the problems, or says both in its own words. Every answer is judged in the
+    journal.
     """
     turns, found = list(opening), list[Checked[R]]()
     for step in range(1 + REPAIRS):
@@ -55,7 +56,7 @@ def converse(
             consultant.judge(role, round_, step, checked.items, checked.taken, problems + checked.notes)
         if not problems:
             break
-        turns += [Message("assistant", _echo(reply)), Message("user", _repair(problems, again))]
+        turns += [Message("assistant", _echo(reply)), Message("user", again(problems) if callable(again) else _repair(problems, again))]
     return found
 
 

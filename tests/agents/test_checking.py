@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from agentnas.agents.checking import accept, price
+from agentnas.agents.checking import accept, outside, overpriced, price, resolve
 from agentnas.agents.roles import Draft
 from agentnas.memory.memory import InMemory
+from agentnas.tools.errors import SpecError
 from agentnas.tools.evaluate.base import Limits
 from agentnas.tools.spec.canonical import canonical, spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.spec.space import SearchSpace
 from tests.agents.making import spec_of_width
 
 
@@ -102,3 +104,40 @@ def test_what_arithmetic_rejects_is_not_measured() -> None:
 @pytest.mark.parametrize("limits", [Limits(max_latency_ms=100.0), Limits(max_memory_mb=1.0)])
 def test_what_cannot_be_measured_cannot_be_within_a_limit(limits: Limits) -> None:
     assert broken(limits, Scales("could not be profiled (crashed: signal 11)")) == [["could not be profiled (crashed: signal 11)"]] * 3
+
+
+def test_a_child_may_lie_as_far_outside_the_space_as_its_parent() -> None:
+    space, huge = SearchSpace.default(), spec_of_width(2048)
+    wider = spec_of_width(4096)
+    assert outside(spec_of_width(64), None, space) is None
+    assert outside(huge, None, space) == "space default: body.width is 2048; allowed: 16, 32, 64, 128, 256"
+    assert outside(wider, huge, space) is None, "one width is outside, as in the parent"
+    assert outside(wider, spec_of_width(64), space) == "space default: body.width is 4096; allowed: 16, 32, 64, 128, 256"
+
+
+def test_a_broken_limit_is_told_with_its_largest_parts() -> None:
+    def weigh(_: ArchitectureSpec) -> dict[str, int]:
+        return {"input": 3, "a": 40_960, "b": 12, "c": 5_000, "head": 15_028}
+
+    def priced(_: ArchitectureSpec) -> dict[str, Any]:
+        return {"parameters": 1_061_003, "latency_ms_p50": 2.0}
+
+    tight = Limits(max_params=1_050_000, max_latency_ms=1.5)
+    spec = spec_of_width(8)
+    parts = "a 40,960, head 15,028, c 5,000, b 12"
+    assert overpriced(spec, tight, priced, weigh) == f"parameters 1,061,003 > 1,050,000, of which {parts}; latency (ms, p50) 2 > 1.5"
+    assert overpriced(spec, Limits(max_latency_ms=1.5), priced, weigh) == "latency (ms, p50) 2 > 1.5"
+    assert overpriced(spec, Limits(max_params=1_050_000), priced) == "parameters 1,061,003 > 1,050,000"
+    assert overpriced(spec, Limits(), priced, weigh) is None
+
+
+def test_what_cannot_be_built_is_told() -> None:
+    def broken_price(_: ArchitectureSpec) -> dict[str, Any]:
+        raise SpecError("cannot be built: ValueError: no")
+
+    assert overpriced(spec_of_width(8), Limits(), broken_price) == "cannot be built: ValueError: no"
+
+
+@pytest.mark.parametrize(("given", "meant"), [("card:gcn", "card:gcn"), (" [gcn]", "card:gcn"), ("trial:gcn", None), ("", None)])
+def test_a_citation_is_resolved_where_its_kind_was_left_out(given: str, meant: str | None) -> None:
+    assert resolve(given, InMemory()) == meant
