@@ -37,6 +37,8 @@ class Fault:
     message: str = ""
     retry_after: float | str | None = None
     headers: Mapping[str, str] | None = None
+    raw: str = ""
+    """The body as it stands, in place of the provider's form."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class LLMServer:
     ``answers`` is a queue (when it is empty, the answer is status 500), or a function of the request. ``key``: any other is turned away
     with 401. ``models``: any other is turned away with 404, and ``/models`` lists them; None knows every name and lists nothing.
     ``knows``: the ways to ask for a form that this server understands; the others are refused with 400. ``role_of`` says which agent asks.
+    ``stall_lists``: a question about models is never answered.
     """
 
     def __init__(
@@ -122,8 +125,10 @@ class LLMServer:
         models: Iterable[str] | None = None,
         knows: Iterable[str] = ("schema", "tool"),
         role_of: Callable[[Asked], str] | None = None,
+        stall_lists: bool = False,
     ) -> None:
         self.history: list[Asked] = []
+        self.stall_lists = stall_lists
         self.key, self.models, self.knows = key, None if models is None else list(models), set(knows)
         self.closing = threading.Event()
         self._queue = [] if callable(answers) else list(answers)
@@ -193,6 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """The list of models, or one of them."""
         owner, name = self.owner, unquote(self.path.partition("/models")[2]).strip("/")
+        if owner.stall_lists:
+            owner.closing.wait(30.0)
         if "/models" not in self.path or (owner.models is None and not name):
             self._fail("chat", Fault(404, "no such path"))
         elif owner.key is not None and self._key() != owner.key:
@@ -210,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         protocol = PATHS.get(self.path.split("?")[0].partition("/v1/")[2])
         if protocol is None:
             return self._fail("chat", Fault(404, f"no such path: {self.path}"))
-        request = asked(protocol, json.loads(raw), self._key())
+        request = asked(protocol, json.loads(raw), self._key(), {name.lower(): value for name, value in self.headers.items()})
         answer = self.owner.answer(request)
         if isinstance(answer, Fault):
             return self._fail(protocol, answer, request.model)
@@ -240,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = dict(fault.headers or {})
         if fault.retry_after is not None:
             headers["retry-after"] = str(fault.retry_after)
-        self._send(fault.status, json.dumps(failure(protocol, fault.status, message)), headers=headers)
+        self._send(fault.status, fault.raw or json.dumps(failure(protocol, fault.status, message)), headers=headers)
 
     def _send(
         self, status: int, body: str, kind: str = "application/json", *, headers: Mapping[str, str] | None = None, upto: int | None = None

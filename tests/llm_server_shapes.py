@@ -27,6 +27,7 @@ class Asked:
     max_tokens: int | None
     key: str
     body: Data = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
     role: str = ""
     """The agent that asks, as far as the server was told how to see that."""
 
@@ -46,7 +47,7 @@ class Said:
     """Input, output, and how much of the input was cached."""
 
 
-def asked(protocol: Protocol, body: Data, key: str) -> Asked:
+def asked(protocol: Protocol, body: Data, key: str, headers: dict[str, str]) -> Asked:
     """What a request asks for."""
     turns = body.get("input") if protocol == "responses" else body.get("messages")
     before = [("system", text_of(body[name])) for name in ("system", "instructions") if body.get(name)]
@@ -56,7 +57,7 @@ def asked(protocol: Protocol, body: Data, key: str) -> Asked:
     limit = body.get("max_output_tokens") or body.get("max_completion_tokens") or body.get("max_tokens")
     return Asked(
         protocol, body["model"], messages, "schema" if schema else "tool" if tool else "text", schema or tool, bool(body.get("stream")),
-        limit, key, body,
+        limit, key, body, headers,
     )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def test_a_stray_import_says_what_to_import(name: str) -> None:
 
 def test_every_kind_of_package_data_exists(pyproject: dict[str, Any]) -> None:
     for package, patterns in pyproject["tool"]["setuptools"]["package-data"].items():
-        folder = ROOT / pyproject["tool"]["setuptools"]["package-dir"][package]
+        folder = ROOT.joinpath(*package.removeprefix("agentnas.").split("."))
         for pattern in patterns:
             assert list(folder.glob(pattern)), f"{package}: nothing matches {pattern}"
 
