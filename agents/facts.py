@@ -29,8 +29,8 @@ def noise_lines(situation: Situation) -> list[str]:
     """The noise floor, and from which difference on two designs differ."""
     noise = noise_floor(situation)
     if situation.rungs == TABLE:
-        return ["Each score is one look-up of a table: asking again gives the same, so more seeds decide nothing. The trainings behind it"
-                " were noisy themselves; read gaps of a few tenths as ties."]  # fmt: skip
+        return ["Each score is one look-up of a table: asking again gives the same, and the search ranks by every tenth. The trainings"
+                " behind it were noisy, though: as a statement about designs, a gap below a point is a tie."]  # fmt: skip
     if noise is None:
         return ["Noise floor unknown: no design has two seeds yet. Read gaps below a point as ties."]
     one, three = (2 * math.sqrt(2 / seeds) * noise for seeds in (1, 3))
