@@ -19,6 +19,7 @@ from agentnas.run import Run
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError, suggest
 
 if TYPE_CHECKING:
+    from agentnas.agents.checking import Weigh
     from agentnas.agents.house import House
     from agentnas.agents.llm.base import LLM
     from agentnas.memory.journal import Journal
@@ -214,8 +215,10 @@ def _work(
         if on_start:
             on_start(Started(Run(directory), journal.view, config))
         journal.listeners += [on_event] if on_event else []
-        for line in ([note] if note else []) + thinking.notes(models, config):
-            journal.append(ev.Noted(level="warning", message=line))
+        noted = {earlier.message for earlier in journal.view.notes}
+        for line in [*([note] if note else []), *thinking.notes(models, config)]:
+            if line not in noted:  # of a resumed run
+                journal.append(ev.Noted(level="warning", message=line))
         house = wire(journal, directory, config, task, models, stop or threading.Event())
         stack.callback(house.evaluator.close)
         try:
@@ -268,7 +271,7 @@ def wire(journal: Journal, directory: RunDirectory, config: Config, task: Task, 
     space, anchors, batch = space_and_anchors(config, task)
     evaluator, memory = _evaluator(directory, config, task, space), InMemory(journal.view, directory.name)
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price), RuleAnalyst()
-    minds = thinking.think(models, rules, journal, memory, config, stop)
+    minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
     return House(
         journal=journal,
         evaluator=evaluator,
@@ -289,6 +292,16 @@ def wire(journal: Journal, directory: RunDirectory, config: Config, task: Task, 
         inbox=Inbox(journal, directory.inbox),
         review=config.review,
     )
+
+
+def _weigh(task: Task) -> Weigh | None:
+    """What counts the parameters of each part of a spec; None for a table, which holds no such figures."""
+    if task.table is not None:
+        return None
+    from agentnas.tools.profiling import Sizes, parameters_by_part
+
+    sizes = Sizes.of(task)
+    return lambda spec: parameters_by_part(spec, sizes)
 
 
 def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:

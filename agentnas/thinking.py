@@ -15,6 +15,7 @@ from agentnas.tools.errors import ConfigError
 
 if TYPE_CHECKING:
     from agentnas.agents.analyst import RuleAnalyst
+    from agentnas.agents.checking import Weigh
     from agentnas.agents.coder import RuleCoder
     from agentnas.agents.llm.base import LLM
     from agentnas.agents.planner import RulePlanner
@@ -29,6 +30,8 @@ RULES = "rules"
 MAX_TOKENS = {"planner": 8_000, "coder": 16_000, "analyst": 8_000}
 # Trials a round where a model drafts them: each call reads the whole briefing, so more proposals share its cost.
 BATCH = 10
+# Seconds of the first wait before a call is tried again; doubled each time.
+FIRST_WAIT_S = 1.0
 KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 
 
@@ -83,7 +86,7 @@ class Minds:
 
 def think(
     models: Mapping[str, LLM], rules: tuple[RulePlanner, RuleCoder, RuleAnalyst], journal: Journal, memory: Memory, config: Config,
-    stop: threading.Event,
+    stop: threading.Event, weigh: Weigh | None = None,
 ) -> Minds:  # fmt: skip
     """Agents that think with their models, each with its rule-based twin to fall back on."""
     planner, coder, analyst = rules
@@ -100,11 +103,11 @@ def think(
         return None if config.time_s is None else config.time_s - journal.active_seconds
 
     spending = Spending(journal.view.calls, llm_limits(config), load_prices(config.prices))
-    consultant = Consultant(journal, models, spending, MAX_TOKENS, config.llm_timeout_s, stop, seconds_left)
+    consultant = Consultant(journal, models, spending, MAX_TOKENS, config.llm_timeout_s, stop, seconds_left, FIRST_WAIT_S)
     briefing = Briefing(Prompts(config.prompts_dir))
     return Minds(
         LLMPlanner(consultant, briefing, planner, memory) if "planner" in models else planner,
-        LLMCoder(consultant, briefing, coder, memory, coder.price, config.proposals) if "coder" in models else coder,
+        LLMCoder(consultant, briefing, coder, memory, coder.price, config.proposals, weigh) if "coder" in models else coder,
         LLMAnalyst(consultant, briefing, analyst) if "analyst" in models else analyst,
     )
 

@@ -117,14 +117,14 @@ class House:
 
     def left(self) -> Left:
         """What is left of every limit."""
-        seconds, spent = self.seconds_left(), self.view.calls.total
-        cost, tokens, calls = (
-            None if limit is None else max(0, limit - used)
-            for limit, used in (
-                (self.llm_limits.cost, spent.cost), (self.llm_limits.tokens, spent.tokens), (self.llm_limits.calls, spent.calls),
-            )
-        )  # fmt: skip
-        return Left(self.trials_left(), None if seconds is None else max(0.0, seconds), cost, tokens, calls)
+        seconds, spent, limits = self.seconds_left(), self.view.calls.total, self.llm_limits
+        return Left(
+            trials=self.trials_left(),
+            seconds=None if seconds is None else max(0.0, seconds),
+            cost=None if limits.cost is None else max(0.0, limits.cost - spent.cost),
+            tokens=None if limits.tokens is None else max(0, limits.tokens - spent.tokens),
+            calls=None if limits.calls is None else max(0, limits.calls - spent.calls),
+        )
 
     def trials_left(self) -> int | None:
         return None if self.budget.trials is None else max(0, self.budget.trials - self.view.num_tried)

@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
-from agentnas.agents.llm.base import LLM, LLMError, Message, Reply, Usage
+from agentnas.agents.llm.base import LLM, Finish, LLMError, Message, Reply, Usage
 from agentnas.agents.llm.reading import read_answer
 from agentnas.agents.llm.spending import Spending
 from agentnas.memory import events as ev
@@ -158,12 +158,12 @@ def _reply(call: Call, answer: type[T]) -> Reply[T]:
     assert call.answered is not None
     held = call.answered
     usage = Usage(held.input_tokens, held.output_tokens, held.cached_tokens)
-    finish = "refusal" if held.outcome == "refused" else "length" if held.outcome == "truncated" else "stop"
+    finish: Finish = "refusal" if held.outcome == "refused" else "length" if held.outcome == "truncated" else "stop"
     value, problem = read_answer(held.text, answer) if held.outcome == "answered" else (None, held.error)
     return Reply(held.text, value, problem, usage, finish, call.asked.model)
 
 
-def _outcome(reply: Reply[T]) -> str:
+def _outcome(reply: Reply[T]) -> Literal["answered", "refused", "truncated", "unreadable"]:
     if reply.finish == "refusal":
         return "refused"
     if reply.finish == "length":
