@@ -139,8 +139,7 @@ class Provider(ABC):
             return self._sdk
 
     def _modes(self) -> tuple[Mode, ...]:
-        first = _taken.get(self.name) or self._mode or MODES[0]
-        return MODES[MODES.index(first) :]
+        return MODES[max(MODES.index(mode or MODES[0]) for mode in (self._mode, _taken.get(self.name))) :]
 
     def _ignores_form(self, mode: Mode, reply: Reply[T]) -> bool:
         """Whether a server took a schema or tool without heeding it, as some do that know neither."""

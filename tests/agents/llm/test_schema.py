@@ -7,10 +7,16 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
+from agentnas.agents.llm.names import make_llm
 from agentnas.agents.llm.schema import strict_schema
+from agentnas.agents.llm_analyst import AnalysisAnswer
+from agentnas.agents.llm_planner import PlanAnswer
+from agentnas.agents.proposing import answer_type
+from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.spec.wire import wire_schema
-from tests.agents.llm.answers import Plan, Verdict
+from tests.agents.llm.answers import QUESTION, Plan, Verdict
 from tests.agents.llm.schema_lint import lint
+from tests.llm_server import LLMServer
 
 
 class Odd(BaseModel):
@@ -70,6 +76,24 @@ def holding(schema: dict[str, Any]) -> type[BaseModel]:
 @pytest.mark.parametrize("answer", [Plan, Verdict, Odd, holding(wire_schema())], ids=lambda answer: answer.__name__)
 def test_both_providers_take_it(answer: type[BaseModel]) -> None:
     assert lint(strict_schema(answer)) == []
+
+
+SPACE, CELLS = SearchSpace.named("default"), SearchSpace.named("nasbench:cora")
+ANSWERS = (
+    PlanAnswer, AnalysisAnswer, answer_type("diff", SPACE), answer_type("full", SPACE), answer_type("full", CELLS),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("kind", ["openai-chat", "openai-responses", "anthropic"])
+def test_what_is_sent_for_the_agents_is_within_the_documented_limits(kind: str, answer: type[BaseModel]) -> None:
+    with LLMServer(["{}", "{}"]) as server:
+        for mode in ("schema", "tool"):
+            model = make_llm(f"{kind}:{mode}@{server.root if kind == 'anthropic' else server.url}?mode={mode}", environment={})
+            model.ask("coder", QUESTION, answer, max_tokens=100, timeout_s=5.0)
+            model.close()
+    assert [asked.mode for asked in server.history] == ["schema", "tool"]
+    assert [lint(asked.schema or {}) for asked in server.history] == [[], []]
 
 
 def test_the_lint_finds_what_pydantic_alone_would_send() -> None:
