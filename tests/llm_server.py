@@ -188,6 +188,7 @@ class LLMServer:
 class _Handler(BaseHTTPRequestHandler):
     owner: LLMServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # header and body are two writes: the second would wait 40 ms for the first one's receipt
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Tests look at ``history``."""
