@@ -11,15 +11,20 @@ from typing import IO
 
 from agentnas.config import format_duration
 from agentnas.memory import events as ev
+from agentnas.memory.memory import one_line
 from agentnas.memory.view import JournalView
 from agentnas.report import verdict
 from agentnas.tools.spec.render import shortened
-from agentnas.words import spread
+from agentnas.words import money, plural, spread
 
 # Without a terminal a line every so often shows that the run lives; every round and every ending gets its line anyway.
 QUIET_S = 15.0
 # A live line's clock goes on between events.
 TICK_S = 1.0
+# Characters of a sentence that a model wrote, and findings of a round, that are shown; the whole is in the report.
+LONGEST = 160
+MOST_FINDINGS = 3
+RULES_ANALYST = "analyst/rules"
 
 
 class Progress:
@@ -64,18 +69,21 @@ class Progress:
         limit = "" if self._trials is None else f"/{self._trials}"
         self._counts = [f"{view.num_tried}{limit} {_plural('trial', self._trials or view.num_tried)}"]
         self._details = [f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)}"]
+        self._spent = [spending(view)] if view.calls.total.calls else []
+        self._thinking = [f"{asking} thinks"] if (asking := view.calls.waiting) else []
         self._score = [f"{score} on validation"]
         self._waits = "" if view.awaiting is None else f"round {view.awaiting}: the plan waits for you: {self._review}"
         self._active, self._at = view.active_seconds, time.monotonic()
 
     def state(self, width: int | None = None) -> str:
-        """Trials, evaluations, best so far ± noise, time left: one line; what matters least gives way where it is wider than ``width``."""
+        """Trials, evaluations, best so far ± noise, cost, who thinks, time left: one line; what matters least gives way to ``width``."""
         if self._waits:
             return self._waits[:width]
         clock = [self._time()]
         lines = [
-            " · ".join(self._counts + self._details + self._score + clock),
-            " · ".join(self._counts + self._score + clock),
+            " · ".join(self._counts + self._details + self._score + self._spent + self._thinking + clock),
+            " · ".join(self._counts + self._score + self._spent + self._thinking + clock),
+            " · ".join(self._counts + self._score + self._thinking + clock),
             " · ".join(self._score + clock),
             *clock,
         ]
@@ -120,6 +128,29 @@ class Progress:
             self._stream.flush()
 
 
+def spending(view: JournalView) -> str:
+    """``12 calls, cost $0.0410``; the cost is ``?`` where that of a call is unknown."""
+    total = view.calls.total
+    return f"{plural(total.calls, 'call')}, cost {money(total.known_cost)}"
+
+
+def _plan(event: ev.PlanMade) -> str:
+    """The plan's reason, and, where a model made it, what each direction expects."""
+    lines = [f"round {event.round}: {event.reason}"]
+    if not event.author.endswith("/rules"):
+        lines += [f"  {d['share']:.0%} {d['name']}: {one_line(d['hypothesis'], LONGEST)}" for d in event.directions]
+    return "\n".join(lines)
+
+
+def _found(event: ev.FindingsMade) -> str | None:
+    """The leader, then what a model concluded, and its verdict where that is not simply to go on."""
+    said = [f for i, f in enumerate(event.findings) if i == 0 or f.get("author", event.author) != RULES_ANALYST]
+    lines = [f"  found: {one_line(finding['text'], LONGEST)}" for finding in said[:MOST_FINDINGS]]
+    if event.verdict != "go_on" and event.reason:
+        lines.append(f"  verdict {event.verdict.replace('_', ' ')}: {one_line(event.reason, LONGEST)}")
+    return "\n".join(lines) or None
+
+
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
@@ -128,7 +159,7 @@ def tell(event: ev.AnyEvent, view: JournalView) -> str | None:
     """One line for events that a person wants to see, None for the others."""
     match event:
         case ev.PlanMade():
-            return f"round {event.round}: {event.reason}" if event.round else None
+            return _plan(event) if event.round else None
         case ev.ProposalsDrafted():
             return _proposals(event)
         case ev.TrialRejected():
@@ -152,8 +183,11 @@ def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
             return f"  told: {event.text}"
         case ev.PlanReviewed():
             return f"  the plan of round {event.round} was {event.decision}{f': {event.reason}' if event.reason else ''}"
-        case ev.FindingsMade() if event.findings:
-            return f"  found: {event.findings[0]['text']}"
+        case ev.FindingsMade():
+            return _found(event)
+        case ev.LLMJudged() if event.problems:
+            role = view.calls.by_id[event.call].asked.role if event.call in view.calls.by_id else "model"
+            return f"  {role}: {event.taken} of {event.items} taken; {one_line(event.problems[0], LONGEST)}"
         case ev.FinalistsChosen():
             return f"confirming {', '.join(dict.fromkeys([*event.finalists, *_anchors(event)]))} with fresh seeds"
         case ev.WinnerChosen():
@@ -178,4 +212,5 @@ def _what(proposal: ev.Proposal) -> str:
         return f"anchor {proposal.name}"
     origin = f"from {proposal.parent}: " if proposal.parent else ""
     change = f"{proposal.factor} {proposal.change}" if proposal.factor else proposal.change or f"fresh: {shortened(proposal.text)}"
-    return f"{origin}{change}"
+    why = f" · {one_line(proposal.hypothesis, LONGEST)}" if ":" in proposal.author and proposal.hypothesis else ""
+    return f"{origin}{change}{why}"

@@ -93,6 +93,12 @@ class Calls:
         """The call that was answered for this question, if any."""
         return self._answers.get((role, round_, step))
 
+    @property
+    def waiting(self) -> str | None:
+        """The role whose question was the last one asked, while it is not answered."""
+        last = next(reversed(self.by_id.values()), None)
+        return last.asked.role if last is not None and last.answered is None else None
+
     def ask_again(self, role: str, round_: int) -> None:
         """Forget the answers of a role in a round: what they led to was rejected, and the same questions mean something new."""
         for key in [key for key in self._answers if key[:2] == (role, round_)]:

@@ -35,10 +35,11 @@ def test_away_from_a_terminal_there_are_plain_lines_for_rounds_proposals_and_end
     told(live_run, stream)
     lines = stream.getvalue().splitlines()
     assert "\x1b" not in stream.getvalue()
+    assert live_run.view.winner is not None
     assert lines[0].startswith("task: digits, 10 random splits")
     assert "  t0001 anchor mlp" in lines
     assert f"round 1: {live_run.view.plans[1].reason}" in lines
-    assert any(line.startswith(f"winner: {live_run.winner}, best mean validation") for line in lines)
+    assert any(line.startswith(f"winner: {live_run.winner}, {live_run.view.winner.reason}") for line in lines)
     assert sum(line.startswith("test: ") for line in lines) >= 1
     assert all(f"  {trial} " in stream.getvalue() for trial in live_run.view.proposals)
 
@@ -122,3 +123,67 @@ def test_one_of_a_kind_is_singular() -> None:
 )
 def test_a_line_for_what_a_person_wants_to_see(event: ev.AnyEvent, line: str | None) -> None:
     assert tell(event, JournalView()) == line
+
+
+def waiting(stream: io.StringIO) -> tuple[Progress, JournalView]:
+    """A run that stands still before its first plan is carried out."""
+    view = JournalView()
+    progress = Progress(view, 600.0, None, stream, review="agentnas runs review calm-otter")
+    for event in (ev.PlanMade(round=0, author="planner/rules", directions=()), ev.ReviewAwaited(round=0)):
+        view.apply(event)
+        progress(event)
+    return progress, view
+
+
+def test_a_plan_that_waits_says_how_to_answer_until_it_is_answered() -> None:
+    stream = io.StringIO()
+    progress, view = waiting(stream)
+    line = "round 0: the plan waits for you: agentnas runs review calm-otter"
+    assert progress.state() == line
+    for event in (
+        ev.Noted(level="warning", message="junk"),
+        ev.Told(round=0, text="try gat"),
+        ev.PlanReviewed(round=0, decision="accepted"),
+    ):
+        view.apply(event)
+        progress(event)
+    assert progress.state() == "0 trials · 0 evaluations · no score yet on validation · 10m left"
+    assert stream.getvalue().splitlines() == [line, "  warning: junk", "  told: try gat", "  the plan of round 0 was accepted"]
+
+
+def test_the_live_line_of_a_plan_that_waits_says_how_to_answer_too() -> None:
+    stream = Terminal()
+    progress, _ = waiting(stream)
+    progress.close()
+    assert stream.getvalue().endswith("agentnas runs review calm-otter\r\x1b[2K")
+
+
+def test_what_a_model_plans_and_proposes_is_told_with_its_reasons() -> None:
+    view = JournalView()
+    heads = {"name": "heads", "share": 0.6, "hypothesis": "fewer heads overfit less"}
+    fresh = {"name": "fresh", "share": 0.4, "hypothesis": "unlike all"}
+    plan = ev.PlanMade(round=2, author="planner/openai:m", reason="attention paid", directions=(heads, fresh))
+    assert tell(plan, view) == "round 2: attention paid\n  60% heads: fewer heads overfit less\n  40% fresh: unlike all"
+    proposal = ev.Proposal(trial="t0009", spec={}, spec_hash="x", text="gat64", author="coder/openai:m", parent="t0003", factor="body.op",
+                           change="n1.op gcn -> gat", hypothesis="hubs are weighed down")  # fmt: skip
+    drafted = ev.ProposalsDrafted(round=2, proposals=(proposal,))
+    assert tell(drafted, view) == "  t0009 from t0003: body.op n1.op gcn -> gat · hubs are weighed down"
+
+
+def test_what_was_sent_back_is_told_and_what_models_cost_is_on_the_line() -> None:
+    view = JournalView()
+    stream = Terminal()
+    progress = Progress(view, None, 9, stream)
+    asked = ev.LLMAsked(call="c0001", role="coder", round=1, step=0, attempt=0, model="openai:m", prompt_hash="x", messages=(),
+                        input_tokens=100, max_tokens=50, worst_cost=0.01)  # fmt: skip
+    answered = ev.LLMAnswered(call="c0001", outcome="answered", text="{}", input_tokens=90, output_tokens=20, cost=0.002)
+    judged = ev.LLMJudged(call="c0001", items=10, taken=7, problems=("proposal 3: it repeats t0004", "proposal 5: it cites nothing"))
+    states = []
+    for event in (asked, answered, judged):
+        view.apply(event)
+        progress(event)
+        states.append(progress.state())
+    progress.close()
+    assert "1 call, cost $0.0100 · coder thinks" in states[0], "a call in flight counts at its worst"
+    assert "1 call, cost $0.0020 · 0s" in states[1]
+    assert "  coder: 7 of 10 taken; proposal 3: it repeats t0004\n" in stream.getvalue()
