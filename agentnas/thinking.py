@@ -44,13 +44,13 @@ def named(config: Config) -> dict[str, str]:
 def make_models(config: Config, resolved: Resolved, view: JournalView | None = None) -> dict[str, LLM]:
     """The models by role, one object a name, checked to be there before anything is spent; empty where all think by rules.
 
-    Raises ConfigError (exit code 4): a name that is none, no key, a wrong key, an unknown model, a server that does not answer, an
-    unknown price under a --max-cost that somebody asked for.
+    Raises UsageError for a name that is none; ConfigError (exit code 4) for no key, a wrong key, an unknown model, a server that does not
+    answer, an unknown price under a --max-cost that somebody asked for.
     """
     from agentnas.agents.llm.names import make_llm
 
     names = named(config)
-    used = {role: len([c for c in view.calls.of(role) if c.answered and c.answered.text]) for role in ROLES} if view else {}
+    used = {role: view.calls.received(role) for role in ROLES} if view else {}
     made = {name: make_llm(name, skip=used) for name in dict.fromkeys(names.values())}
     require_prices(made, config, resolved)
     if config.record is not None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from agentnas.memory import events as ev
 
+# Outcomes of a call that brought an answer, good or bad: such a question is not asked again.
+RECEIVED = ("answered", "refused", "truncated", "unreadable")
+
 
 @dataclass
 class Call:
@@ -80,7 +83,7 @@ class Calls:
             self._count(call.asked, call.answered, sign=-1)
             call.answered = event
             self._count(call.asked, event)
-            if event.outcome in ("answered", "refused", "truncated", "unreadable"):
+            if event.outcome in RECEIVED:
                 self._answers[call.asked.role, call.asked.round, call.asked.step] = call
         else:
             call.judged = event
@@ -103,6 +106,10 @@ class Calls:
         """Forget the answers of a role in a round: what they led to was rejected, and the same questions mean something new."""
         for key in [key for key in self._answers if key[:2] == (role, round_)]:
             del self._answers[key]
+
+    def received(self, role: str) -> int:
+        """How many answers a role got."""
+        return sum(call.answered is not None and call.answered.outcome in RECEIVED for call in self.of(role))
 
     def attempts(self, role: str, round_: int, step: int) -> int:
         """How often this question was asked."""

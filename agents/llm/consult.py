@@ -52,6 +52,7 @@ class Consultant:
     first_wait_s: float = FIRST_WAIT_S
     _unanswered: dict[str, int] = field(default_factory=dict)
     _silent: dict[str, str] = field(default_factory=dict)
+    _warned: set[str] = field(default_factory=set)
 
     def ask(self, role: str, round_: int, step: int, messages: Sequence[Message], answer: type[T]) -> Reply[T] | None:
         """The reply to this question, from the journal where it was received before; None where none can be had, which is journalled."""
@@ -115,9 +116,15 @@ class Consultant:
             input_tokens=usage.input, output_tokens=usage.output, cached_tokens=usage.cached,
             cost=self.spending.cost(asked.model, usage), seconds=time.monotonic() - start,
         ))  # fmt: skip
-        for line in self.spending.crossed(before):
-            self.journal.append(ev.Noted(level="warning", message=line))
+        self._pass_on([*self.spending.crossed(before), *getattr(model, "warnings", ())])
         return reply
+
+    def _pass_on(self, lines: Sequence[str]) -> None:
+        """Journal warnings, each once: of the budget, and of models that are recorded or replayed."""
+        for line in dict.fromkeys(lines):
+            if line not in self._warned:
+                self._warned.add(line)
+                self.journal.append(ev.Noted(level="warning", message=line))
 
     def _may_retry(self, model: LLM, role: str, error: LLMError, attempt: int, deadline: float) -> bool:
         """Wait before the next try; False where there is none."""

@@ -69,6 +69,8 @@ def load_prices(file: Path | None) -> Mapping[str, Price]:
 
 _EXAMPLE = '{"openai:my-model": {"input": 1.0, "output": 4.0}} in US dollars for a million tokens'
 # Dated snapshots (gpt-5-2025-08-07, claude-x-20250929) are priced as their model.
+# The protocol that a provider is asked by is no part of its model.
+_PROTOCOL = re.compile(r"-(chat|responses):")
 _DATED = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 
 
@@ -78,8 +80,9 @@ def price_of(name: str, prices: Mapping[str, Price]) -> Price | None:
     A model at an address of its own (``openai:m@http://...``) has a price only where the table names it with that address: the same name
     elsewhere is another product.
     """
-    bare = _DATED.sub("", name)
-    for known in (name, bare):
+    usual = _PROTOCOL.sub(":", name, count=1)
+    bare = _DATED.sub("", usual)
+    for known in (name, usual, bare):
         if known in prices:
             return prices[known]
     families = [family for family in prices if family.endswith("*") and bare.startswith(family[:-1])]

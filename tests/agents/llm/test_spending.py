@@ -44,6 +44,7 @@ def test_a_price_is_for_a_million_tokens_and_the_cached_ones_are_part_of_the_inp
     ("name", "known"),
     [
         ("openai:m", "openai:m"), ("openai:m-2026-01-02", "openai:m"), ("openai:m-20260102", "openai:m"), ("openai:m-latest", "openai:m"),
+        ("openai-chat:m", "openai:m"), ("openai-responses:m-20260102", "openai:m"),
         ("openai:family-7b", "openai:family*"), ("openai:m-mini", None), ("openai:m@http://127.0.0.1:1/v1", None),
         ("openai:family@http://127.0.0.1:1/v1", None), ("anthropic:m", None),
     ],
