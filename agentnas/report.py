@@ -274,7 +274,10 @@ def _factors(view: JournalView) -> str:
     last = view.findings[max(view.findings)] if view.findings else None
     if last is None or not last.findings:
         return ""
-    lines = [f"- `finding:{finding['id']}` {finding['text']} ({_few(finding['trials'])})" for finding in last.findings]
+    lines = [
+        f"- `finding:{finding.get('id') or f'r{last.round}-{number}'}` {finding['text']} ({_few(finding['trials'])})"
+        for number, finding in enumerate(last.findings, start=1)
+    ]
     return f"## What the analyst found\n\nAfter round {last.round}:\n\n" + "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ def trace_trial(run: Run, trial: str) -> dict[str, Any]:
     view = run.view
     if trial not in view.proposals:
         names = list(view.proposals)
-        hint = suggest(trial, [*names[:NAMED], *names[-1:]]) if names else "nothing was proposed yet"
+        hint = suggest(trial, dict.fromkeys([*names[:NAMED], *names[-1:]])) if names else "nothing was proposed yet"
         raise UsageError(f"no trial {trial!r} in run {run.name}; {hint}")
     memory, proposal, round_ = InMemory(view, run.name), view.proposals[trial], view.round_of[trial]
     chain = list(reversed(ancestry(view, trial)))

@@ -106,16 +106,15 @@ def _relative(node: dict[str, Any], width: int) -> str:
 
 
 def calls_text(calls: Sequence[dict[str, Any]]) -> str:
-    """A table of calls; unknown figures are ``?``, a model that answered all of them is named once, above."""
+    """A table of calls; unknown figures are ``?``. A model is named above, with its role, unless a role asked several."""
     if not calls:
         return "  no language model was asked"
-    models = list(dict.fromkeys(call["model"] for call in calls))
+    pairs = list(dict.fromkeys((call["role"], call["model"]) for call in calls))
     head = ["call", "round", "role", "prompt", "in/out/cached", "cost", "s", "outcome", "taken"]
     rows = [_call_cells(call) for call in calls]
-    if len(models) > 1:
-        head, rows = [*head, "model"], [[*row, call["model"]] for row, call in zip(rows, calls, strict=True)]
-    lines = _aligned([head, *rows])
-    return "\n".join(([f"  all by {models[0]}"] if len(models) == 1 else []) + lines)
+    if len(pairs) == len({role for role, _ in pairs}):
+        return "\n".join([*(f"  {role}: {model}" for role, model in pairs), *_aligned([head, *rows])])
+    return "\n".join(_aligned([[*head, "model"], *([*row, call["model"]] for row, call in zip(rows, calls, strict=True))]))
 
 
 def _call_cells(call: dict[str, Any]) -> list[str]:

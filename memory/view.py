@@ -143,7 +143,7 @@ class JournalView:
             case ev.Exported():
                 self.exported = event
             case ev.RunFinished():
-                self.finished = event
+                self.finished, self.awaiting = event, None
 
     def _tell(self, round_: int, text: str, item: str) -> None:
         self.told[round_] = (*self.told.get(round_, ()), text)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import agentnas
+from agentnas.agents import graph
 from agentnas.memory import events as ev
 from agentnas.memory.memory import InMemory
 from agentnas.memory.runs import find
@@ -243,3 +247,16 @@ def test_a_finished_run_is_returned_as_it_is(whole: Run) -> None:
     assert again.winner == whole.winner
     assert (whole.path / "events.jsonl").read_bytes() == before
     assert (whole.path / "report.md").read_text(encoding="utf-8") == whole.report()
+
+
+def test_the_graph_is_the_picture_at_the_top_of_its_file() -> None:
+    picture = str(graph.__doc__).split("\n\n")[1]
+    drawn = {word for word in re.findall(r"[a-z_]+", picture) if word not in ("rejected", "another", "round")}
+    built = graph.build_graph(Mock())
+    edges = {(first, second) for first, second in built.edges if "__" not in first + second}
+    choices = {(node, target) for node, by_name in built.branches.items() for branch in by_name.values() for target in branch.ends.values()}
+    forward = re.findall(r"[a-z_]+", picture.splitlines()[0].split("-+->")[0])
+    assert set(built.nodes) == drawn
+    assert set(pairwise(forward)) <= edges | choices
+    assert {("review", "plan"), ("remember", "recall"), ("remember", "confirm")} <= choices
+    assert {("choose", "open_test"), ("open_test", "export"), ("export", "report")} <= edges

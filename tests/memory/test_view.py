@@ -139,3 +139,41 @@ def test_ten_thousand_trials_stay_fast() -> None:
         view.apply(finished(f"t{i}", rng.choice(RUNGS), val=rng.uniform(0, 100)))
         assert view.best is not None
     assert time.perf_counter() - began < 5  # about 0.3 s; quadratic work takes minutes
+
+
+def planned(round_: int, *names: str) -> ev.PlanMade:
+    return ev.PlanMade(round=round_, author="planner", directions=tuple({"name": name} for name in names))
+
+
+def test_a_review_is_of_the_plan_before_it() -> None:
+    view = view_of(planned(1, "a"), ev.PlanReviewed(round=1, decision="rejected", reason="no"), planned(1, "b"))
+    assert (view.reviews, view.rejections) == ({}, {1: 1})
+    view.apply(ev.PlanReviewed(round=1, decision="accepted", item="x.json"))
+    assert (view.reviews[1].decision, view.rejections, view.items) == ("accepted", {1: 1}, {"x.json"})
+
+
+def test_a_rejection_is_a_message_to_the_planner_which_is_asked_anew() -> None:
+    asked = ev.LLMAsked(call="c0001", role="planner", round=1, step=0, attempt=0, model="m", prompt_hash="h", messages=(), input_tokens=1,
+                        max_tokens=1, worst_cost=None)  # fmt: skip
+    view = view_of(asked, ev.LLMAnswered(call="c0001", outcome="answered"), planned(1, "wide", "deep"))
+    assert view.calls.answer("planner", 1, 0) is not None
+    view.apply(ev.PlanReviewed(round=1, decision="rejected", reason="too wide"))
+    assert view.told == {1: ("I reject the plan (wide, deep): too wide",)}
+    assert view.calls.answer("planner", 1, 0) is None
+    view.apply(asked.model_copy(update={"call": "c0002"}))
+    view.apply(ev.LLMAnswered(call="c0002", outcome="answered", text="another"))
+    again = view.calls.answer("planner", 1, 0)
+    assert again is not None
+    assert again.asked.call == "c0002"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [ev.PlanReviewed(round=1, decision="accepted"), ev.RunInterrupted(reason="asked"), ev.RunResumed(),
+     ev.RunFinished(outcome="failed", exit_code=1)],
+)  # fmt: skip
+def test_a_plan_waits_until_it_is_reviewed_or_the_run_ends(event: ev.AnyEvent) -> None:
+    view = view_of(planned(1, "a"), ev.ReviewAwaited(round=1), ev.Noted(message="still waiting"))
+    assert view.awaiting == 1
+    view.apply(event)
+    assert view.awaiting is None
