@@ -251,3 +251,43 @@ def test_a_run_killed_around_a_review_follows_each_decision_once(kind: str, coun
     evaluations = Counter((event.trial, event.rung, event.seed) for event in of_type(run, "evaluation_finished"))
     assert set(evaluations.values()) == {1}
     assert sorted(path.name for path in run.directory.inbox.iterdir()) == ["read"]
+
+
+def answer_of(number: int) -> dict[str, Any]:
+    """A plan that a model might make."""
+    direction = {"mode": "explore", "factors": [], "share": 0.5, "hypothesis": f"answer {number}", "expected_gain": 0.1,
+                 "evidence": ["trial:t0001"]}  # fmt: skip
+    return {"reason": f"reason {number}", "directions": [direction | {"name": f"{side} {number}"} for side in ("left", "right")]}
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_model_is_asked_again_when_its_plan_is_rejected_and_reads_what_people_said(tmp_path: Path, interrupted: bool) -> None:
+    """Also where the run is stopped between the two: the first answer is not used again, and the second not asked for twice."""
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"planner": [answer_of(1), answer_of(2)]}), encoding="utf-8")
+    stop = threading.Event()
+
+    def answer(directory: RunDirectory, plan: ev.PlanMade) -> None:
+        if plan.round == 0:
+            leave_message(directory, "attention please")
+        rejected = directory.view().rejections
+        if plan.round == 1 and not rejected:
+            leave_review(directory, plan, "rejected", reason="too blunt")
+        elif interrupted and rejected and not stop.is_set():
+            stop.set()
+        else:
+            accept(directory, plan)
+
+    run = reviewed(tmp_path / "runs", answer, stop=stop, planner_llm=f"scripted:{script}")
+    if interrupted:
+        assert run.exit_code == 130
+        accept(run.directory, run.view.plans[1])
+        run = agentnas.design(resume="latest", runs_dir=tmp_path / "runs")
+    assert run.exit_code == 0
+    assert [plan.reason for plan in of_type(run, "plan_made") if plan.round == 1] == ["reason 1", "reason 2"]
+    prompts = ["\n".join(turn["content"] for turn in call.asked.messages) for call in run.view.calls.of("planner")]
+    assert len(prompts) == 2
+    assert ["attention please" in prompt for prompt in prompts] == [True, True]
+    assert ["I reject the plan (left 1, right 1): too blunt" in prompt for prompt in prompts] == [False, True]
+    assert {run.view.proposals[trial].hypothesis for trial in run.view.rounds[1]} == {"answer 2"}
+    assert UNREAD not in [note.message for note in run.view.notes]
