@@ -58,8 +58,20 @@ def make_models(config: Config, resolved: Resolved, view: JournalView | None = N
 
         made = {name: Recording(model, config.record, task=str(config.task)) for name, model in made.items()}
     for model in made.values():
-        model.check()
+        _require_there(model)
     return {role: made[name] for role, name in names.items()}
+
+
+def _require_there(model: LLM) -> None:
+    """Raise ConfigError where no call could succeed: what passes in mid-run is for a person to mend before a start."""
+    from agentnas.agents.llm.base import LLMError
+
+    try:
+        model.check()
+    except ConfigError:
+        raise
+    except LLMError as error:
+        raise ConfigError(f"{error}; start the server, or check the address and the network") from None
 
 
 def require_prices(models: Mapping[str, LLM], config: Config, resolved: Resolved) -> None:
@@ -103,8 +115,11 @@ def think(
         return None if config.time_s is None else config.time_s - journal.active_seconds
 
     spending = Spending(journal.view.calls, llm_limits(config), load_prices(config.prices))
-    consultant = Consultant(journal, models, spending, MAX_TOKENS, config.llm_timeout_s, stop, seconds_left, FIRST_WAIT_S)
-    briefing = Briefing(Prompts(config.prompts_dir))
+    prompts = Prompts(config.prompts_dir)
+    consultant = Consultant(
+        journal, models, spending, MAX_TOKENS, config.llm_timeout_s, stop, seconds_left, FIRST_WAIT_S, prompts.versions()
+    )
+    briefing = Briefing(prompts)
     return Minds(
         LLMPlanner(consultant, briefing, planner, memory) if "planner" in models else planner,
         LLMCoder(consultant, briefing, coder, memory, coder.price, config.proposals, weigh) if "coder" in models else coder,

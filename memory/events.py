@@ -235,6 +235,7 @@ class LLMAsked(Event):
     attempt: int
     model: str
     prompt_hash: str = Field(description="of the messages and the schema of the answer")
+    prompt_version: str = Field("", description="version and fingerprint of the role's templates")
     messages: tuple[dict[str, str], ...] = Field(description="what was sent: role and content of each turn")
     input_tokens: int = Field(description="estimate of the prompt's tokens, from above")
     max_tokens: int = Field(description="most tokens of the answer")

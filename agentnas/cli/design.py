@@ -176,10 +176,20 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
         f"test {spread(test['mean'], test['sd'])} % over {counted(test['seeds'], 'seed')} ({summary['metric']}, {summary['protocol']})",
         f"validation {spread(validation['mean'], validation['sd'])} %; {winner['reason']}",
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
+        *_models(run.view),
         f"report   {run.path / 'report.md'}",
         f"winner   {run.path / 'winner'}",
     ]
     return "\n".join(lines)
+
+
+def _models(view: Any) -> list[str]:
+    """What the language models took; nothing where none was asked."""
+    from agentnas.progress import spending
+
+    spent = view.calls.total
+    calls, cost = spending(view).split(", ")
+    return [f"models   {calls}, {spent.tokens:,} tokens, {cost}"] if spent.calls else []
 
 
 def _dry_run(settings: dict[str, Any], json: bool) -> None:

@@ -50,6 +50,7 @@ class Consultant:
     stop: threading.Event = field(default_factory=threading.Event)
     seconds_left: Callable[[], float | None] = lambda: None
     first_wait_s: float = FIRST_WAIT_S
+    versions: Mapping[str, str] = field(default_factory=dict)
     _unanswered: dict[str, int] = field(default_factory=dict)
     _silent: dict[str, str] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
@@ -92,7 +93,7 @@ class Consultant:
         return ev.LLMAsked(
             call=f"c{len(calls.by_id) + 1:04d}", role=role, round=round_, step=step, attempt=calls.attempts(role, round_, step),
             model=model.name, prompt_hash=prompt_hash(messages, schema), messages=turns, input_tokens=size, max_tokens=most,
-            worst_cost=self.spending.worst(model.name, size, most),
+            worst_cost=self.spending.worst(model.name, size, most), prompt_version=self.versions.get(role, ""),
         )  # fmt: skip
 
     def _patience(self) -> float:
