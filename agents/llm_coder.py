@@ -1,6 +1,6 @@
 """The coder that thinks with a model: it writes the designs of a round; tools check each, and what is missing comes from evolution.
 
-The anchors are drafted by the rules, without a question. A proposal that fails a check is sent back with what is wrong, at most twice;
+The anchors are drafted by the rules, and the first round, theirs, without a question. A proposal that fails a check is sent back with what is wrong, at most twice;
 what changed against the parent is computed from the designs, whatever the model calls it.
 """
 
@@ -55,13 +55,14 @@ class LLMCoder:
     weigh: Weigh | None = None
 
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
-        if count <= 0 or self.fallback.untried_anchors(situation):
+        anchors = self.fallback.untried_anchors(situation)[: max(0, count)]
+        if not situation.records or len(anchors) >= count:
             return self.fallback.draft(situation, plan, count)
-        intake = _Intake(self, situation, count)
+        intake = _Intake(self, situation, count - len(anchors), tuple(anchors))
         opening = self.briefing.coder(situation, plan, intake.asked, self.form)
         converse(self.consultant, ROLE, situation.round, opening, answer_type(self.form, situation.space), intake.take, intake.again)
         author = author_of(self.consultant, ROLE, situation.round)
-        drafts = intake.drafts(author)
+        drafts = anchors + intake.drafts(author)
         return drafts + self.fallback.evolve(situation, plan, count - len(drafts), drafts)
 
 
@@ -72,6 +73,7 @@ class _Intake:
     coder: LLMCoder
     situation: Situation
     count: int
+    anchors: tuple[Draft, ...] = ()
     asked: int = 0
     taken: dict[str, Draft] = field(default_factory=dict)
     uncited: dict[str, Draft] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class _Intake:
     def __post_init__(self) -> None:
         self.asked = min(self.count, MOST_A_CALL)
         self._tried = {record.proposal.spec_hash: record for record in self.situation.records}
+        self._places = {spec_hash(draft.spec): f"the anchor {draft.name}" for draft in self.anchors}
 
     @property
     def missing(self) -> int:

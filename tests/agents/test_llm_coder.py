@@ -131,12 +131,18 @@ def test_what_is_good_is_drafted_with_the_change_that_the_designs_show(bench: Be
     assert judged(bench.journal) == [(2, 2, ())]
 
 
-def test_anchors_come_first_without_a_question(bench: Bench) -> None:
-    untried = dataclasses.replace(SEEN, records=RECORDS[:3])
-    drafts = bench.draft(count=4, told=untried)
-    assert [draft.name for draft in drafts[:2]] == ["sage", "appnp"]
-    assert len(drafts) == 4
+def test_the_first_round_is_the_anchors_without_a_question(bench: Bench) -> None:
+    drafts = bench.draft(count=3, told=dataclasses.replace(SEEN, records=()))
+    assert [draft.name for draft in drafts] == ["mlp", "gcn", "gat"]
     assert bench.mind.asked == []
+
+
+def test_anchors_that_did_not_fit_the_first_round_come_before_what_is_asked_for(bench: Bench) -> None:
+    untried = dataclasses.replace(SEEN, records=RECORDS[:3])
+    drafts = bench.draft(said(FASTER, WIDER), count=4, told=untried)
+    assert [draft.name for draft in drafts] == ["sage", "appnp", None, None]
+    assert [draft.author for draft in drafts[2:]] == [BY, BY]
+    assert bench.told == ["Give 2."]
 
 
 def test_every_fault_is_told_and_its_repair_is_taken(bench: Bench) -> None:
