@@ -1,7 +1,7 @@
 """The coder that thinks with a model: it writes the designs of a round; tools check each, and what is missing comes from evolution.
 
-The anchors are drafted by the rules, and the first round, theirs, without a question. A proposal that fails a check is sent back with what is wrong, at most twice;
-what changed against the parent is computed from the designs, whatever the model calls it.
+The anchors are drafted by the rules, and the first round, theirs, without a question. A proposal that fails a check is sent back with
+what is wrong, at most twice; what changed against the parent is computed from the designs, whatever the model calls it.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ from agentnas.memory.runs import find
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import UsageError
 
-# What the columns of a comparison are, where the name of the figure alone does not say it.
+# What the figures of a comparison are, where the name of the figure alone does not say it.
 HEADERS = {"active_seconds": "active", "difference": "test minus first run's", "se": "standard error"}
+HIDDEN = ("best_at", "is_first")
 RULES = "rules"
 
 Runs = Annotated[list[str], typer.Argument(help="Two or more runs.", show_default=False)]
@@ -38,8 +39,9 @@ def compare(runs: Runs, runs_dir: RunsDir = None, json: Json = False) -> None:
     if json:
         emit_json(rows)
         return
-    header = [f"best @{equal}" if name == "best" else HEADERS.get(name, name.replace("_", " ")) for name in rows[0] if name != "best_at"]
-    emit(table(header, (_said(row) for row in rows)))
+    labels = [f"best @{equal}" if name == "best" else HEADERS.get(name, name.replace("_", " ")) for name in rows[0] if name not in HIDDEN]
+    columns = [_said(row) for row in rows]
+    emit(table([labels[0], *(column[0] for column in columns)], zip(labels[1:], *(column[1:] for column in columns), strict=True)))
     if len({(row["task"], row["protocol"]) for row in rows}) > 1:
         say("tasks or protocols differ: these scores say nothing about each other, and no difference is computed")
 
@@ -67,17 +69,20 @@ def _compared(directory: RunDirectory, view: JournalView, first: JournalView, eq
         "sd": test.get("sd"),
         "seeds": test.get("seeds"),
         **_difference(view, first),
+        "is_first": view is first,
     }
 
 
 def _said(row: dict[str, Any]) -> list[Any]:
-    """The cells of a row; what no model was asked for costs nothing that could be known or unknown."""
+    """The cells of a run's column; what no model was asked for costs nothing that could be known or unknown."""
     from agentnas.words import money
 
     shown = row | {"active_seconds": format_duration(round(row["active_seconds"])), "cost": money(row["cost"])}
     if not row["calls"]:
         shown |= dict.fromkeys(("calls", "tokens", "cost"), "-")
-    return [value for name, value in shown.items() if name != "best_at"]
+    if row["is_first"]:
+        shown |= dict.fromkeys(("difference", "se", "inside_noise"), "-")
+    return [value for name, value in shown.items() if name not in HIDDEN]
 
 
 def winner_test(view: JournalView) -> dict[str, float | int | None] | None:

@@ -192,8 +192,9 @@ def test_path_as_json(run: Run, runs_dir: Path) -> None:
 
 def test_compare_says_what_is_subtracted_and_how_long_in_seconds(run: Run, runs_dir: Path) -> None:
     names = [make_run(runs_dir, 1).name, make_run(runs_dir, 2, shift=2.0).name]
-    header = run("runs", "compare", *names).out.splitlines()[0]
-    assert "test minus first run's  standard error  inside noise" in header
+    lines = run("runs", "compare", *names).out.splitlines()
+    assert [line.split("  ")[0] for line in lines[-3:]] == ["test minus first run's", "standard error", "inside noise"]
+    assert lines[-1].split()[-2:] == ["-", "False"]
     assert all(isinstance(row["active_seconds"], float) for row in run("runs", "compare", *names, "--json").data)
 
 
