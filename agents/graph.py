@@ -24,8 +24,8 @@ from agentnas.agents.house import House
 from agentnas.agents.outcomes import nothing_to_choose, record_outcome
 from agentnas.agents.people import decide, hear, is_planned, note_unheard
 from agentnas.agents.roles import Direction, Plan
+from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison
 from agentnas.agents.selection import choose as choose_by_validation
-from agentnas.agents.selection import choose_smoothed, comparison
 from agentnas.memory import events as ev
 from agentnas.memory.memory import finding_records, trial_records
 from agentnas.prompts import load as load_prompt
@@ -241,7 +241,7 @@ def open_test(house: House, state: State) -> dict[str, Any]:
     if house.view.test is None:
         winner = house.view.winner
         assert winner is not None
-        chosen = house.chosen_finalists() if house.view.finalists else house.pick_finalists()
+        chosen = best_confirmed(house.situation_of_scores(), house.chosen_finalists()) if house.view.finalists else house.pick_finalists()
         trials = dict.fromkeys(t for t in (winner.trial, chosen.plain_anchor, chosen.strong_anchor) if t)
         scores: dict[str, dict[int, float]] = {}
         for (trial, seed), score in house.evaluator.open_test(_test_requests(house, list(trials))).items():

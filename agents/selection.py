@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentnas.agents import surrogate
@@ -94,6 +94,18 @@ def _anchor_instead(
     seeds = len(common[anchor])
     lead = f"{order[0]} leads it by {gap['difference']:.2f} ± {gap['se']:.2f}, inside the noise"
     return anchor, f"best anchor over {seeds} fresh seeds among {len(order)} confirmed trials; {lead}, which is no gain"
+
+
+def best_confirmed(situation: Situation, chosen: Finalists) -> Finalists:
+    """The same finalists with the anchors that confirmation put first: fresh seeds may turn the order of the search round."""
+    records = situation.by_trial()
+
+    def best(kind: str, otherwise: str | None) -> str | None:
+        scores = {t: records[t].confirmed() for t in chosen.all() if records[t].proposal.anchor == kind and not records[t].failures}
+        common = _shared({trial: found for trial, found in scores.items() if found}) if any(scores.values()) else {}
+        return max(common, key=lambda trial: (mean_and_sd(list(common[trial].values()))[0], trial == otherwise), default=otherwise)
+
+    return replace(chosen, plain_anchor=best("plain", chosen.plain_anchor), strong_anchor=best("strong", chosen.strong_anchor))
 
 
 def _shared(confirmed: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:

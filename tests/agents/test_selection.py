@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentnas.agents.selection import Finalists, choose, comparison, finalists, median_seed
+from agentnas.agents.selection import Finalists, best_confirmed, choose, comparison, finalists, median_seed
 from agentnas.tools.errors import BudgetEndedError
 from agentnas.tools.evaluate.base import CONFIRM
 from tests.agents.making import record, situation
@@ -84,6 +84,20 @@ def test_the_comparison_says_when_the_search_returned_its_own_anchor() -> None:
     assert compared["plain"]["difference"] == pytest.approx(8 / 3)
     assert compared["plain"]["se"] == pytest.approx(1 / 3)
     assert compared["plain"]["inside_noise"] is False
+
+
+def test_the_anchors_that_are_compared_are_those_that_confirmation_put_first() -> None:
+    """The search had the second plain anchor behind the first; on fresh seeds it is ahead, and the strong one was confirmed alone."""
+    first = record(1, confirmed(80.0, 81.0), anchor="plain", name="sage")
+    second = record(2, confirmed(82.0, 83.0), anchor="plain", name="appnp")
+    strong = record(3, confirmed(70.0, 71.0), anchor="strong", name="grand")
+    chosen = Finalists(("t0002", "t0001"), "t0001", "t0003")
+    assert best_confirmed(situation(first, second, strong), chosen) == Finalists(("t0002", "t0001"), "t0002", "t0003")
+
+
+def test_anchors_that_were_not_confirmed_stay_as_the_search_had_them() -> None:
+    only = record(1, {"full": {0: 80.0}}, anchor="plain", name="sage")
+    assert best_confirmed(situation(only), Finalists(("t0001",), "t0001", None)) == Finalists(("t0001",), "t0001", None)
 
 
 def test_the_shipped_seed_is_the_median_one() -> None:
