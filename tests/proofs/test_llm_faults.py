@@ -131,3 +131,23 @@ def test_a_card_that_gives_orders_is_quoted_and_obeying_it_changes_nothing(tmp_p
     assert (run.view.num_tried, run.exit_code) == (20, 0)
     notes = [event for event in run.events if isinstance(event, ev.LLMJudged) and event.problems]
     assert notes, "what was wrong with its answers is in the journal"
+
+
+def test_the_same_proposal_again_and_again_is_tried_once(tmp_path: Path) -> None:
+    """The model is told each time; evolution fills the rounds."""
+
+    def stubborn(request: Asked) -> Answer:
+        answer = think(request)
+        if "proposals" in answer:
+            edits = [{"path": "cell.links", "value": "0,1,1,2"}, {"path": "cell.ops", "value": "gat,gcn,sage,gin"}]
+            answer["proposals"] = [answer["proposals"][0] | {"edits": edits}] * 10
+        return answer
+
+    with LLMServer(stubborn, key=KEY, role_of=role_of) as server:
+        run = agentnas.design("nasbench:cora", trials=25, runs_dir=tmp_path, llm=f"openai:m@{server.url}")
+    assert (run.view.num_tried, run.exit_code) == (25, 0)
+    by_model = [proposal for proposal in run.view.proposals.values() if proposal.author.startswith("coder/openai")]
+    assert len(by_model) == 1
+    told = [problem for event in run.events if isinstance(event, ev.LLMJudged) for problem in event.problems]
+    assert any("it is the same design as proposal 1, which was taken" in problem for problem in told)
+    assert any(f"it repeats {by_model[0].trial}" in problem for problem in told)
