@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 
 NGRAMS = (3, 4, 5)
 ALPHABET = 37  # a-z, 0-9, and the gap between words
+MOST_LATENT = 1500  # documents, above which the latent space is left out: its time grows with the cube of their number
 LATENT = 40  # dimensions; on the judged queries 40 beats 64 and 90 under every weighting of the fields that was tried
 HINT_WEIGHT = 0.3
 SUFFIXES = ("ations", "ation", "ings", "ing", "edly", "ers", "ies", "es", "ed", "er", "ly", "s")
@@ -32,7 +33,8 @@ than that the their them then they this to us was we were what when which who wh
 
 def fold(text: str) -> str:
     """Lower-case ASCII letters and digits with single spaces between; accents are dropped."""
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(letter))
+    lower = text.lower()
+    plain = lower if lower.isascii() else "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
     return re.sub(r"[^a-z0-9]+", " ", plain).strip()
 
 
@@ -121,7 +123,9 @@ class LexicalIndex:
         parts = [(i, document[field], weight) for i, document in enumerate(documents) for field, weight in weights.items()]
         self._words = _postings([(i, self._codes(text, grow=True), weight) for i, text, weight in parts], len(documents))
         self._ngrams = _postings([(i, ngrams(text), weight) for i, text, weight in parts], len(documents))
-        self._latent, self._to_latent = _latent_space(self._words.gram())
+        self._latent, self._to_latent = (
+            _latent_space(self._words.gram()) if 0 < len(documents) <= MOST_LATENT else _no_space(len(documents))
+        )
 
     def scores(self, query: str, hints: str = "") -> Floats:
         """Similarity of every document to the query, [num_documents], 0 to 1; hints count ``HINT_WEIGHT`` as much.
@@ -175,6 +179,10 @@ def _latent_space(gram: Floats) -> tuple[Floats, Floats]:
     documents = vectors * np.sqrt(values)
     norms = np.linalg.norm(documents, axis=1, keepdims=True)
     return documents / np.where(norms > 0, norms, 1), (vectors / np.sqrt(values)).T
+
+
+def _no_space(num_documents: int) -> tuple[Floats, Floats]:
+    return np.zeros((num_documents, 0)), np.zeros((0, num_documents))
 
 
 def _unit(vector: Floats) -> Floats:

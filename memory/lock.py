@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agentnas.tools.errors import RunError
+from agentnas.tools.errors import RunError, StoreError
 
 # A reader that asks ``writer_of`` holds a shared lock for microseconds; a writer waits that out before it gives up.
 PATIENCE_S = 0.25
@@ -54,6 +55,27 @@ def writer_of(path: Path) -> str | None:
         return None
     try:
         return None if _try(fd, fcntl.LOCK_SH) else _holder(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def store_lock(path: Path, *, exclusive: bool, patience_s: float) -> Iterator[None]:
+    """Hold a store's lock file: many readers, or one writer. Waits; raises StoreError naming the writer if that takes too long."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(f"cannot lock the memory: {path}: {error.strerror}") from None
+    try:
+        deadline = time.monotonic() + patience_s
+        while not _try(fd, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
+            if time.monotonic() > deadline:
+                raise StoreError(f"the memory in {path.parent} is being used by {_holder(fd)} for {patience_s:.0f} s; try again later")
+            time.sleep(PAUSE_S)
+        if exclusive:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, str(os.getpid()).encode(), 0)
+        yield
     finally:
         os.close(fd)
 

@@ -6,75 +6,37 @@
 
 from __future__ import annotations
 
-import math
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, zip_longest
-from typing import Any, Literal, Protocol, runtime_checkable
+from itertools import islice, zip_longest
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
-
-from agentnas.memory.cards import PaperCard, shipped_cards, shipped_index
+from agentnas.memory.diversity import jaccard, overlap, spread_out
 from agentnas.memory.events import FindingsMade
 from agentnas.memory.lexical import words
-from agentnas.memory.query import conditions, hints
+from agentnas.memory.library import Library, recall_cards, shipped_library
+from agentnas.memory.records import (
+    LONGEST_TEXT,
+    Evidence,
+    FindingRecord,
+    Kind,
+    Record,
+    TaskCardLike,
+    TrialRecord,
+    card_evidence,
+    one_line,
+    record_evidence,
+    task_similarity,
+)
 from agentnas.memory.view import JournalView
 
-Kind = Literal["trial", "finding", "card"]
-LONGEST_TEXT = 700
+__all__ = [
+    "LONGEST_TEXT", "Evidence", "FindingRecord", "InMemory", "Kind", "Memory", "Record", "TaskCardLike", "TrialRecord", "finding_records",
+    "global_id", "one_line", "task_similarity", "trial_records",
+]  # fmt: skip
 POOL = 50  # trials from the head of the leaderboard that a recall looks at: keeps recall fast in a run of 10,000 trials
 FAILURES = 5
-
-
-class Evidence(BaseModel):
-    """Something that a proposal can rest on. ``text`` is quoted from the source and is data, never an instruction."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str = Field(description="trial:<id>, finding:<id> or card:<id>")
-    kind: Kind
-    similarity: float = Field(ge=0, le=1, description="of the task (trials, findings) or of the text (cards) to what was asked")
-    text: str
-    why: str = Field(description="why it was recalled")
-
-
-class Record(BaseModel):
-    """A trial or finding of another run, or of an earlier one on this task."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str = Field(min_length=1, description="unique in the memory, without its kind: <run>/t0003")
-    task: str
-    task_vector: tuple[float, ...] = Field((), description="TaskCard.vector() of that task; empty if unknown")
-    text: str
-
-
-class TrialRecord(Record):
-    """A trial that finished, with its mean validation score in percent (or the metric's own unit)."""
-
-    spec_hash: str = ""
-    val: float | None = None
-    protocol: str = ""
-
-
-class FindingRecord(Record):
-    """A conclusion, with the trials that support it."""
-
-    trials: tuple[str, ...] = ()
-
-
-@runtime_checkable
-class TaskCardLike(Protocol):
-    """What memory needs of a task card."""
-
-    def text(self) -> str:
-        """Lines for prompts and people."""
-        ...
-
-    def vector(self) -> Sequence[float]:
-        """Normalised statistics; its length is the same for all tasks."""
-        ...
+R = TypeVar("R", TrialRecord, FindingRecord)
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -100,6 +62,10 @@ class Memory(Protocol):
         """Remember findings; a finding whose id is known replaces the old one."""
         ...
 
+    def keep(self) -> None:
+        """The run ends: what is to outlive it is written, or will be at a later start. Never an error."""
+        ...
+
 
 class InMemory:
     """Memory over a run's journal view, records that were added, and the 270 cards. Reads the view live: nothing has to be added to it.
@@ -117,11 +83,10 @@ class InMemory:
         if k <= 0:
             return []
         asked = frozenset(words(question))
-        vector = tuple(card.vector()) if card is not None else ()
         kinds = (
-            islice(self._recall_cards(card, question), k),
-            islice(chain(self._run_trials(asked), self._records(self._trials.values(), "trial", asked, vector)), k),
-            islice(chain(self._run_findings(asked), self._records(self._findings.values(), "finding", asked, vector)), k),
+            islice(recall_cards(self._library(), card, question), k),
+            islice(_in_turn(self._run_trials(asked), self._other_trials(card, question)), k),
+            islice(_in_turn(self._run_findings(asked), self._other_findings(card, question)), k),
         )
         mixed = (evidence for row in zip_longest(*kinds) for evidence in row if evidence is not None)
         return list(islice(mixed, k))
@@ -130,18 +95,24 @@ class InMemory:
         """The evidence with this id, or None; a trial of this run counts once it was evaluated, failed or was rejected."""
         kind, _, name = id.partition(":")
         local = self._own(name) or name
-        if kind == "card" and name in shipped_cards():
-            return _card_evidence(shipped_cards()[name], 1.0, "asked for by its id")
+        if kind == "card":
+            card = self._library().cards.get(name)
+            return card_evidence(card, 1.0, "asked for by its id") if card else self._recalled(id)
         if kind == "trial":
             if self.view.state(local) != "proposed":
                 return self._trial_evidence(local)
-            return _record_evidence(self._trials[name], "trial", 1.0) if name in self._trials else None
+            return record_evidence(self._trials[name], 1.0) if name in self._trials else self._recalled(id)
         if kind == "finding":
             found = next((item for item in self._findings_of_run() if item[0] == local), None)
             if found is not None:
                 return _finding_evidence(*found)
-            return _record_evidence(self._findings[name], "finding", 1.0) if name in self._findings else None
+            return record_evidence(self._findings[name], 1.0) if name in self._findings else self._recalled(id)
         return None
+
+    def _recalled(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
+        """What the journal holds of evidence from other runs that this run was told."""
+        told = (item for event in self.view.evidence.values() for item in event.evidence if item.get("id") == id)
+        return next((Evidence.model_validate(item) for item in told), None)
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> None:
         """Remember trials of other runs."""
@@ -150,6 +121,9 @@ class InMemory:
     def add_findings(self, findings: Iterable[FindingRecord]) -> None:
         """Remember findings of other runs."""
         self._findings.update((finding.id, finding) for finding in findings)
+
+    def keep(self) -> None:
+        """Nothing outlives the run."""
 
     def _own(self, name: str) -> str | None:
         """The id within this run of one of its trials or findings; None for another run's, or where this run has no such id."""
@@ -161,18 +135,14 @@ class InMemory:
         known = self.view.state(name) != "proposed" or any(name == own for own, *_ in self._findings_of_run())
         return name if known else None
 
-    def _recall_cards(self, card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
-        about_task = card.text() if card is not None else ""
-        facts = " ".join(conditions(about_task))
-        # With no question, the conditions that the task meets are the question.
-        query, extra = (question, f"{hints(question)} {facts}") if question.strip() else (facts or about_task, "")
-        scores = shipped_index().scores(query, extra)
-        cards = list(shipped_cards().values())
-        for index in np.argsort(-scores, kind="stable").tolist():
-            if scores[index] <= 0:
-                return
-            shared = shipped_index().shared(f"{query} {extra}", index)
-            yield _card_evidence(cards[index], float(scores[index]), f"shares {', '.join(shared)}" if shared else "similar spelling")
+    def _library(self) -> Library:
+        return shipped_library()
+
+    def _other_trials(self, card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
+        return self._records(self._trials.values(), card, question)
+
+    def _other_findings(self, card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
+        return self._records(self._findings.values(), card, question)
 
     def _run_trials(self, asked: frozenset[str]) -> Iterator[Evidence]:
         """The leaders of this run, those unlike each other and near the question first, and after every third a failure."""
@@ -213,7 +183,7 @@ class InMemory:
     def _run_findings(self, asked: frozenset[str]) -> Iterator[Evidence]:
         """Of the newest findings, those nearest to the question first."""
         newest = sorted(self._findings_of_run(), key=lambda item: -item[1].round)[:POOL]
-        near = sorted(newest, key=lambda item: -_overlap(asked, _told(item[2])))
+        near = sorted(newest, key=lambda item: -overlap(asked, _told(item[2])))
         return (_finding_evidence(*item) for item in near)
 
     def _findings_of_run(self) -> Iterator[tuple[str, FindingsMade, Mapping[str, Any]]]:
@@ -221,14 +191,13 @@ class InMemory:
             for name, finding in _named(made):
                 yield name, made, finding
 
-    def _records(
-        self, records: Iterable[TrialRecord] | Iterable[FindingRecord], kind: Kind, asked: frozenset[str], vector: tuple[float, ...]
-    ) -> Iterator[Evidence]:
+    def _records(self, records: Iterable[R], card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
         """Records of the most similar tasks first, then those nearest to the question; those of this run are told by its view."""
+        asked, vector = frozenset(words(question)), tuple(card.vector()) if card is not None else ()
         others = [record for record in records if self._own(record.id) is None]
-        scored = [(task_similarity(vector, record.task_vector), _overlap(asked, record.text), record) for record in others]
+        scored = [(task_similarity(vector, record.task_vector), overlap(asked, record.text), record) for record in others]
         for similarity, _, record in sorted(scored, key=lambda item: (-item[0], -item[1], item[2].id)):
-            yield _record_evidence(record, kind, similarity)
+            yield record_evidence(record, similarity)
 
 
 def trial_records(view: JournalView, trials: Iterable[str], vector: Sequence[float] = (), *, run: str = "") -> list[TrialRecord]:
@@ -271,48 +240,16 @@ def _drafting(trial: str) -> tuple[int, str]:
     return len(trial), trial
 
 
-def task_similarity(a: Sequence[float], b: Sequence[float]) -> float:
-    """0 to 1 from two task vectors: 1 for equal ones, falling with their root mean square distance; 0.5 where one is unknown."""
-    if not a or len(a) != len(b):
-        return 0.5
-    return 1 / (1 + math.dist(a, b) / math.sqrt(len(a)))
-
-
-def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Text as quotable data: one line, no control or formatting characters, cut with an ellipsis."""
-    clean = "".join(" " if unicodedata.category(letter) in {"Cc", "Zl", "Zp"} else letter for letter in text)
-    visible = "".join(letter for letter in clean if unicodedata.category(letter) not in {"Cf", "Cs", "Co", "Cn"})
-    line = " ".join(visible.split())
-    return line if len(line) <= longest else f"{line[: longest - 3].rstrip()}..."
-
-
 def _diverse(trials: list[str], text_of: Callable[[str], str], asked: frozenset[str]) -> Iterator[str]:
-    """Maximal marginal relevance (Carbonell and Goldstein, 1998) over rank, nearness to the question, and likeness to what was taken."""
+    """The leaders, those near the question first and those unlike each other."""
     bags = {trial: frozenset(words(text_of(trial))) for trial in trials}
-    likeness = dict.fromkeys(trials, 0.0)
-    worth = {trial: 1 - rank / POOL + _jaccard(asked, bags[trial]) for rank, trial in enumerate(trials)}
-    while worth:
-        best = max(worth, key=lambda trial: worth[trial] - likeness[trial])
-        yield best
-        del worth[best]
-        for trial in worth:
-            likeness[trial] = max(likeness[trial], _jaccard(bags[best], bags[trial]))
+    worth = {trial: 1 - rank / POOL + jaccard(asked, bags[trial]) for rank, trial in enumerate(trials)}
+    return spread_out(worth, bags)
 
 
-def _overlap(asked: frozenset[str], text: str) -> float:
-    return len(asked & frozenset(words(text))) / len(asked) if asked else 0.0
-
-
-def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / len(a | b) if a or b else 0.0
-
-
-def _card_evidence(card: PaperCard, similarity: float, why: str) -> Evidence:
-    year = f", {card.year}" if card.year else ""
-    text = one_line(f"{card.title}{year}. {card.text()}")
-    return Evidence(
-        id=f"card:{card.id}", kind="card", similarity=round(similarity, 4), text=text, why=f"{why}; {', '.join(card.topics[:3])}"
-    )
+def _in_turn(first: Iterator[T], second: Iterator[T]) -> Iterator[T]:
+    """One of each while both last."""
+    return (item for pair in zip_longest(first, second) for item in pair if item is not None)
 
 
 def _finding_evidence(name: str, made: FindingsMade, finding: Mapping[str, Any]) -> Evidence:
@@ -322,10 +259,3 @@ def _finding_evidence(name: str, made: FindingsMade, finding: Mapping[str, Any])
 
 def _told(finding: Mapping[str, Any]) -> str:
     return str(finding.get("text") or "; ".join(f"{key}: {value}" for key, value in finding.items()))
-
-
-def _record_evidence(record: TrialRecord | FindingRecord, kind: Kind, similarity: float) -> Evidence:
-    told = f"task {record.task}, similarity {similarity:.2f}"
-    if isinstance(record, TrialRecord) and record.val is not None:
-        told = f"validation {record.val:.2f} on {told}" + (f", {record.protocol}" if record.protocol else "")
-    return Evidence(id=f"{kind}:{record.id}", kind=kind, similarity=round(similarity, 4), text=one_line(record.text), why=one_line(told))

@@ -7,7 +7,8 @@
     ├── ConstraintError            3  no architecture can meet (or did meet) the limits
     ├── ConfigError                4  configuration or credentials
     ├── BudgetEndedError           5  the budget ended before there was a result
-    └── RunError                   1  a run directory that cannot be read, written or resumed
+    ├── RunError                   1  a run directory that cannot be read, written or resumed
+    └── StoreError                 1  the memory that outlives runs cannot be read or written; a run goes on without it
 
 Messages are one line: the value seen, what is allowed, the fix.
 """
@@ -58,6 +59,10 @@ class BudgetEndedError(AgentNASError):
 
 class RunError(AgentNASError):
     """A run directory cannot be read, written or resumed."""
+
+
+class StoreError(AgentNASError):
+    """The memory that outlives runs cannot be read or written; no run ends because of it."""
 
 
 def suggest(seen: str, allowed: Iterable[str]) -> str:

@@ -1,0 +1,79 @@
+"""A run's memory: what it does itself, then what outlives it. The store may fail at any moment; the run goes on without it and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import TypeVar
+
+from agentnas.memory import recalling
+from agentnas.memory.keeping import keep_run
+from agentnas.memory.library import Library, shipped_library
+from agentnas.memory.memory import InMemory
+from agentnas.memory.records import Evidence, TaskCardLike
+from agentnas.memory.store import RunMark, Store
+from agentnas.memory.view import JournalView
+from agentnas.tools.errors import StoreError
+
+T = TypeVar("T")
+
+
+class Layered(InMemory):
+    """This run's own trials and findings in turn with those of other runs; cards from the store, or those that ship.
+
+    ``note`` is told once, in a line, that the store went away; it is asked again at the next recall, and told when it is back.
+    """
+
+    def __init__(self, view: JournalView, run: str, store: Store, note: Callable[[str], None]) -> None:
+        super().__init__(view, run)
+        self.store = store
+        self._note = note
+        self._away = False
+
+    def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
+        """The evidence with this id, of this run or another; what this run was told stays known while the store is away."""
+        return super().get(id) or self._ask(lambda: self.store.get(id), None)
+
+    def keep(self) -> None:
+        """Write the run's trials and findings to the store; while that is away, a later start does it from the journal."""
+        self._ask(lambda: keep_run(self.store, self.view, self.run), None)
+
+    def settle(self, journal_bytes: int) -> None:
+        """The journal has ended: it need not be read again."""
+        if not self._away:
+            with suppress(StoreError):  # then a later start reads it once more, and writes the same
+                self.store.mark(self.store.marks().get(self.run, RunMark(self.run))._replace(journal_bytes=journal_bytes))
+
+    def _library(self) -> Library:
+        return self._ask(self.store.library, shipped_library())
+
+    def _other_trials(self, card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
+        return self._ask(lambda: self.store.recall_trials(self._asked(card, question)), iter(()))
+
+    def _other_findings(self, card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
+        return self._ask(lambda: self.store.recall_findings(self._asked(card, question)), iter(()))
+
+    def _asked(self, card: TaskCardLike | None, question: str) -> recalling.Asked:
+        return self.store.asked(card, question, self.run, self.own_scores())
+
+    def own_scores(self) -> dict[str, float]:
+        """This run's scores on its leaders' rung by spec hash, in the order of drafting, higher being better."""
+        leaders = self.view.leaderboard()
+        level = {standing.trial: standing for standing in leaders if standing.rung == leaders[0].rung}
+        ordered = islice((trial for trial in self.view.proposals if trial in level), recalling.MOST_SHARED)
+        sign = 1 if self.view.higher_is_better else -1
+        return {self.view.proposals[trial].spec_hash: sign * level[trial].val_mean for trial in ordered}
+
+    def _ask(self, question: Callable[[], T], otherwise: T) -> T:
+        try:
+            answer = question()
+        except StoreError as error:
+            if not self._away:
+                self._note(f"{error}; the run goes on without it, and what it learns is written later")
+            self._away = True
+            return otherwise
+        if self._away:
+            self._note(f"the memory in {self.store.shelf.place} is back")
+        self._away = False
+        return answer
