@@ -15,6 +15,7 @@ from agentnas.checkpoint import run_graph
 from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
+from agentnas.remembering import check_memory, remembered
 from agentnas.run import Run
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError, suggest
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from agentnas.agents.house import House
     from agentnas.agents.llm.base import LLM
     from agentnas.memory.journal import Journal
+    from agentnas.memory.memory import Memory
     from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.base import Evaluator
@@ -46,7 +48,7 @@ BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({
     "time_s", "trials", "workers", "device", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm", "max_cost",
-    "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review",
+    "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
@@ -83,6 +85,7 @@ def design(
     note = fallback(resolved, chosen)
     config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
     check(config, chosen)
+    check_memory(config)
     models = thinking.make_models(config, resolved)
     directory = RunDirectory.create(config.runs_dir, chosen.name)
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
@@ -167,6 +170,7 @@ def _resume(
         write_report(finished)  # a crash may have come between the last event and the report
         return finished
     require_data_dir(Resolved(config, resolved.origins), str(config.task))
+    check_memory(config)
     task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
     if task.fingerprint != fingerprint:
         raise RunError(
@@ -219,16 +223,19 @@ def _work(
         for line in [*([note] if note else []), *thinking.notes(models, config)]:
             if line not in noted:  # of a resumed run
                 journal.append(ev.Noted(level="warning", message=line))
-        house = wire(journal, directory, config, task, models, stop or threading.Event())
+        memory = stack.enter_context(remembered(config, directory, journal))
+        house = wire(journal, directory, config, task, models, stop or threading.Event(), memory)
         stack.callback(house.evaluator.close)
         try:
             run_graph(house, directory, ended_before)
         except AgentNASError as error:
+            memory.keep()
             outcome = OUTCOMES.get(error.exit_code, "failed")
             journal.append(ev.RunFinished.model_validate({"outcome": outcome, "exit_code": error.exit_code, "message": str(error)}))
             house.report()
             raise
         if house.stop_requested.is_set() and journal.view.finished is None:
+            memory.keep()
             journal.append(ev.RunInterrupted(reason="asked to stop"))
             house.report()
     return Run(directory)
@@ -256,8 +263,11 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     return False
 
 
-def wire(journal: Journal, directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], stop: threading.Event) -> House:
-    """The house of a run; roles without a model think by rules."""
+def wire(
+    journal: Journal, directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], stop: threading.Event,
+    remembers: Memory | None = None,
+) -> House:  # fmt: skip
+    """The house of a run; roles without a model think by rules. Without a memory of its own it remembers this run alone."""
     from agentnas.agents.analyst import RuleAnalyst
     from agentnas.agents.coder import RuleCoder
     from agentnas.agents.house import Budget, House
@@ -269,7 +279,7 @@ def wire(journal: Journal, directory: RunDirectory, config: Config, task: Task, 
     from agentnas.winner import write_winner
 
     space, anchors, batch = space_and_anchors(config, task)
-    evaluator, memory = _evaluator(directory, config, task, space), InMemory(journal.view, directory.name)
+    evaluator, memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
     return House(

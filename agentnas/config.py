@@ -22,8 +22,8 @@ from agentnas.tools.errors import AgentNASError, ConfigError, UsageError, sugges
 
 PREFIX = "AGENTNAS_"
 # The settings that are either on or off.
-SWITCHES = {"review"}
-PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir"}
+SWITCHES = {"review", "forget_task"}
+PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir", "memory_dir"}
 PROJECT_FILE = "agentnas.toml"
 # Variables that mean something to other parts: none of them is a misspelt setting.
 OTHER_VARIABLES = ("AGENTNAS_DATA_URL", "AGENTNAS_DEBUG", "AGENTNAS_OPERATORS", "AGENTNAS_PROVE", "AGENTNAS_WHEEL")
@@ -64,6 +64,13 @@ def usual_trial_time(time_s: float | None) -> float:
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 
 
+def usual_memory_dir() -> str:
+    """Where the memory that outlives runs lies, where nobody says."""
+    import platformdirs
+
+    return str(Path(platformdirs.user_data_dir("agentnas", appauthor=False)) / "memory")
+
+
 class Config(BaseModel):
     """All settings of a run, validated. ``time_s`` and ``trial_time_s`` are called ``time`` and ``trial_time`` elsewhere."""
 
@@ -99,6 +106,11 @@ class Config(BaseModel):
     review: bool = Field(False, description="stop before each plan until a person has said what they think of it")
     data_dir: Path | None = Field(None, description="folder of data sets")
     runs_dir: Path = Field(Path("runs"), description="folder of run directories")
+    memory_dir: str | None = Field(
+        default_factory=usual_memory_dir, description="folder, or http://HOST:PORT of a Chroma server, of what outlives runs; none: nothing"
+    )
+    embedder: str = Field("lexical", description="what makes the memory's vectors: lexical, minilm or openai:MODEL")
+    forget_task: bool = Field(False, description="recall nothing of this task's graph, under whatever name or split")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -113,6 +125,11 @@ class Config(BaseModel):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return () if value is None else value
+
+    @field_validator("memory_dir", mode="before")
+    @classmethod
+    def _place(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
 
     @field_validator("device")
     @classmethod
@@ -190,7 +207,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Paths with ``~`` expanded, relative ones below this folder."""
-    paths = {key for key, value in values.items() if key in PATHS and isinstance(value, str) and value != "none"}
+    paths = {key for key, value in values.items() if key in PATHS and isinstance(value, str) and value != "none" and "://" not in value}
     return values | {key: folder / Path(values[key]).expanduser() for key in paths}
 
 

@@ -346,11 +346,12 @@ def command_of(config: Mapping[str, Any]) -> str:
     implied["trial_time_s"] = usual_trial_time(config["time_s"])
     words = ["agentnas design"]
     for key, value in config.items():
-        if key in ("data_dir", "runs_dir", "record", "review") or value == implied[key]:
+        if key in ("data_dir", "runs_dir", "memory_dir", "record", "review") or value == implied[key]:
             continue
         if key == "without_anchor":
             words += [f"--without-anchor {name}" for name in value]
         else:
             flag = key.removesuffix("_s").replace("_", "-")
-            words.append(f"--{flag} {'none' if value is None else format_duration(value) if key.endswith('_s') else value}")
+            told = "none" if value is None else format_duration(value) if key.endswith("_s") else value
+            words.append(f"--{flag}" if value is True else f"--{flag} {told}")
     return " ".join(words)

@@ -261,9 +261,10 @@ def export(house: House, state: State) -> dict[str, Any]:
 
 
 def report(house: House, state: State) -> dict[str, Any]:
-    """Close the journal with the outcome, then write the report that is derived from it."""
+    """Hand the run to what outlives it, close the journal with the outcome, then write the report that is derived from it."""
     if house.view.finished is None:
         note_unheard(house)
+        house.memory.keep()
         house.journal.append(ev.RunFinished(outcome="designed", exit_code=0))
     house.report()
     return {}

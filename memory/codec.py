@@ -42,7 +42,7 @@ def layout(embedder: Embedder) -> Layout:
 def data_of(record: Record) -> Data:
     """What is kept with a record."""
     kept = {"record": record.model_dump_json(exclude_defaults=True), "run": record.run, "task": record.task, "key": record.key}
-    return kept | {"spec_hash": record.spec_hash} if isinstance(record, TrialRecord) else kept
+    return kept | {"design": record.design} if isinstance(record, TrialRecord) else kept
 
 
 def card_data(card: PaperCard, shipped: bool) -> Data:

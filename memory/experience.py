@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from agentnas.memory.codec import TaskRecord
-from agentnas.memory.kin import graph_of
+from agentnas.memory.kin import design_key, graph_of
 from agentnas.memory.memory import finding_records, global_id
 from agentnas.memory.records import FindingRecord, TrialRecord
 from agentnas.memory.view import JournalView
@@ -52,11 +52,13 @@ def _trials(view: JournalView, run: str, about: dict[str, Any]) -> Iterator[Tria
         proposal = view.proposals.get(standing.trial)
         if proposal is None or not math.isfinite(standing.val_mean):
             continue
-        structure = dict(zip(names, vector(parse_spec(proposal.spec)), strict=True))
+        spec = parse_spec(proposal.spec)
+        structure = dict(zip(names, vector(spec), strict=True))
         scores = list(tests.values()) if view.winner and standing.trial == view.winner.trial else []
         profile = view.profiles.get(standing.trial, {})
         yield TrialRecord(
             **about, id=global_id(run, standing.trial), text=proposal.text, spec_hash=proposal.spec_hash, spec=proposal.spec,
+            design=design_key(spec),
             structure={name: round(value, 6) for name, value in structure.items() if value},
             val=standing.val_mean, val_sd=standing.val_sd, seeds=standing.seeds, rung=standing.rung, rank=view.rank(standing.trial),
             ranked=view.num_ranked, metric=view.started.metric if view.started else "", higher_is_better=view.higher_is_better,

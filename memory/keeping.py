@@ -28,7 +28,7 @@ class Reconciled(NamedTuple):
 
 def keep_run(store: Store, view: JournalView, run: str, journal_bytes: int = 0) -> None:
     """Write a run's experience; what a person made the store forget stays out. With ``journal_bytes`` of 0 it is looked at again."""
-    mark = store.marks().get(run, RunMark(run))._replace(journal_bytes=journal_bytes)
+    mark = store.mark_of(run)._replace(journal_bytes=journal_bytes)
     _put(store, experience(view, run), mark)
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from agentnas.memory.embedding import Vectors
 from agentnas.memory.records import TaskCardLike
+from agentnas.tools.spec.canonical import spec_hash
+from agentnas.tools.spec.model import ArchitectureSpec, Body, Node
 
 SLOTS = 24  # entries of a task vector in the store; cards of this version have 15
 # The card's distance counts as much as the order of this many shared designs.
@@ -65,6 +67,12 @@ def same_graph(a: Sequence[int], b: Sequence[int]) -> bool:
         return True
     nodes = abs(a[0] - b[0]) / max(1, b[0])
     return a[2:] == b[2:] and nodes <= NEARLY and min(edges) <= NEARLY
+
+
+def design_key(spec: ArchitectureSpec) -> str:
+    """The same for specs whose operators are connected alike, whatever their sizes and recipe: those are set for each task anew."""
+    nodes = tuple(Node(id=node.id, op=node.op, inputs=node.inputs, merge=node.merge) for node in spec.body.nodes)
+    return spec_hash(ArchitectureSpec(body=Body(nodes=nodes, outputs=spec.body.outputs, jump=spec.body.jump)))[:16]
 
 
 def task_block(vector: Sequence[float]) -> Vectors:

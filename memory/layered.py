@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import TypeVar
 
 from agentnas.memory import recalling
 from agentnas.memory.keeping import keep_run
+from agentnas.memory.kin import design_key
 from agentnas.memory.library import Library, shipped_library
 from agentnas.memory.memory import InMemory
 from agentnas.memory.records import Evidence, TaskCardLike
-from agentnas.memory.store import RunMark, Store
+from agentnas.memory.store import Store
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import StoreError
+from agentnas.tools.spec.model import parse_spec
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ class Layered(InMemory):
         self.store = store
         self._note = note
         self._away = False
+        self._designs: dict[str, str] = {}
 
     def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """The evidence with this id, of this run or another; what this run was told stays known while the store is away."""
@@ -43,7 +45,7 @@ class Layered(InMemory):
         """The journal has ended: it need not be read again."""
         if not self._away:
             with suppress(StoreError):  # then a later start reads it once more, and writes the same
-                self.store.mark(self.store.marks().get(self.run, RunMark(self.run))._replace(journal_bytes=journal_bytes))
+                self.store.mark(self.store.mark_of(self.run)._replace(journal_bytes=journal_bytes))
 
     def _library(self) -> Library:
         return self._ask(self.store.library, shipped_library())
@@ -58,12 +60,16 @@ class Layered(InMemory):
         return self.store.asked(card, question, self.run, self.own_scores())
 
     def own_scores(self) -> dict[str, float]:
-        """This run's scores on its leaders' rung by spec hash, in the order of drafting, higher being better."""
+        """This run's scores on its leaders' rung by design, in the order of drafting, higher being better."""
         leaders = self.view.leaderboard()
         level = {standing.trial: standing for standing in leaders if standing.rung == leaders[0].rung}
-        ordered = islice((trial for trial in self.view.proposals if trial in level), recalling.MOST_SHARED)
-        sign = 1 if self.view.higher_is_better else -1
-        return {self.view.proposals[trial].spec_hash: sign * level[trial].val_mean for trial in ordered}
+        scores: dict[str, float] = {}
+        for trial in (trial for trial in self.view.proposals if trial in level):
+            if trial not in self._designs:
+                self._designs[trial] = design_key(parse_spec(self.view.proposals[trial].spec))
+            score = level[trial].val_mean
+            recalling.best_of(scores, self._designs[trial], score if self.view.higher_is_better else -score)
+        return scores
 
     def _ask(self, question: Callable[[], T], otherwise: T) -> T:
         try:

@@ -31,8 +31,11 @@ GOODNESS, NEARNESS = 0.3, 0.3  # against likeness of the task, which counts 1
 
 @dataclass(frozen=True)
 class Asked:
-    """A question about a task. ``own`` holds this run's scores by spec hash, higher being better; ``run`` is its name, whose records are
-    left out; ``forget`` leaves out every task on the same ``graph``."""
+    """A question about a task.
+
+    ``own`` holds this run's scores by design (``design_key``), higher being better; records of ``run``, its name, are left out; ``forget``
+    leaves out every task on the same ``graph``.
+    """
 
     question: str
     task_vector: tuple[float, ...] = ()
@@ -91,17 +94,21 @@ def _nearest(
 
 
 def _shared_scores(shelf: Shelf, keys: Sequence[str], asked: Asked) -> dict[str, dict[str, float]]:
-    """Scores of this run's designs on other tasks, by task and spec hash; means where several runs tried one, higher being better."""
+    """Scores of this run's designs on other tasks, by task and design: the best of each, higher being better."""
     if not keys or not asked.own:
         return {}
-    hashes = list(asked.own)[:MOST_SHARED]
-    rows = shelf.get("trials", where={"$and": [{"spec_hash": {"$in": hashes}}, {"key": {"$in": list(keys)}}]}, limit=MOST_ROWS)
-    scores: dict[str, dict[str, list[float]]] = {}
+    designs = list(asked.own)[:MOST_SHARED]
+    rows = shelf.get("trials", where={"$and": [{"design": {"$in": designs}}, {"key": {"$in": list(keys)}}]}, limit=MOST_ROWS)
+    scores: dict[str, dict[str, float]] = {}
     for trial in (read(data, TrialRecord) for data in rows.values()):
         if trial.val is not None and asked.allows(trial):
-            signed = trial.val if trial.higher_is_better else -trial.val
-            scores.setdefault(trial.key, {}).setdefault(trial.spec_hash, []).append(signed)
-    return {key: {name: sum(values) / len(values) for name, values in found.items()} for key, found in scores.items()}
+            best_of(scores.setdefault(trial.key, {}), trial.design, trial.val if trial.higher_is_better else -trial.val)
+    return scores
+
+
+def best_of(scores: dict[str, float], design: str, score: float) -> None:
+    """Keep the better of two scores of a design."""
+    scores[design] = max(score, scores.get(design, score))
 
 
 def _told(records: Sequence[R], trusted: Mapping[str, Belief], asked: Asked) -> Iterator[Evidence]:

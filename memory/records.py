@@ -60,6 +60,7 @@ class TrialRecord(Record):
     """
 
     spec_hash: str = ""
+    design: str = Field("", description="memory.kin.design_key: its operators and how they are connected")
     val: float | None = None
     val_sd: float | None = Field(None, description="over seeds; None for one seed")
     seeds: int = 0

@@ -67,7 +67,7 @@ class Shelf:
         self._client: Any = None
         self._collections: dict[str, Any] = {}
         self._generation = -1
-        self._held = False
+        self._held: Literal["read", "write"] | None = None
         is_new = not self.is_server and not read_state(self.folder)
         with self.writing() if is_new else self.reading():
             pass  # opens, checks, and creates a new one
@@ -95,12 +95,16 @@ class Shelf:
                 stack.enter_context(self.writing())
             else:
                 self._refresh()
-            stack.enter_context(self._holding())
+            stack.enter_context(self._holding("read"))
             yield
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """What is written inside is seen by everybody afterwards."""
+        """What is written inside is seen by everybody afterwards. May be nested; not inside ``reading``."""
+        if self._held == "write":
+            yield
+            return
+        assert self._held is None, "a reader's lock cannot become a writer's"
         if self.is_server:
             self._connect()
             yield
@@ -113,15 +117,15 @@ class Shelf:
             _touch(mark)
             if left_behind:
                 self._check()
-            with self._holding():
+            with self._holding("write"):
                 yield
             self._generation += 1
             self._write_state()
             mark.unlink(missing_ok=True)
 
     @contextmanager
-    def _holding(self) -> Iterator[None]:
-        before, self._held = self._held, True
+    def _holding(self, lock: Literal["read", "write"]) -> Iterator[None]:
+        before, self._held = self._held, self._held or lock
         try:
             yield
         finally:
@@ -186,7 +190,7 @@ class Shelf:
     def _refresh(self) -> None:
         """Open the client, or open it anew where somebody else wrote since."""
         state = read_state(self.folder)
-        _require_fit(self.place, state, self.layout.embedder)
+        require_fit(self.place, state, self.layout.embedder)
         if self._client is not None and state.get("generation") == self._generation:
             return
         self.close()
@@ -208,7 +212,7 @@ class Shelf:
         facts = {"schema_version": SCHEMA_VERSION, "embedder": self.layout.embedder, "dimension": self.layout.dimensions[name]}
         collection = self._call(self._client.get_or_create_collection, PREFIX + name, embedding_function=None, metadata=facts,
                                 configuration={"hnsw": HNSW})  # fmt: skip
-        _require_fit(self.place, collection.metadata or {}, self.layout.embedder)
+        require_fit(self.place, collection.metadata or {}, self.layout.embedder)
         return collection
 
     def _write_state(self) -> None:
@@ -259,7 +263,8 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def _require_fit(place: str, facts: Data, embedder: str) -> None:
+def require_fit(place: str, facts: Data, embedder: str) -> None:
+    """Raise StoreError for a store of a newer schema, ConfigError for one that another embedder filled."""
     version = facts.get("schema_version", SCHEMA_VERSION)
     if version > SCHEMA_VERSION:
         raise StoreError(f"the memory in {place} has schema version {version}, this AgentNAS reads up to {SCHEMA_VERSION}; update AgentNAS")

@@ -29,6 +29,10 @@ class RunMark(NamedTuple):
     journal_bytes: int = 0
     forgotten: frozenset[str] = frozenset()
 
+    def forgetting(self, ids: Iterable[str]) -> RunMark:
+        """The mark of a run that also forgets these."""
+        return self._replace(forgotten=self.forgotten | frozenset(ids))
+
     def forgets(self, record: Record) -> bool:
         """Whether a record of this run must not come back."""
         return EVERYTHING in self.forgotten or record.id in self.forgotten
@@ -115,6 +119,11 @@ class Store:
             if mark is not None:
                 self._mark(mark)
 
+    def put_rows(self, name: Name, rows: Mapping[str, Data]) -> None:
+        """Write records as another store of the same schema kept them."""
+        with self.shelf.writing():
+            self._upsert_rows(name, rows)
+
     def keep(self) -> None:
         """Nothing to do: what was added is written already."""
 
@@ -149,6 +158,12 @@ class Store:
         """The runs that the store knows, by name."""
         with self.shelf.reading():
             return {name: _mark_of(name, data) for name, data in self.shelf.get("runs").items()}
+
+    def mark_of(self, run: str) -> RunMark:
+        """What the store knows of one run."""
+        with self.shelf.reading():
+            found = self.shelf.get("runs", [run])
+        return _mark_of(run, found[run]) if found else RunMark(run)
 
     def mark(self, mark: RunMark) -> None:
         """Note what is known of a run."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from agentnas.cli import llm_options as models
-from agentnas.cli.options import DataDir, Json, RunsDir, Split
+from agentnas.cli.options import DataDir, Embedder, ForgetTask, Json, MemoryDir, RunsDir, Split
 from agentnas.cli.output import Advice, counted, emit, emit_json, say
 from agentnas.cli.shell import COMMANDS, command_app
 from agentnas.tools.errors import UsageError
@@ -51,7 +51,8 @@ def design(
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
     max_cost: models.MaxCost = None, max_tokens: models.MaxTokens = None, max_llm_calls: models.MaxCalls = None,
     llm_timeout: models.LlmTimeout = None, prices: models.Prices = None, prompts_dir: models.PromptsDir = None,
-    record: models.Record = None, review: models.Review = None, data_dir: DataDir = None, runs_dir: RunsDir = None, resume: Resume = None,
+    record: models.Record = None, review: models.Review = None, memory_dir: MemoryDir = None, embedder: Embedder = None,
+    forget_task: ForgetTask = None, data_dir: DataDir = None, runs_dir: RunsDir = None, resume: Resume = None,
     dry_run: DryRun = False, json: Json = False,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
@@ -62,7 +63,8 @@ def design(
         "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm, "coder_llm": coder_llm,
         "analyst_llm": analyst_llm, "proposals": proposals, "max_cost": max_cost, "max_tokens": max_tokens,
         "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout, "prices": prices, "prompts_dir": prompts_dir, "record": record,
-        "review": review, "data_dir": data_dir, "runs_dir": runs_dir,
+        "review": review, "memory_dir": memory_dir, "embedder": embedder, "forget_task": forget_task, "data_dir": data_dir,
+        "runs_dir": runs_dir,
     }  # fmt: skip
     if dry_run and resume is not None:
         raise UsageError("--dry-run shows how a new run would go, --resume goes on with an old one; give one of them")

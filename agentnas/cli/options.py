@@ -14,3 +14,12 @@ Split = Annotated[
     str | None,
     typer.Option(help="public, random, random:TRAIN/VAL (per class), geom-gcn or own; else the task's default.", show_default=False),
 ]
+MemoryDir = Annotated[
+    str | None,
+    typer.Option(help="Folder of what outlives runs, or http://HOST:PORT of a Chroma server; none: nothing does.", show_default=False),
+]
+Embedder = Annotated[str | None, typer.Option(help="lexical, minilm or openai:MODEL. [default: lexical]", show_default=False)]
+ForgetTask = Annotated[
+    bool | None,
+    typer.Option("--forget-task", help="Recall nothing of this task's graph, under whatever name or split.", show_default=False),
+]
