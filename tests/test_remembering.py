@@ -1,0 +1,66 @@
+"""Runs and the memory that outlives them: what one learns the next is told, and no run ends because of its memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agentnas
+from agentnas.memory import events as ev
+from agentnas.memory.embedding import Lexical
+from agentnas.memory.store import Store
+from agentnas.run import Run
+from agentnas.tools.errors import ConfigError
+
+TABLE: dict[str, Any] = {"trials": 6, "seed": 1}
+
+
+def told(run: Run) -> list[str]:
+    return [item["id"] for event in run.events if isinstance(event, ev.EvidenceRecalled) for item in event.evidence]
+
+
+def test_a_run_is_told_what_the_one_before_learnt(tmp_path: Path) -> None:
+    where: dict[str, Any] = {"runs_dir": tmp_path / "runs", "memory_dir": tmp_path / "memory"}
+    first = agentnas.design("nasbench:citeseer", **TABLE, **where)
+    second = agentnas.design("nasbench:cora", **TABLE, **where)
+    assert [name for name in told(first) if "/" in name] == []
+    assert f"trial:{first.name}/{first.winner}" in told(second)
+    assert any(name.startswith(f"finding:{first.name}/") for name in told(second))
+    again = agentnas.design("nasbench:citeseer", **TABLE, **where, forget_task=True)
+    assert {name.split("/")[0] for name in told(again) if "/" in name} == {f"trial:{second.name}", f"finding:{second.name}"}
+    store = Store(str(tmp_path / "memory"))
+    assert {run: mark.journal_bytes for run, mark in store.marks().items()} == {
+        run.name: (run.path / "events.jsonl").stat().st_size for run in (first, second, again)
+    }
+    assert [note for run in (first, second, again) for note in run.view.notes] == []
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{file}"])
+def test_a_memory_that_cannot_be_used_is_noted_and_the_run_goes_on(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    place = place.format(file=tmp_path / "file")
+    run = agentnas.design("nasbench:cora", **TABLE, runs_dir=tmp_path / "runs", memory_dir=place)
+    assert run.exit_code == 0
+    (note,) = run.view.notes
+    assert note.message.endswith("the run goes on without memory of other runs")
+    later = agentnas.design("nasbench:citeseer", **TABLE, runs_dir=tmp_path / "runs", memory_dir=tmp_path / "memory")
+    assert f"trial:{run.name}/{run.winner}" in told(later), "what could not be written is caught up with"
+
+
+def test_another_embedder_is_said_before_a_run_begins(tmp_path: Path) -> None:
+    class Other(Lexical):
+        name = "other"
+
+    Store(str(tmp_path / "memory"), Other()).close()
+    with pytest.raises(ConfigError, match="was filled with the embedder other, this run asks for lexical-1"):
+        agentnas.design("nasbench:cora", **TABLE, runs_dir=tmp_path / "runs", memory_dir=tmp_path / "memory")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_without_a_place_nothing_outlives_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTNAS_MEMORY_DIR", str(tmp_path / "memory"))
+    run = agentnas.design("nasbench:cora", **TABLE, runs_dir=tmp_path / "runs", memory_dir="none")
+    assert run.exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
