@@ -20,6 +20,7 @@ from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Situation
 from agentnas.memory.memory import Memory, one_line
 from agentnas.tools.errors import suggest
+from agentnas.tools.spec.edits import CELL_ALIASES
 
 ROLE = "planner"
 FEWEST, MOST = 2, 4
@@ -44,8 +45,10 @@ class DirectionAnswer(BaseModel):
     )
     factors: list[str] = Field(description="factors to vary, or names of groups of factors; empty means all")
     share: float = Field(description="share of the round's trials, above 0; the shares of all directions sum to 1")
-    hypothesis: str = Field(description="what is expected to gain, and why, in one or two sentences")
-    expected_gain: float = Field(description="percentage points over the parents of its trials (explore: over the best so far)")
+    hypothesis: str = Field(description="what changes, what it does to the score, and why, in one or two sentences")
+    expected_gain: float = Field(
+        description="mean of its trials, in percentage points over their parents (explore: over the best so far); may be negative"
+    )
     evidence: list[str] = Field(description="ids of what this rests on, such as trial:t0003, finding:r1-2 or card:gcnii; at least one")
 
 
@@ -142,9 +145,13 @@ class _Check:
         return tuple(found), problems
 
     def _meant(self, name: str) -> tuple[str, ...]:
-        """A factor, a group, or all factors that begin or end so: ``recipe.*``, ``learning_rate``."""
+        """A factor, a group, or all that begin or end so: ``recipe.*``, ``learning_rate``; ``body.op*`` is in one node or in all."""
         if name in self.factors:
             return (name,)
+        if name.endswith("*") and (one := name.rstrip("*")) in self.factors:
+            return tuple(factor for factor in (one, one.replace("body.", "body.*.", 1)) if factor in self.factors)
+        if (alias := CELL_ALIASES.get(name)) in self.factors:
+            return (str(alias),)
         part = name.strip(".*")
         return self.groups.get(name) or tuple(f for f in self.factors if f.startswith(f"{part}.") or f.endswith(f".{part}"))
 

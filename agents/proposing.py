@@ -29,13 +29,26 @@ class Claim(BaseModel):
     evidence: list[str] = Field(description="ids of what it rests on, such as trial:t0003, finding:r1-2 or card:gcnii; at least one")
     hypothesis: str = Field(description="why it should score higher, in one sentence")
     factor: str = Field(description="what is changed, in the words of the paths")
-    expected_gain: float = Field(description="percentage points over the parent")
+    expected_gain: float = Field(description="percentage points over the parent (without one: over the best so far); may be negative")
 
 
 class DiffProposal(Claim):
     """One design as changes to a parent."""
 
-    edits: list[Edit] = Field(description="the changes, each once; together they are the new design")
+    edits: Sequence[Edit] = Field(description="the changes, each once; together they are the new design")
+
+
+class CellEdit(Edit):
+    """One change of a cell."""
+
+    path: str = Field(description="what changes: cell.links or cell.op")
+    value: str = Field(description="all four links or all four operators, such as 0,1,1,2 or gin,gcn,gat,gcn")
+
+
+class CellDiffProposal(DiffProposal):
+    """One cell as changes to a parent."""
+
+    edits: Sequence[CellEdit] = Field(description="the changes, each once; together with the rest of the parent they are the new cell")
 
 
 class FullProposal(Claim):
@@ -63,6 +76,12 @@ class DiffProposals(Proposals):
     proposals: list[DiffProposal]
 
 
+class CellDiffProposals(Proposals):
+    """The cells of one round, as changes to parents."""
+
+    proposals: list[CellDiffProposal]
+
+
 class FullProposals(Proposals):
     """The designs of one round, each written whole."""
 
@@ -78,7 +97,7 @@ class CellProposals(Proposals):
 def answer_type(form: Form, space: SearchSpace) -> type[Proposals]:
     """The type to ask for. Its schema names only what the space holds; what an answer may say is checked later, one proposal at a time."""
     if form == "diff":
-        return DiffProposals
+        return CellDiffProposals if isinstance(space, CellSpace) else DiffProposals
     if isinstance(space, CellSpace):
         return _cells_of(cells.operators_of(space.dataset))
     return _specs_of(space.allowed_operators() if isinstance(space, BoundedSpace) else None)

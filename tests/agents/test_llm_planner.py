@@ -131,12 +131,23 @@ def test_shares_that_were_rounded_are_scaled(journal: Journal) -> None:
         ("recipe.*", tuple(factor for factor in FACTORS if factor.startswith("recipe."))),
         ("learning_rate", ("recipe.learning_rate",)),
         (" body.op ", ("body.op",)),
+        ("body.op*", ("body.op", "body.*.op")),
+        ("body.params.hops*", ("body.params.hops", "body.*.params.hops")),
+        ("body.jump*", ("body.jump",)),
     ],
 )
 def test_groups_and_parts_of_names_mean_all_their_factors(journal: Journal, named: str, meant: tuple[str, ...]) -> None:
     plan = planner(journal, Mind(plan_of(way(factors=[named]), FRESH))).plan(SEEN)
     assert plan.directions[0].factors == meant
     assert set(meant) <= set(FACTORS)
+
+
+@pytest.mark.parametrize("named", ["cell.op", "cell.ops", "cell.operators"])
+def test_the_operators_of_a_cell_have_more_names_than_one(journal: Journal, named: str) -> None:
+    cells = dataclasses.replace(SEEN, space=SearchSpace.nasbench("cora"))
+    plan = planner(journal, Mind(plan_of(way(factors=[named]), FRESH))).plan(cells)
+    assert plan.directions[0].factors == ("cell.op",)
+    assert judged(journal) == [(2, 2, ())]
 
 
 @pytest.mark.parametrize("cited", ["t0002", "[trial:t0002]", "r1-2", "gcnii", "finding:r1-2"])

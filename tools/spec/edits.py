@@ -2,7 +2,7 @@
 
 Paths name what the canonical text of the parent (``render``) shows: ``recipe.learning_rate``, ``n2.width``, ``n2.hops``, ``*.dropout`` for
 every node, ``n2`` for a whole node, ``+n4`` for a new one, ``-n2`` for one that goes. In a space of cells there are ``cell.links`` and
-``cell.ops``. Spelling is forgiven; what is not understood is a SpecError with the path, the value seen and what is allowed.
+``cell.op``. Spelling is forgiven; what is not understood is a SpecError with the path, the value seen and what is allowed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from agentnas.tools.spec.vocabulary import edits_help
 from agentnas.tools.spec.wire import PARTS
 
 __all__ = ["Edit", "apply_edits", "cell_spec", "cell_text", "difference", "edits_help", "to_edits"]
-CELL_PATHS = ("cell.links", "cell.ops")
+CELL_PATHS = ("cell.links", "cell.op")
+CELL_ALIASES = {"cell.ops": "cell.op", "cell.operators": "cell.op", "cell.link": "cell.links"}
 
 
 class Edit(BaseModel):
@@ -108,14 +109,14 @@ def _cell_edited(parent: ArchitectureSpec | None, given: Mapping[str, str], spac
         raise SpecError(f"{missing[0]} is missing; a cell without a parent needs {' and '.join(CELL_PATHS)}")
     links, ops = space.cell(parent) if parent is not None else ((), ())
     links = _links(given["cell.links"]) if "cell.links" in given else links
-    ops = tuple(_words(given["cell.ops"])) if "cell.ops" in given else ops
+    ops = tuple(_words(given["cell.op"])) if "cell.op" in given else ops
     return cell_spec(links, ops, space)
 
 
 def cell_spec(links: Sequence[int], ops: Sequence[str], space: CellSpace) -> ArchitectureSpec:
     """The cell as a spec; raises SpecError for what is no cell that computes."""
     if ops and set(ops) == {"skip"}:
-        raise SpecError("cell.ops is four skips, which compute nothing; allowed: at least one other operator")
+        raise SpecError("cell.op is four skips, which compute nothing; allowed: at least one other operator")
     try:
         return cells.cell_to_spec(links, ops, space.dataset)
     except UsageError as error:
@@ -142,7 +143,7 @@ def _path(path: str) -> str:
     text = text.removeprefix(sign)
     for prefix in ("body.nodes.", "nodes.", "body."):
         text = text.removeprefix(prefix)
-    aliases = {"outputs": "body.outputs", "output": "body.outputs", "jump": "body.jump"}
+    aliases = {"outputs": "body.outputs", "output": "body.outputs", "jump": "body.jump", **CELL_ALIASES}
     return sign + aliases.get(text, text)
 
 

@@ -9,6 +9,7 @@ from agentnas.tools.operators.base import Operator, Param, operator
 from agentnas.tools.spec import cells
 from agentnas.tools.spec.bounded import NODE_FIELDS, BoundedSpace
 from agentnas.tools.spec.cellspace import CellSpace
+from agentnas.tools.spec.model import Recipe
 from agentnas.tools.spec.render import number
 from agentnas.tools.spec.space import SearchSpace
 
@@ -18,7 +19,7 @@ _HOW = """\
 A proposal names its parent and lists edits, each a path and a value, both texts. Node names are those the parent is shown with.
 - a setting: recipe.learning_rate = 0.005; input.encodings = laplacian 8, degree 4 (or none); body.outputs = n2, n3; body.jump = max
 - of one node: n2.width = 128; n2.op = gat; n2.hops = 10 (a parameter of its operator); n2.inputs = n1 + input
-- of all nodes at once: *.dropout = 0.6
+- of all nodes at once: *.dropout = 0.6 (every node, also those that had none; a parameter of operators where it exists)
 - a node that goes: -n2, value empty; its users take over its inputs
 - a node that is new (+n4) or replaced (n2), in the notation that parents are shown in:
   operator(parameters) width <- inputs; dropout, norm, residual, activation
@@ -32,11 +33,11 @@ Examples of edits:
   a second branch beside n1: [+n3 = mlp 64 <- input; dropout 0.5, relu] [n2.inputs = n1 + n3]"""
 
 _CELL = """\
-A proposal names its parent and lists edits, each a path and a value, both texts: cell.links, cell.ops, or both; what is not named stays
-the parent's. Always write all four numbers or operators. Parent "" is a new cell and needs both.
+A proposal names its parent and lists edits, each a path and a value, both texts: cell.links, cell.op, or both; what is not named stays
+the parent's, as it is shown. Always write all four numbers or operators. Parent "" is a new cell and needs both.
 Operators: {ops}.
 Examples of edits:
-  another operator at the third node of 0,0,1,3 gcn,gat,sage,fc: [cell.ops = gcn,gat,gin,fc]
+  another operator at the third node of 0,0,1,3 gcn,gat,sage,fc: [cell.op = gcn,gat,gin,fc]
   the same operators in a chain: [cell.links = 0,1,2,3]"""
 
 
@@ -48,7 +49,8 @@ def edits_help(space: SearchSpace) -> str:
 
 
 def _vocabulary(space: BoundedSpace) -> Iterator[str]:
-    yield f"At most {space.max_nodes} nodes, {space.max_depth} deep, {space.max_inputs} inputs a node. Values, any number between two:"
+    yield f"At most {space.max_nodes} nodes, {space.max_depth} deep, {space.max_inputs} inputs a node."
+    yield "Values, any number between two; in brackets the recipe's where a design does not say it:"
     for part in PARTS:
         if settings := "; ".join(_settings(space, part)):
             yield f"- {part}: {settings}"
@@ -62,7 +64,14 @@ def _vocabulary(space: BoundedSpace) -> Iterator[str]:
 def _settings(space: BoundedSpace, part: str) -> Iterator[str]:
     for factor in space.factors():
         if factor.startswith(f"{part}."):
-            yield f"{factor.removeprefix(f'{part}.')} {_values(space.values_of(factor))}"
+            yield f"{factor.removeprefix(f'{part}.')} {_values(space.values_of(factor))}{_default(factor)}"
+
+
+def _default(factor: str) -> str:
+    """What a number of the recipe is where a design does not say it; steps are taken from there."""
+    part, _, name = factor.partition(".")
+    value = Recipe.model_fields[name].default if part == "recipe" else None
+    return f" [{number(value)}]" if isinstance(value, (int, float)) and not isinstance(value, bool) and value else ""
 
 
 def _node_values(space: BoundedSpace, name: str) -> str:

@@ -81,6 +81,7 @@ def test_both_providers_take_it(answer: type[BaseModel]) -> None:
 SPACE, CELLS = SearchSpace.named("default"), SearchSpace.named("nasbench:cora")
 ANSWERS = (
     PlanAnswer, AnalysisAnswer, answer_type("diff", SPACE), answer_type("full", SPACE), answer_type("full", CELLS),
+    answer_type("diff", CELLS),
 )  # fmt: skip
 
 

@@ -219,6 +219,7 @@ def test_nonsense_is_refused_by_a_spec_error_and_nothing_else(lines: list[tuple[
     [
         ["cell.links = 0,0,1,3", "cell.ops = gcn,gat,sage,fc"],
         ["cell.links = [0, 0, 1, 3]", "cell.ops = [gcn, gat, sage, fc]"],
+        ["cell.links = 0,0,1,3", "cell.op = gcn,gat,sage,fc"],
         ["Cell.Links = 0013", 'cell.ops = "GCN GAT sage fc"'],
     ],
 )  # fmt: skip
@@ -253,8 +254,8 @@ def test_every_mutation_of_a_cell_can_be_said(seed: int) -> None:
         (["cell.ops = gcn,gat"], "a cell has 4 links and 4 operators, got 4 and 2"),
         (["cell.links = 0,3,0,0"], "link 2 of the cell is 3; allowed: 0 to 1"),
         (["cell.links = chain"], "cell.links is 'chain'; allowed: 4 numbers such as 0,0,1,3: 0 is the input, 1 the first node"),
-        (["cell.ops = skip,skip,skip,skip"], "cell.ops is four skips, which compute nothing; allowed: at least one other operator"),
-        (["n1.width = 3"], "n1.width: a cell has no such path; allowed: cell.links, cell.ops"),
+        (["cell.ops = skip,skip,skip,skip"], "cell.op is four skips, which compute nothing; allowed: at least one other operator"),
+        (["n1.width = 3"], "n1.width: a cell has no such path; allowed: cell.links, cell.op"),
     ],
 )  # fmt: skip
 def test_what_is_no_cell_is_refused(lines: list[str], told: str) -> None:
@@ -262,7 +263,7 @@ def test_what_is_no_cell_is_refused(lines: list[str], told: str) -> None:
 
 
 def test_a_cell_without_a_parent_is_whole() -> None:
-    told = "cell.ops is missing; a cell without a parent needs cell.links and cell.ops"
+    told = "cell.op is missing; a cell without a parent needs cell.links and cell.op"
     assert refusal("cell.links = 0123", parent=None, space=CELLS) == told
 
 
@@ -276,6 +277,7 @@ def test_the_help_names_what_the_space_holds_and_its_examples_work() -> None:
             free = [re.sub(r"\bn3\b", "n9", line) for line in lines]
             child = apply_edits(parent, [Edit.model_validate(line) for line in free], space)
             assert spec_hash(child) != spec_hash(parent)
-    assert "warmup 0 to 30" in edits_help(SPACE)
+    assert "warmup 0 to 30;" in edits_help(SPACE)
+    assert "learning_rate 0.001 to 0.2 [0.01]" in edits_help(SPACE)
     assert "warmup" not in edits_help(SearchSpace.small())
     assert not [name for name in operators() if name not in edits_help(SPACE)]
