@@ -1,6 +1,6 @@
 """The rule-based analyst: which factors gained or lost beyond their noise, what fails, and whether to go on.
 
-Effects are paired differences between children and parents, against the average change; one whose 95 % interval holds zero is reported as
+Effects are paired differences between children and parents, against the usual change; one whose 95 % interval holds zero is reported as
 undecided, never as progress.
 """
 
@@ -57,7 +57,7 @@ def _noise(situation: Situation, noise: float | None) -> list[Finding]:
 
 def _factors(situation: Situation) -> list[Finding]:
     found = effects(situation)
-    rival = "the average change" if len(found) > 1 else "no change"
+    rival = "the usual change" if len(found) > 1 else "no change"
     return [_factor_finding(effect, rival) for effect in found if effect.count >= LEAST_PAIRS]
 
 

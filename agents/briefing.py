@@ -13,11 +13,14 @@ from agentnas.agents import briefing_designs as made
 from agentnas.agents import briefing_history as history
 from agentnas.agents import facts
 from agentnas.agents.briefing_quote import card_text
+from agentnas.agents.facts_cells import cell_lines
 from agentnas.agents.facts_curves import curve_lines
+from agentnas.agents.facts_round import round_lines
 from agentnas.agents.llm.base import Message
 from agentnas.agents.roles import Plan
 from agentnas.agents.situation import Situation
 from agentnas.prompts import Prompts
+from agentnas.tools.evaluate.ladder import TABLE
 
 Form = Literal["diff", "full"]
 # Pieces of evidence that the coder reads, those that the plan cites first.
@@ -34,7 +37,9 @@ class Briefing:
         """What the planner of a round is asked."""
         return self._messages("planner", situation, {
             "factors": _lines(made.factor_lines(situation.space)),
-            "evidence": _lines(history.evidence_lines(situation.evidence, situation)),
+            "evidence": _lines(history.evidence_lines(situation.evidence, situation.space)),
+            "forecasts": _lines(round_lines(situation, situation.round - 1)),
+            "left": history.left_line(situation.left, situation.batch),
             "earlier": _lines(history.earlier_lines(situation)),
             "told": "\n".join(history.told_lines(situation)),
         })  # fmt: skip
@@ -42,14 +47,15 @@ class Briefing:
     def coder(self, situation: Situation, plan: Plan, count: int, form: Form) -> tuple[Message, ...]:
         """What the coder is asked: ``count`` proposals along the plan, as changes to parents or as whole designs."""
         cited = {name for direction in plan.directions for name in direction.evidence}
-        evidence = sorted(situation.evidence, key=lambda item: item.id not in cited)[:CODER_EVIDENCE]
+        evidence = sorted(situation.evidence, key=lambda item: item.id not in cited)
+        told = [*history.cited_lines(cited, situation), *history.evidence_lines(evidence, situation.space)][:CODER_EVIDENCE]
         return self._messages("coder", situation, {
             "form": self._form(situation, form),
             "plan": _lines(history.plan_lines(plan, count)),
             "count": str(count),
-            "evidence": _lines(history.evidence_lines(evidence, situation)),
-            "designs": "\n".join(made.design_lines(situation)),
-            "tried": _lines(made.tried_lines(situation)),
+            "evidence": _lines(told),
+            "designs": "\n".join(made.design_lines(situation, cited)),
+            "tried": _lines(made.tried_lines(situation, cited)),
         })  # fmt: skip
 
     def analyst(self, situation: Situation) -> tuple[Message, ...]:
@@ -58,7 +64,9 @@ class Briefing:
             "curves": _lines(curve_lines(situation)),
             "tradeoffs": _lines(facts.tradeoff_lines(situation)),
             "plan": _lines(history.round_plan_lines(situation)),
-            "forecasts": _lines(facts.forecast_lines(situation, situation.round)),
+            "forecasts": _lines(round_lines(situation, situation.round)),
+            "left": history.ending_line(situation.left),
+            "language": made.language(situation.space, self.prompts, reading=True).strip(),
             "earlier": _lines(history.earlier_lines(situation)),
         })  # fmt: skip
 
@@ -76,9 +84,10 @@ class Briefing:
             "metric": situation.metric.replace("_", " ") or "as the card says",
             "limits": history.limit_line(situation.limits),
             "left": history.left_line(situation.left),
+            "numbers": self.prompts.piece("lookups" if situation.rungs == TABLE else "seeds").fill().strip(),
             "noise": _lines(facts.noise_lines(situation)),
             "results": _lines(made.result_lines(situation)),
-            "effects": _lines(facts.effect_lines(situation)),
+            "effects": _lines([*facts.effect_lines(situation), *cell_lines(situation), *facts.unvaried_lines(situation)]),
             "trouble": _lines(facts.trouble_lines(situation)),
             "round": str(situation.round),
         }

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from agentnas.agents.planner import groups_of
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.prompts import Prompts
+from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.operators.base import operator, operators
 from agentnas.tools.spec import cells
 from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.cellspace import CellSpace
-from agentnas.tools.spec.edits import cell_text
+from agentnas.tools.spec.edits import cell_text, difference
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.render import render, shortened
 from agentnas.tools.spec.space import SearchSpace
 
 # Lines of the tables of results, and of designs written out whole; characters that the latter may take together.
 BEST, WORST, STOPPED = 8, 4, 3
+# A cell is a short line: more of them are shown.
+BEST_CELLS = 30
 DESIGNS, DESIGN_CHARACTERS = 10, 5_000
 # Lines on what else was tried: the best of them, then the newest.
 TRIED_BEST, TRIED_NEWEST = 15, 15
-LONGEST_CHANGE = 100
+LONGEST_CHANGE = 80
 STAR = "body.*."
+# How the change of a trial begins that has two parents.
+CROSSED = "crossover"
 
 
 def whole(spec: ArchitectureSpec, space: SearchSpace) -> str:
@@ -36,17 +41,26 @@ def in_short(record: Record, space: SearchSpace) -> str:
     return whole(record.spec, space) if isinstance(space, CellSpace) else shortened(record.proposal.text)
 
 
-def language(space: SearchSpace, prompts: Prompts) -> str:
-    """How designs of this space are written."""
+def language(space: SearchSpace, prompts: Prompts, *, reading: bool = False) -> str:
+    """How designs of this space are written; who only reads them is told the operators by name."""
     if isinstance(space, CellSpace):
-        held = cells.settings_of(space.dataset)
-        recipe = (f"{held.optimiser}, learning rate {held.learning_rate:g}, weight decay {held.weight_decay:g}, {held.epochs} epochs,"
-                  f" width {held.width}, dropout {held.dropout:g}")  # fmt: skip
-        shapes = "; ".join(",".join(map(str, links)) for links in cells.LINKS)
-        return prompts.piece("cells").fill(shapes=shapes, operators=", ".join(cells.operators_of(space.dataset)), recipe=recipe)
+        return _cells(space, prompts)
     names = space.allowed_operators() if isinstance(space, BoundedSpace) else tuple(operators())
     described = [operator(name) for name in names]
-    return prompts.piece("specs").fill(operators="; ".join(f"{found.name} ({found.kind}) {found.doc}" for found in described))
+    told = [found.name if reading else f"{found.name} ({found.kind}) {found.doc}" for found in described]
+    return prompts.piece("specs").fill(operators="; ".join(told))
+
+
+def _cells(space: CellSpace, prompts: Prompts) -> str:
+    held = cells.settings_of(space.dataset)
+    recipe = (f"{held.optimiser}, learning rate {held.learning_rate:g}, weight decay {held.weight_decay:g}, {held.epochs} epochs,"
+              f" width {held.width}, dropout {held.dropout:g}")  # fmt: skip
+    return prompts.piece("cells").fill(
+        shapes="; ".join(",".join(map(str, links)) for links in cells.LINKS), operators=", ".join(cells.operators_of(space.dataset)),
+        before=f"what a linear layer of width {held.width} makes of the features" if held.before else "the raw features",
+        after=f"go through a linear layer of width {held.width} to the classifier" if held.after else "go to the classifier",
+        width=str(held.width), recipe=recipe,
+    )  # fmt: skip
 
 
 def factor_lines(space: SearchSpace) -> list[str]:
@@ -54,7 +68,9 @@ def factor_lines(space: SearchSpace) -> list[str]:
     names = space.factors()
     lines = [f"{group}: {braced(held)}" for group, held in groups_of(names).items()]
     if any(name.startswith(STAR) for name in names):
-        lines.append("A name marked * exists with body.*. in front as well, such as body.*.dropout: the same in all nodes at once.")
+        lines.append(
+            "body.dropout* stands for body.dropout (in one node) and body.*.dropout (the same in all nodes): name one, or both so."
+        )
     return lines
 
 
@@ -75,10 +91,12 @@ def result_lines(situation: Situation) -> list[str]:
     ranked = situation.ranked()
     if not ranked:
         return ["Nothing was trained in full yet.", *(result_line(record, situation) for record in situation.records[:BEST])]
-    lines = [f"{len(situation.records)} trials proposed, {len(ranked)} trained in full. Best first:"]
-    lines += [result_line(record, situation) for record in ranked[:BEST]]
-    worst = ranked[BEST:][-WORST:]
-    between = len(ranked) - BEST - len(worst)
+    counted = f"{len(ranked)} with a score" if situation.rungs == TABLE else f"{len(ranked)} trained in full"
+    lines = [f"{len(situation.records)} trials proposed, {counted}. Best first:"]
+    best = BEST_CELLS if isinstance(situation.space, CellSpace) else BEST
+    worst = ranked[best:][-WORST:]
+    between = len(ranked) - best - len(worst)
+    lines += [result_line(record, situation) for record in ranked[:best]]
     lines += ([f"({between} between these)"] if between > 0 else []) + [result_line(record, situation) for record in worst]
     return lines + list(_stopped(situation))
 
@@ -87,14 +105,30 @@ def result_line(record: Record, situation: Situation) -> str:
     """``t0004: 81.40 ± 0.30 (3), 23,063 parameters, round 1: gcn64 > gcn``."""
     size = record.profile.get("parameters")
     facts = [score_text(record, situation), f"{size:,.0f} parameters" if size else "", f"round {record.round}", _anchor(record)]
-    return f"{record.trial}: {', '.join(fact for fact in facts if fact)}: {in_short(record, situation.space)}"
+    change = f" (= {record.proposal.parent} with {varied(record, situation)})" if _is_told_by_change(record, situation) else ""
+    return f"{record.trial}: {', '.join(fact for fact in facts if fact)}: {in_short(record, situation.space)}{change}"
+
+
+def varied(record: Record, situation: Situation, longest: int = LONGEST_CHANGE) -> str:
+    """What differs from the parent: in the words of the journal, of a crossover read from both designs."""
+    change = record.proposal.change or record.proposal.factor or "several changes"
+    if change.startswith(CROSSED):
+        parent = next((other for other in situation.records if other.trial == record.proposal.parent), None)
+        change = difference(parent.spec, record.spec, situation.space)[1] if parent is not None else change
+    return shortened(change, longest)
+
+
+def _is_told_by_change(record: Record, situation: Situation) -> bool:
+    return bool(record.proposal.parent and record.proposal.change) and not isinstance(situation.space, CellSpace)
 
 
 def score_text(record: Record, situation: Situation) -> str:
-    """Mean, deviation and number of seeds at full training; else the score of the rung at which the trial was stopped, or its state."""
+    """Mean, deviation and number of seeds at full training, or the look-up; else the rung at which the trial was stopped, or its state."""
     score = situation.score(record)
     if score is not None:
         seeds = list(record.full_scores(situation.rungs).values())
+        if situation.rungs == TABLE:
+            return f"{score:.2f}"
         _, sd = mean_and_sd(seeds)
         return f"{score:.2f} ± {'?' if sd is None else f'{sd:.2f}'} ({len(seeds)})"
     reached = [(rung.name, at) for rung in situation.rungs if (at := record.at(rung.name)) is not None]
@@ -116,11 +150,12 @@ def _stopped(situation: Situation) -> Iterator[str]:
         yield from (f"{trial}: {at:.2f}: {in_short(record, situation.space)}" for at, trial, record in sorted(held)[:STOPPED])
 
 
-def designs(situation: Situation) -> list[Record]:
-    """Trials whose designs are shown whole: the best, and the best anchor of either kind; as many as fit."""
+def designs(situation: Situation, cited: Collection[str] = ()) -> list[Record]:
+    """Trials whose designs are shown whole, as many as fit: the two best, those cited, the best anchor of either kind, the next."""
     ranked = situation.ranked()
     anchors = [next((r for r in ranked if r.proposal.anchor == kind), None) for kind in ("strong", "plain")]
-    wanted = {r.trial: r for r in (*ranked[:2], *anchors, *ranked[2:DESIGNS]) if r is not None}
+    named = [r for r in ranked if f"trial:{r.trial}" in cited]
+    wanted = {r.trial: r for r in (*ranked[:2], *named[:DESIGNS], *anchors, *ranked[2:DESIGNS]) if r is not None}
     chosen: list[Record] = []
     length = 0
     for record in wanted.values():
@@ -131,9 +166,9 @@ def designs(situation: Situation) -> list[Record]:
     return sorted(chosen, key=ranked.index)
 
 
-def design_lines(situation: Situation) -> list[str]:
+def design_lines(situation: Situation, cited: Collection[str] = ()) -> list[str]:
     """Score, size and whole text of each design that can be a parent."""
-    return [_design(record, situation) for record in designs(situation)] or ["None yet."]
+    return [_design(record, situation) for record in designs(situation, cited)] or ["None yet."]
 
 
 def _design(record: Record, situation: Situation) -> str:
@@ -147,9 +182,9 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
-def tried_lines(situation: Situation) -> list[str]:
+def tried_lines(situation: Situation, cited: Collection[str] = ()) -> list[str]:
     """One line a trial beside those shown whole: the best, and the newest whatever became of them; the rest as a number."""
-    shown = {record.trial for record in designs(situation)}
+    shown = {record.trial for record in designs(situation, cited)}
     others = [record for record in situation.ranked() if record.trial not in shown]
     newest = [record for record in situation.records if record.trial not in shown][-TRIED_NEWEST:]
     told = {record.trial: record for record in (*others[:TRIED_BEST], *newest)}
@@ -159,8 +194,6 @@ def tried_lines(situation: Situation) -> list[str]:
 
 
 def _tried(record: Record, situation: Situation) -> str:
-    proposal = record.proposal
-    cell = isinstance(situation.space, CellSpace)
-    changed = not cell and proposal.parent and proposal.change
-    what = f"{proposal.parent} with {shortened(proposal.change or '', LONGEST_CHANGE)}" if changed else in_short(record, situation.space)
+    changed = _is_told_by_change(record, situation)
+    what = f"{record.proposal.parent} with {varied(record, situation)}" if changed else in_short(record, situation.space)
     return f"{record.trial}: {score_text(record, situation)}: {what}"

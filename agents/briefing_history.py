@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import floor, log10
 from typing import Any
 
@@ -10,11 +11,16 @@ from agentnas.agents.briefing_designs import braced
 from agentnas.agents.briefing_quote import evidence_line, may_be_cited, quoted, scrubbed, unmarked
 from agentnas.agents.coder import slots
 from agentnas.agents.facts import correlation_lines, listed, progress_line
+from agentnas.agents.planner import groups_of
 from agentnas.agents.roles import Plan
 from agentnas.agents.situation import Left, Situation
 from agentnas.memory.events import FindingsMade, PlanMade
 from agentnas.memory.memory import Evidence
 from agentnas.tools.evaluate.base import Limits
+from agentnas.tools.operators.base import operators
+from agentnas.tools.spec.cells import operators_of
+from agentnas.tools.spec.cellspace import CellSpace
+from agentnas.tools.spec.space import SearchSpace
 
 LIMITS = {
     "max_params": "parameters",
@@ -23,15 +29,24 @@ LIMITS = {
     "max_train_memory_mb": "MiB of memory in training",
 }
 ANCHORS = "the anchors were tried"
-PLANS, FINDINGS, OLDER_FINDINGS = 3, 6, 4
-MOST_EVIDENCE = 10
+PLANS = 3
+# Findings are told whole, the newest first, as many as fit into so many characters.
+FINDINGS_CHARACTERS = 2_400
+# Tests that the last analyses asked for.
+TESTS = 2
+MOST_EVIDENCE = 5
 MOST_CITED = 6
-LONGEST, LONGEST_NAME, LONGEST_FINDING, LONGEST_MESSAGE = 400, 60, 300, 600
+LONGEST, LONGEST_NAME, LONGEST_FINDING, LONGEST_MESSAGE = 400, 60, 700, 600
 MOST_MESSAGES = 5
+# How the advice of a card begins that is about no operator.
+ELSEWHERE = ("head", "input", "recipe", "batching", "set post", "pre-train", "pre-process")
 
 
-def left_line(left: Left) -> str:
-    """What is left of the budget; time and money roughly, so that a prompt does not change with every second."""
+def left_line(left: Left, batch: int | None = None) -> str:
+    """What is left of the budget; time and money roughly, so that a prompt does not change with every second.
+
+    ``batch`` is what of it the round that is now planned may propose.
+    """
     parts = []
     if left.trials is not None:
         parts.append(f"{left.trials} trials")
@@ -39,7 +54,23 @@ def left_line(left: Left) -> str:
         parts.append(f"about {_minutes(left.seconds)}")
     if left.cost is not None:
         parts.append(f"about ${_rough(left.cost):g} for language models")
-    return f"Left: {', '.join(parts)}." if parts else "No limit on trials or time."
+    round_ = "" if not batch else f" This round: {batch} trial{'s' * (batch > 1)}{_then(left, batch)}."
+    return (f"Left: {', '.join(parts)}." if parts else "No limit on trials or time.") + round_
+
+
+def _then(left: Left, batch: int) -> str:
+    if left.trials is None:
+        return ""
+    return f", then {left.trials - batch} are left" if left.trials > batch else ", the last"
+
+
+def ending_line(left: Left) -> str:
+    """For who judges a round: whether there is another."""
+    line = left_line(left)
+    if left.trials != 0:
+        return line
+    return (f"{line} This was the last round: write conclusions for the report, and say how sure the leader is; the verdict changes"
+            " nothing any more.")  # fmt: skip
 
 
 def _minutes(seconds: float) -> str:
@@ -69,15 +100,23 @@ def plan_lines(plan: Plan, count: int) -> list[str]:
     return lines
 
 
-def _direction(held: Mapping[str, Any]) -> str:
-    """A direction without its share: name, mode, factors, expectation, evidence, hypothesis."""
+def _direction(held: Mapping[str, Any], space: SearchSpace | None = None) -> str:
+    """A direction without its share: name, mode, factors (of a ``space`` by their groups), expectation, evidence, hypothesis."""
     facts = [quoted(str(held["name"]), LONGEST_NAME), str(held["mode"])]
-    facts.append(f"factors {braced(held['factors'])}" if held["factors"] else "any factor")
+    factors = _by_groups(held["factors"], space) if space is not None else braced(held["factors"])
+    facts.append(f"factors {factors}" if factors else "any factor")
     if held["expected_gain"] is not None:
         facts.append(f"expected gain {held['expected_gain']:+.2f}")
     if held["evidence"]:
         facts.append(f"evidence {listed(held['evidence'], MOST_CITED)}")
     return f"{', '.join(facts)}: {quoted(scrubbed(str(held['hypothesis'])), LONGEST)}"
+
+
+def _by_groups(names: Sequence[str], space: SearchSpace) -> str:
+    """Whole groups by their name, the other factors one by one."""
+    groups = {group: held for group, held in groups_of(space.factors()).items() if len(held) > 1 and set(held) <= set(names)}
+    others = [name for name in names if not any(name in held for held in groups.values())]
+    return ", ".join([*groups, *([braced(others)] if others else [])])
 
 
 def round_plan_lines(situation: Situation) -> list[str]:
@@ -87,7 +126,7 @@ def round_plan_lines(situation: Situation) -> list[str]:
         return ["No plan was made."]
     if _only_anchors(made.round, situation):
         return [ANCHORS]
-    return [f"{100 * direction['share']:.0f} %: {_direction(direction)}" for direction in made.directions]
+    return [f"{100 * direction['share']:.0f} %: {_direction(direction, situation.space)}" for direction in made.directions]
 
 
 def earlier_lines(situation: Situation) -> list[str]:
@@ -116,17 +155,21 @@ def _only_anchors(round_: int, situation: Situation) -> bool:
 
 
 def _findings(situation: Situation) -> Iterator[str]:
-    """Effects of factors stand in their own table, so findings of the rules that repeat it are left out."""
-    before = [made for _, made in sorted(situation.findings.items())]
-    if not before:
+    """The last verdict, the tests that were asked for, then findings. Those of the rules repeat what other lines say, and are left out."""
+    newest_first = [made for _, made in sorted(situation.findings.items(), reverse=True)]
+    if not newest_first:
         return
-    last = before[-1]
-    older = [(made, f) for made in before[:-1] for f in made.findings if not _by_rules(made, f)][-OLDER_FINDINGS:]
-    newest = [(last, f) for f in last.findings if not (_by_rules(last, f) and f.get("factor"))][:FINDINGS]
-    yield from (_finding(f) for _, f in (*older, *newest))
-    yield f"verdict of round {last.round}: {last.verdict}" + (f", {quoted(last.reason, LONGEST_FINDING)}" if last.reason else "")
-    if last.falsify:
-        yield f"what would prove the last analysis wrong: {quoted(last.falsify, LONGEST_FINDING)}"
+    last = newest_first[0]
+    yield f"verdict of round {last.round}: {last.verdict}" + (f", {quoted(last.reason, LONGEST)}" if last.reason else "")
+    for made in newest_first[:TESTS]:
+        if made.falsify:
+            yield f"test that would prove the analysis of round {made.round} wrong: {quoted(scrubbed(made.falsify), LONGEST)}"
+    room = FINDINGS_CHARACTERS
+    for line in (_finding(finding) for made in newest_first for finding in made.findings if not _by_rules(made, finding)):
+        room -= len(line)
+        if room < 0:
+            break
+        yield line
 
 
 def _by_rules(made: FindingsMade, finding: Mapping[str, Any]) -> bool:
@@ -138,15 +181,30 @@ def _finding(finding: Mapping[str, Any]) -> str:
     return f"finding:{finding.get('id')} ({trials}): {quoted(scrubbed(str(finding.get('text', ''))), LONGEST_FINDING)}"
 
 
-def evidence_lines(evidence: Sequence[Evidence], situation: Situation) -> list[str]:
-    """Each piece with its id, those of this run by id alone, for its tables tell them.
+def evidence_lines(evidence: Sequence[Evidence], space: SearchSpace) -> list[str]:
+    """Each piece with its id. What this run made stands in its own lines; cards that speak of what the space has not are left out.
 
-    Those of runs whose name would tell a private task's are left out.
+    So is what comes from runs whose name would tell a private task's.
     """
-    own = [item.id for item in evidence if item.kind != "card" and "/" not in item.id]
-    told = [evidence_line(item) for item in evidence if item.id not in own and may_be_cited(item)][:MOST_EVIDENCE]
-    also = [f"of this run, by their ids: {listed(own, MOST_EVIDENCE)}"] if own else []
-    return told + also or ["Nothing was recalled."]
+    others = [item for item in evidence if item.kind == "card" or "/" in item.id]
+    told = [evidence_line(item) for item in others if may_be_cited(item) and can_be_done(item, space)]
+    return told[:MOST_EVIDENCE] or ["Nothing was recalled that this space can say." if others else "Nothing was recalled."]
+
+
+def cited_lines(cited: Collection[str], situation: Situation) -> list[str]:
+    """The text of this run's findings that a plan cites."""
+    found = [(f"finding:{f.get('id')}", f) for _, made in sorted(situation.findings.items()) for f in made.findings]
+    return [_finding(finding) for name, finding in found if name in cited][:MOST_CITED]
+
+
+def can_be_done(item: Evidence, space: SearchSpace) -> bool:
+    """In a space of cells: whether a card advises operators of the space and no other part of a design."""
+    if item.kind != "card" or not isinstance(space, CellSpace):
+        return True
+    advice = item.text.rpartition(" Do: ")[2].lower()
+    words = set(re.findall(r"[a-z0-9]+", re.split(r"[.;]", advice, maxsplit=1)[0]))
+    known = set(operators_of(space.dataset)) - {"fc", "skip"}
+    return bool(words & known) and not words & (set(operators()) - known - {"mlp"}) and not advice.startswith(ELSEWHERE)
 
 
 def told_lines(situation: Situation) -> list[str]:

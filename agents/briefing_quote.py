@@ -53,10 +53,11 @@ def card_text(situation: Situation) -> str:
 
 
 def evidence_line(evidence: Evidence) -> str:
-    """``card:gcn (similarity 0.17; why): «text»``; a trial of another run names that run's task only where it is public."""
+    """``card:gcn (similarity 0.17): «text»``; a trial of another run names that run's task only where it is public."""
+    if evidence.kind == "card":
+        return f"{evidence.id} (similarity {evidence.similarity:.2f}): {quoted(evidence.text)}"
     why = _MENTIONED.sub(lambda match: f"task {public_task(match['name'])}", evidence.why)
-    text = evidence.text if evidence.kind == "card" else scrubbed(evidence.text)
-    return f"{evidence.id} (similarity {evidence.similarity:.2f}; {quoted(scrubbed(why))}): {quoted(text)}"
+    return f"{evidence.id} (similarity {evidence.similarity:.2f}; {quoted(scrubbed(why))}): {quoted(scrubbed(evidence.text))}"
 
 
 def may_be_cited(evidence: Evidence) -> bool:

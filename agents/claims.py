@@ -7,18 +7,21 @@ that passed are put in from the run, not from the model's answer.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentnas.agents.facts_cells import cell_lines
 from agentnas.agents.quotes import TRIAL, wrong_gains, wrong_scores
 from agentnas.agents.roles import Finding
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, paired_gain
 from agentnas.memory.memory import one_line
 from agentnas.tools.errors import suggest
+from agentnas.tools.spec.edits import CELL_ALIASES
 
 # A claimed number may differ from the measured one by this many points: it was shown rounded.
 ROUNDING = 0.1
@@ -27,6 +30,7 @@ DECIDED_AT = 2.0
 TIE = 1.0
 LONGEST_TEXT, LONGEST_NAME = 400, 60
 MOST_TRIALS = 20
+DECIMAL = re.compile(r"\d+\.\d+")
 
 
 class FindingAnswer(BaseModel):
@@ -34,7 +38,7 @@ class FindingAnswer(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    text: str = Field(description="what was learnt, in one or two sentences; numbers only as they were shown")
+    text: str = Field(description="what was learnt, in one to three sentences; numbers only as they were shown")
     claim: Literal["effect", "comparison", "observation"] = Field(
         description="effect: what changing one factor does; comparison: one trial is better than another; observation: anything else"
     )
@@ -43,7 +47,7 @@ class FindingAnswer(BaseModel):
     better: str = Field(description="comparison: id of the better trial; else empty")
     worse: str = Field(description="comparison: id of the worse trial; else empty")
     gain: float = Field(
-        description="effect: its mean gain against the average change; comparison: score of better minus score of worse; else 0"
+        description="effect: its gain as the table of effects has it; comparison: score of better minus score of worse; else 0"
     )
     se: float = Field(description="effect: standard error of its mean gain, 0 if unknown; else 0")
     decided: bool = Field(description="effect, comparison: true only if it is beyond the noise; false if it is undecided")
@@ -58,6 +62,8 @@ class Measured:
     se: float | None
     decided: bool
     trials: tuple[str, ...]
+    over_parents: float | None = None
+    """Of an effect: the gain that is not held against the usual change; either may be claimed."""
 
 
 class Claims:
@@ -68,6 +74,8 @@ class Claims:
         self.records = situation.by_trial()
         self.effects = {effect.factor: effect for effect in effects(situation)}
         self.noise = noise_floor(situation)
+        # What the lines on cells say may be quoted.
+        self.common = [sign * float(number) for line in cell_lines(situation) for number in DECIMAL.findall(line) for sign in (1, -1)]
 
     def check(self, given: FindingAnswer) -> tuple[Finding | None, list[str]]:
         """The finding with its measured numbers, or None and how the numbers contradict it. Its text is one line, cut where it is long."""
@@ -97,7 +105,7 @@ class Claims:
         return cited, problems
 
     def _effect(self, given: FindingAnswer) -> tuple[Measured | None, list[str]]:
-        effect = self.effects.get(given.factor.strip())
+        effect = self.effects.get(_factor(given.factor))
         if effect is None:
             name = one_line(given.factor, LONGEST_NAME)
             known = suggest(name, self.effects) if self.effects else "no factor was changed alone yet"
@@ -109,12 +117,12 @@ class Claims:
         return measured, problems
 
     def _measured_effect(self, effect: Effect) -> Measured:
-        rival = "the average change" if len(self.effects) > 1 else "no change"
+        against = f", {effect.mean:+.2f} against the usual change" if len(self.effects) > 1 else ""
         spread = "?" if effect.se is None else f"{effect.se:.2f}"
         decided = effect.se is not None and beyond_noise(effect.mean, effect.se, effect.count)
         pairs = "pair" if effect.count == 1 else "pairs"
-        words = f"{effect.factor} {effect.mean:+.2f} ± {spread} against {rival} over {effect.count} {pairs}, {_held(decided)}"
-        return Measured(words, effect.mean, effect.se, decided, effect.trials)
+        words = f"{effect.factor} {effect.raw:+.2f} ± {spread} over {effect.count} {pairs}{against}, {_held(decided)}"
+        return Measured(words, effect.mean, effect.se, decided, effect.trials, effect.raw)
 
     def _comparison(self, given: FindingAnswer) -> tuple[Measured | None, list[str]]:
         names = (_bare(given.better), _bare(given.worse))
@@ -155,10 +163,10 @@ class Claims:
         about = [self.records[t] for t in dict.fromkeys((*cited, *TRIAL.findall(text))) if t in self.records]
         noise = [self.noise, 2 * self.noise] if self.noise is not None else []
         known = [abs(measured.gain), measured.se or 0.0] if measured else []
-        problems = wrong_scores(text, self.situation, about, [*noise, *known])
+        problems = wrong_scores(text, self.situation, about, [*noise, *known, *self.common])
         if measured is None and not any(factor in text for factor in self.effects):
             return problems
-        gains = [gain for effect in self.effects.values() for gain in (effect.mean, effect.raw)]
+        gains = [*self.common, *(gain for effect in self.effects.values() for gain in (effect.mean, effect.raw))]
         told = f": {measured.words}" if measured else "; claim an effect with its factor and gain"
         wrong = wrong_gains(text, self.situation, about, [*gains, *([measured.gain, -measured.gain] if measured else [])])
         return problems + [f"{problem}{told}" for problem in wrong]
@@ -170,8 +178,10 @@ def _held(decided: bool) -> str:
 
 def _contradictions(given: FindingAnswer, measured: Measured) -> list[str]:
     problems = []
-    opposite = given.decided and given.gain * measured.gain < 0
-    if abs(given.gain - measured.gain) > ROUNDING or opposite:
+    allowed = [gain for gain in (measured.gain, measured.over_parents) if gain is not None]
+    nearest = min(allowed, key=lambda gain: abs(given.gain - gain))
+    opposite = given.decided and given.gain * nearest < 0
+    if abs(given.gain - nearest) > ROUNDING or opposite:
         problems.append(f"gain is {given.gain:+g}, but the numbers say {measured.words}")
     if given.decided and not measured.decided:
         problems.append(f"decided is true, but the numbers say {measured.words}; call it undecided or leave it out")
@@ -182,12 +192,18 @@ def _finding(given: FindingAnswer, cited: tuple[str, ...], measured: Measured | 
     if measured is None:
         return Finding("", given.text, cited)
     trials = cited if set(cited) & set(measured.trials) else tuple(dict.fromkeys((*cited, *measured.trials)))[:MOST_TRIALS]
-    factor = given.factor.strip() if given.claim == "effect" else None
+    factor = _factor(given.factor) if given.claim == "effect" else None
     return Finding("", f"{given.text} [measured: {measured.words}]", trials, factor, measured.gain, measured.se)
 
 
 def _has_outcome(record: Record) -> bool:
     return bool(record.scores or record.failures or record.rejected)
+
+
+def _factor(name: str) -> str:
+    """The factor as effects are called; the operators of a cell by either of their names."""
+    bare = name.strip()
+    return CELL_ALIASES.get(bare, bare)
 
 
 def _bare(trial: str) -> str:

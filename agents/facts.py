@@ -9,15 +9,20 @@ import math
 from collections.abc import Iterable, Sequence
 
 from agentnas.agents.briefing_quote import quoted, scrubbed
+from agentnas.agents.claims import TIE
+from agentnas.agents.planner import group_of, groups_of
 from agentnas.agents.situation import Record, Situation
-from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, paired_gain, rounds_without_progress
+from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, paired_difference, rounds_without_progress
+from agentnas.tools.evaluate.base import Rung
 from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.evaluate.pareto import pareto_front
+from agentnas.tools.spec.bounded import BoundedSpace
 
 # Lines of each kind at most; of effects the best, then the worst.
 BEST_EFFECTS, WORST_EFFECTS = 10, 6
 MOST_FRONT = 8
-MOST_FORECASTS = 12
+# Fewer pairs say too little to be held against the usual change.
+LEAST_PAIRS = 3
 MOST_TRIALS = 4
 MOST_TURNED_DOWN = 6
 LONGEST_REASON = 160
@@ -29,17 +34,46 @@ def noise_lines(situation: Situation) -> list[str]:
     """The noise floor, and from which difference on two designs differ."""
     noise = noise_floor(situation)
     if situation.rungs == TABLE:
-        return ["Each score is one look-up of a table: asking again gives the same, and the search ranks by every tenth. The trainings"
-                " behind it were noisy, though: as a statement about designs, a gap below a point is a tie."]  # fmt: skip
+        return [
+            "Each score is one look-up of a table: asking again gives the same. The trainings behind it were noisy, though: as evidence"
+            f" about designs a gap is decided above {TIE:.1f} points, and a tie up to there."
+        ]
+    rungs = f"Rungs, each for the best of the one before: {'; '.join(map(_rung, situation.rungs))}."
     if noise is None:
-        return ["Noise floor unknown: no design has two seeds yet. Read gaps below a point as ties."]
+        return [f"Noise floor unknown: no design has two seeds yet. A gap is decided above {TIE:.1f} points, and a tie up to there.", rungs]
     one, three = (2 * math.sqrt(2 / seeds) * noise for seeds in (1, 3))
     return [f"Noise floor {noise:.2f} points (standard deviation between seeds of one design). Two designs differ beyond it from about"
-            f" {one:.1f} points with one seed each, from about {three:.1f} with three seeds each."]  # fmt: skip
+            f" {one:.1f} points with one seed each, from about {three:.1f} with three seeds each.",
+            rungs, *_leader_lines(situation, noise)]  # fmt: skip
+
+
+def _rung(rung: Rung) -> str:
+    epochs = "all epochs" if rung.epochs >= 1.0 else f"{100 * rung.epochs:.0f} % of the epochs"
+    return f"{rung.name} is {epochs}, {rung.seeds} seed{'s' * (rung.seeds > 1)}"
+
+
+def _leader_lines(situation: Situation, noise: float) -> list[str]:
+    """The leader against the best anchor over the seeds that both have, and who else is near."""
+    if not situation.ranked():
+        return []
+    best, *others = situation.ranked()
+    top = situation.score(best) or 0.0
+    near = [record.trial for record in others if (situation.score(record) or 0.0) > top - 2 * noise]
+    lines = [f"Within twice the noise floor of the leader {best.trial}: {listed(near)}."] if near else []
+    anchor = next((record for record in others if record.proposal.anchor), None)
+    if anchor is None or best.proposal.anchor:
+        return lines
+    ours, theirs = (record.full_scores(situation.rungs) for record in (best, anchor))
+    if len(set(ours) & set(theirs)) < 2:
+        return lines
+    found = paired_difference(ours, theirs)
+    held = "inside the noise" if found["inside_noise"] else "beyond the noise"
+    words = f"{found['difference']:+.2f}, standard error {found['se']:.2f} over {found['seeds']} seeds, {held}"
+    return [*lines, f"The leader {best.trial} over the best anchor {anchor.trial}: {words}; being picked as the best flatters it."]
 
 
 def effect_lines(situation: Situation) -> list[str]:
-    """Each factor that was changed alone: gain against the average change, its standard error, gain over the parents, pairs, trials."""
+    """Each factor that was changed alone: gain over the parents and against the usual change, standard error, pairs, trials."""
     found = effects(situation)
     if not found:
         return ["No factor was changed alone yet."]
@@ -52,12 +86,24 @@ def effect_lines(situation: Situation) -> list[str]:
 
 def _effect_line(effect: Effect) -> str:
     if effect.se is None:
-        spread, decided = "?", "one pair, undecided"
-    else:
-        spread = f"{effect.se:.2f}"
-        decided = f"{effect.count} pairs, {'decided' if beyond_noise(effect.mean, effect.se, effect.count) else 'undecided'}"
-    trials = listed(effect.trials)
-    return f"{effect.factor}: gain {effect.mean:+.2f} ± {spread}, over parents {effect.raw:+.2f}, {decided} ({trials})"
+        return f"{effect.factor}: gain {effect.raw:+.2f} ± ?, one pair, undecided ({listed(effect.trials)})"
+    usual = f", against the usual change {effect.mean:+.2f}" if effect.count >= LEAST_PAIRS else ""
+    decided = "decided" if beyond_noise(effect.mean, effect.se, effect.count) else "undecided"
+    return f"{effect.factor}: gain {effect.raw:+.2f} ± {effect.se:.2f}{usual}, {effect.count} pairs, {decided} ({listed(effect.trials)})"
+
+
+def unvaried_lines(situation: Situation) -> list[str]:
+    """What no trial has: operators of the space, groups of factors of which none was changed alone. Cells have lines of their own."""
+    space = situation.space
+    if not isinstance(space, BoundedSpace) or not situation.records:
+        return []
+    used = {node.op for record in situation.records for node in record.spec.body.nodes}
+    varied = {group_of(record.proposal.factor) for record in situation.records if record.proposal.factor}
+    told = {
+        "operators in no trial": [name for name in space.allowed_operators() if name not in used],
+        "groups of which no factor was changed alone": [group for group in groups_of(space.factors()) if group not in varied],
+    }
+    return [f"{what}: {', '.join(names)}" for what, names in told.items() if names]
 
 
 def trouble_lines(situation: Situation) -> list[str]:
@@ -106,32 +152,9 @@ def correlation_lines(situation: Situation) -> list[str]:
 
 def progress_line(situation: Situation) -> str:
     """Since when nothing better was found."""
-    stalled = rounds_without_progress(situation, noise_floor(situation) or 0.0)
-    return f"Rounds without a gain beyond the noise: {stalled}."
-
-
-def forecast_lines(situation: Situation, round_: int) -> list[str]:
-    """What the proposals of a round promised over their parents, and what came."""
-    known = situation.by_trial()
-    drafted = [record for record in situation.records if record.round == round_]
-    pairs = [(record, _came(record, known.get(record.proposal.parent or ""), situation)) for record in drafted]
-    measured = [(record, came) for record, came in pairs if came is not None]
-    lines = [_forecast_line(record, came) for record, came in measured[:MOST_FORECASTS]]
-    promised = [(r.proposal.expected_gain, came) for r, came in measured if r.proposal.expected_gain is not None]
-    if promised:
-        bias = sum(came - expected for expected, came in promised) / len(promised)
-        lines.append(f"What came was {bias:+.2f} points from what was promised, on average over {len(promised)}.")
-    return lines or ["No trial of this round has a parent to be compared with."]
-
-
-def _came(record: Record, parent: Record | None, situation: Situation) -> float | None:
-    return None if parent is None else paired_gain(record, parent, situation.rungs)
-
-
-def _forecast_line(record: Record, came: float) -> str:
-    proposal = record.proposal
-    promised = "nothing" if proposal.expected_gain is None else f"{proposal.expected_gain:+.2f}"
-    return f"{record.trial} <- {proposal.parent}, {proposal.factor or 'several factors'}: promised {promised}, came {came:+.2f}"
+    noise = noise_floor(situation)
+    stalled = rounds_without_progress(situation, noise or 0.0)
+    return f"Rounds since the best score last rose{'' if noise is None else ' by more than its standard error'}: {stalled}."
 
 
 def listed(names: Iterable[str], most: int = MOST_TRIALS) -> str:

@@ -14,6 +14,8 @@ from agentnas.memory.events import EvaluationFinished
 LEADERS, LOSERS = 5, 3
 # Points that a score must move by to be called a fall or a swing where the noise is unknown or tiny.
 LEAST_MOVE = 1.0
+# A fall after the best epoch must be clearer: the best of many epochs is partly lucky.
+LEAST_FALL = 2.0
 # A training score this much above validation has learnt its training nodes by heart; this little, it has not even learnt them.
 WIDE_GAP, NARROW_GAP = 10.0, 2.0
 UNLEARNT = 95.0
@@ -54,14 +56,22 @@ def curve_lines(situation: Situation) -> list[str]:
     """A line for each notable trial that has a curve."""
     noise = noise_floor(situation) or 0.0
     found = [(record, curve_of(record, situation)) for record in _notable(situation)]
-    lines = [f"{record.trial} ({situation.score(record):.2f}): {in_words(curve, noise)}" for record, curve in found if curve is not None]
+    lines = [f"{record.trial} ({_scored(record, situation)}): {in_words(curve, noise)}" for record, curve in found if curve is not None]
     return lines or ["There are no curves: nothing was trained here, scores were looked up in a table."]
 
 
 def _notable(situation: Situation) -> list[Record]:
+    """The leaders, and the worst of the newest round, those first that a lower rung stopped."""
     ranked = situation.ranked()
-    newest = [record for record in ranked if record.round == situation.round]
-    return list({record.trial: record for record in (*ranked[:LEADERS], *newest[::-1][:LOSERS])}.values())
+    lowest = situation.rungs[0].name
+    stopped = [(at, r.trial, r) for r in situation.records if situation.score(r) is None and (at := r.at(lowest)) is not None]
+    losers = [record for record in (*(r for _, _, r in sorted(stopped)), *ranked[::-1]) if record.round == situation.round]
+    return list({record.trial: record for record in (*ranked[:LEADERS], *losers[:LOSERS])}.values())
+
+
+def _scored(record: Record, situation: Situation) -> str:
+    score = situation.score(record)
+    return f"{record.at(situation.rungs[0].name):.2f} at rung {situation.rungs[0].name}" if score is None else f"{score:.2f}"
 
 
 def curve_of(record: Record, situation: Situation) -> Curve | None:
@@ -94,7 +104,7 @@ def in_words(curve: Curve, noise: float) -> str:
 
 
 def _fitting(curve: Curve, noise: float) -> str:
-    if curve.fall > max(2 * noise, LEAST_MOVE):
+    if curve.fall > max(2 * noise, LEAST_FALL) and not _is_late(curve):
         return f"over-fits: validation falls by {curve.fall:.1f} after the best epoch"
     if curve.gap is None or curve.train is None:
         return ""
@@ -106,11 +116,15 @@ def _fitting(curve: Curve, noise: float) -> str:
 
 
 def _timing(curve: Curve) -> str:
-    if curve.best_epoch >= LATE * curve.planned:
+    if _is_late(curve):
         return "under-trained: best at the very end, still rising"
     if curve.best_epoch <= EARLY * curve.planned:
         return "peaks very early"
     return ""
+
+
+def _is_late(curve: Curve) -> bool:
+    return curve.best_epoch >= LATE * curve.planned
 
 
 def _steadiness(curve: Curve, noise: float) -> str:

@@ -112,6 +112,7 @@ class House:
             plans=self.view.plans,
             findings=self.view.findings,
             correlations=tuple(self.view.correlations),
+            batch=self.round_size(round_),
             turned_down=tuple(turned_down(self.view)),
         )
 
@@ -128,6 +129,13 @@ class House:
 
     def trials_left(self) -> int | None:
         return None if self.budget.trials is None else max(0, self.budget.trials - self.view.num_tried)
+
+    def round_size(self, round_: int) -> int:
+        """Trials that a round may propose, or proposed."""
+        if round_ in self.view.rounds:
+            return len(self.view.rounds[round_])
+        left = self.trials_left()
+        return self.batch if left is None else min(self.batch, left)
 
     def seconds_left(self) -> float | None:
         return None if self.budget.seconds is None else self.budget.seconds - self.journal.active_seconds

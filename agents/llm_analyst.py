@@ -22,7 +22,7 @@ from agentnas.agents.situation import Situation
 from agentnas.memory.memory import one_line
 
 ROLE = "analyst"
-MOST_FINDINGS = 8
+FEWEST_FINDINGS, MOST_FINDINGS = 2, 6
 LONGEST_TEXT, LONGEST_EXCERPT = 400, 50
 AGAIN = (
     "Findings that are not named here are accepted. Answer again: put into findings only the corrected ones, with numbers that agree, or "
@@ -33,7 +33,9 @@ AGAIN = (
 class AnalysisAnswer(BaseModel):
     """What the run has taught, and whether to go on."""
 
-    findings: list[FindingAnswer] = Field(description=f"what the run has taught so far, most useful first; at most {MOST_FINDINGS}")
+    findings: list[FindingAnswer] = Field(
+        description=f"what the run has taught so far, most useful first; {FEWEST_FINDINGS} to {MOST_FINDINGS}"
+    )
     verdict: Literal["go_on", "change_direction", "stop"] = Field(description="stop only if no further gain is likely")
     reason: str = Field(description="why this verdict, in one or two sentences")
     falsify: str = Field(description="the one trial or comparison that would show the most important finding to be wrong")

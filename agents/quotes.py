@@ -25,7 +25,9 @@ _GAIN = re.compile(rf"(?<![\w.])[+\-−]{_DECIMAL}")
 _LINK = r"(?:'s)?\s*(?:[(:=]|at|scores?|scored|score of|reach(?:es|ed)|got|gets|has|had|achieve[sd])?\s*"
 # "t0001 and t0002 scored 80.1 and 82.3" does not say that t0002 scored 80.1.
 _LISTED = re.compile(r"t\d{4,},?\s*(?:,|and|or|&|/|vs\.?)\s*$")
-_OF_TRIAL = re.compile(rf"(?<![\w/])(t\d{{4,}}){_LINK}{_NUMBER}")
+# "a tie with t0001: 82.3 against 80.1" does not say which of them t0001 scored.
+_BOTH = r"(?!\s*(?:against|vs\.?|versus|and|to|->)\s*\d)"
+_OF_TRIAL = re.compile(rf"(?<![\w/])(t\d{{4,}}){_LINK}{_NUMBER}{_BOTH}")
 
 
 def wrong_scores(text: str, situation: Situation, about: Sequence[Record], known: Sequence[float]) -> list[str]:

@@ -93,6 +93,8 @@ class Situation:
     plans: Mapping[int, PlanMade] = field(default_factory=dict)
     findings: Mapping[int, FindingsMade] = field(default_factory=dict)
     correlations: tuple[RungCorrelation, ...] = ()
+    batch: int | None = None
+    """Trials that this round may propose; None where that is not known."""
     turned_down: tuple[str, ...] = ()
     """What the checks said of earlier proposals that were not tried: repeated, invalid, citing what does not exist."""
 

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from agentnas.agents.situation import Record, Situation
@@ -14,7 +15,7 @@ from agentnas.tools.evaluate.base import Rung
 
 @dataclass(frozen=True)
 class Effect:
-    """Mean gain of children over their parents when one factor was changed, against the average change (percentage points).
+    """Mean gain of children over their parents when one factor was changed, against the usual change (percentage points).
 
     ``raw`` is the mean gain over the parents themselves.
     """
@@ -59,7 +60,7 @@ def noise_floor(situation: Situation) -> float | None:
         by_seed = {seed: [r[seed] for r in residuals if seed in r] for seed in sorted({seed for r in residuals for seed in r})}
         means = {seed: sum(values) / len(values) for seed, values in by_seed.items()}
         residuals = [{seed: value - means[seed] for seed, value in r.items()} for r in residuals]
-        freedom -= len(means) - 1
+        freedom -= max(0, len(means) - 1)
     if freedom <= 0:
         return None
     return math.sqrt(sum(value**2 for r in residuals for value in r.values()) / freedom)
@@ -67,21 +68,27 @@ def noise_floor(situation: Situation) -> float | None:
 
 def paired_gain(child: Record, parent: Record, rungs: Sequence[Rung]) -> float | None:
     """Mean difference over the seeds that both have, at the highest rung that both reached."""
+    found = gain_and_rung(child, parent, rungs)
+    return None if found is None else found[0]
+
+
+def gain_and_rung(child: Record, parent: Record, rungs: Sequence[Rung]) -> tuple[float, Rung] | None:
+    """The paired gain, and the rung at which it was measured."""
     for rung in reversed(rungs):
         ours, theirs = (record.scores.get(rung.name, {}) for record in (child, parent))
         if rung.epochs >= 1.0:
             ours, theirs = child.full_scores(rungs), parent.full_scores(rungs)
         common = sorted(set(ours) & set(theirs))
         if common:
-            return sum(ours[seed] - theirs[seed] for seed in common) / len(common)
+            return sum(ours[seed] - theirs[seed] for seed in common) / len(common), rung
     return None
 
 
 def effects(situation: Situation) -> list[Effect]:
-    """Effect of each factor that was changed alone, largest mean first, against the average change.
+    """Effect of each factor that was changed alone, largest mean first, against the usual change.
 
-    Parents were chosen for their score, part of which was luck, so the average child loses; what is left after its mean is taken out
-    says which changes do better than others.
+    Parents were chosen for their score, part of which was luck, so most children lose; what is left after the median over the factors
+    is taken out, on which one collapse has no hold, says which changes do better than others.
     """
     known = situation.by_trial()
     gains: dict[str, list[tuple[str, float]]] = defaultdict(list)
@@ -92,21 +99,20 @@ def effects(situation: Situation) -> list[Effect]:
         gain = paired_gain(record, parent, situation.rungs)
         if gain is not None:
             gains[record.proposal.factor].append((record.trial, gain))
-    average = mean_gain(gains)
-    found = [_effect(factor, pairs, average) for factor, pairs in gains.items()]
+    usual = usual_gain(gains)
+    found = [_effect(factor, pairs, usual) for factor, pairs in gains.items()]
     return sorted(found, key=lambda effect: (-effect.mean, effect.factor))
 
 
-def mean_gain(gains: Mapping[str, Sequence[tuple[str, float]]]) -> float:
-    """Mean over all children; 0 where there is nothing to compare a factor with."""
-    values = [gain for pairs in gains.values() for _, gain in pairs]
-    return sum(values) / len(values) if len(gains) > 1 else 0.0
+def usual_gain(gains: Mapping[str, Sequence[tuple[str, float]]]) -> float:
+    """Median over the factors of their mean gains; 0 where there is nothing to compare a factor with."""
+    return median(sum(gain for _, gain in pairs) / len(pairs) for pairs in gains.values()) if len(gains) > 1 else 0.0
 
 
-def _effect(factor: str, pairs: list[tuple[str, float]], average: float) -> Effect:
+def _effect(factor: str, pairs: list[tuple[str, float]], usual: float) -> Effect:
     values = [gain for _, gain in pairs]
     raw = sum(values) / len(values)
-    return Effect(factor, tuple(trial for trial, _ in pairs), raw - average, standard_error(values), raw)
+    return Effect(factor, tuple(trial for trial, _ in pairs), raw - usual, standard_error(values), raw)
 
 
 def rounds_without_progress(situation: Situation, noise: float) -> int:

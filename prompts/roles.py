@@ -17,9 +17,9 @@ from agentnas.prompts.templates import Template, check, versioned
 from agentnas.tools.errors import ConfigError, suggest
 
 # What each role may be told, and what its template must use, because the role cannot do its work without it.
-_SHARED = frozenset({"language", "task", "limits", "noise", "trouble"})
+_SHARED = frozenset({"language", "numbers", "task", "limits", "noise", "trouble"})
 ROLES: dict[str, frozenset[str]] = {
-    "planner": _SHARED | {"metric", "left", "factors", "evidence", "results", "effects", "earlier", "told", "round"},
+    "planner": _SHARED | {"metric", "left", "factors", "evidence", "results", "effects", "forecasts", "earlier", "told", "round"},
     "coder": _SHARED | {"form", "evidence", "designs", "tried", "plan", "count"},
     "analyst": _SHARED | {"metric", "left", "results", "effects", "curves", "tradeoffs", "plan", "forecasts", "earlier", "round"},
 }
@@ -31,13 +31,15 @@ REQUIRED: dict[str, frozenset[str]] = {
 PARTIALS: dict[str, frozenset[str]] = {
     "evidence": frozenset(),
     "data": frozenset(),
+    "seeds": frozenset(),
+    "lookups": frozenset(),
     "specs": frozenset({"operators"}),
-    "cells": frozenset({"shapes", "operators", "recipe"}),
+    "cells": frozenset({"shapes", "operators", "before", "after", "width", "recipe"}),
     "diff": frozenset({"edits"}),
     "full": frozenset(),
 }
 # Partials that become the value of a placeholder, one of the two; the others are included by name.
-CHOSEN: dict[str, tuple[str, str]] = {"language": ("specs", "cells"), "form": ("diff", "full")}
+CHOSEN: dict[str, tuple[str, str]] = {"language": ("specs", "cells"), "form": ("diff", "full"), "numbers": ("seeds", "lookups")}
 _INCLUDE = re.compile(r"\{include:([^{}]*)\}")
 _PARTS = re.compile(r"# System\n(?P<system>.*?)\n# User\n(?P<user>.*)", re.DOTALL)
 

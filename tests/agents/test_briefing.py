@@ -11,15 +11,20 @@ from typing import Any
 import pytest
 
 from agentnas.agents.briefing import Briefing
+from agentnas.agents.briefing_designs import language
 from agentnas.agents.briefing_quote import evidence_line, may_be_cited, quoted, scrubbed
 from agentnas.agents.llm.base import Message
-from agentnas.agents.planner import RulePlanner
+from agentnas.agents.planner import RulePlanner, groups_of
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Left, Situation
 from agentnas.memory.events import FindingsMade
 from agentnas.memory.memory import Evidence
 from agentnas.prompts import Prompts
 from agentnas.tools.evaluate.base import Limits
+from agentnas.tools.spec.cells import settle
+from agentnas.tools.spec.edits import cell_text, difference
+from agentnas.tools.spec.render import shortened
+from agentnas.tools.spec.space import SearchSpace
 from tests.agents.private import CARD_OF_PRIVATE_TASK, COLUMNS, NAME, NODES, SECRETS, leaks
 from tests.agents.searching import many, searched
 
@@ -38,6 +43,20 @@ def prompts_of(situation: Situation, plan: Plan | None = None) -> dict[str, tupl
         "coder, whole designs": BRIEFING.coder(situation, plan, 10, "full"),
         "analyst": BRIEFING.analyst(situation),
     }
+
+
+def spoken(found: Situation) -> Situation:
+    """The situation with long findings of a model in every round but the last."""
+    made = {}
+    for round_ in range(found.round):
+        told = [
+            {"id": f"r{round_}-{i}", "text": f"finding {i} of {round_}: " + "x" * 500, "trials": ["t0001"], "author": "analyst/openai:x"}
+            for i in range(1, 7)
+        ]
+        made[round_] = FindingsMade(
+            round=round_, author="analyst/openai:x", findings=tuple(told), verdict="go_on", reason="y" * 400, falsify="z" * 400
+        )
+    return replace(found, findings=made)
 
 
 def texts(prompts: Mapping[str, tuple[Message, ...]]) -> dict[str, str]:
@@ -61,7 +80,10 @@ def test_prompts_are_system_then_user_with_every_placeholder_filled(table: bool)
 @pytest.mark.parametrize("table", [False, True])
 @pytest.mark.parametrize("count", [30, 10_000])
 def test_prompts_stay_below_a_bound(table: bool, count: int) -> None:
-    sizes = {name: len(text) for name, text in texts(prompts_of(many(searched(table=table), count))).items()}
+    found = spoken(many(searched(table=table), count))
+    cited = tuple(f"finding:r{found.round - 1}-{i}" for i in range(1, 7))
+    plan = Plan("planner/x", tuple(Direction(str(i), (), 0.25, "y" * 400, 0.1, cited) for i in range(4)), "z" * 400)
+    sizes = {name: len(text) for name, text in texts(prompts_of(found, plan)).items()}
     assert max(sizes.values()) <= LONGEST_PROMPT, sizes
 
 
@@ -141,6 +163,15 @@ def test_the_coder_sees_parents_whole_and_the_shares_of_the_plan() -> None:
     assert user[1].content.endswith("\nWrite 10 proposals.\n")
 
 
+def test_the_analyst_reads_whole_groups_of_factors_by_their_name() -> None:
+    found = searched()
+    group = groups_of(found.space.factors())["augmentation"]
+    way = Direction("noise", (*group, "body.op"), 1.0, "views agree", 0.1, ())
+    made = found.plans[found.round].model_copy(update={"directions": (way.as_dict(),)})
+    told = section(BRIEFING.analyst(replace(found, plans={**found.plans, found.round: made})), "The round's plan")
+    assert told == ["- 100 %: «noise», exploit, factors augmentation, body.op, expected gain +0.10: «views agree»"]
+
+
 def test_every_trial_is_told_once_to_the_coder() -> None:
     found = searched()
     user = BRIEFING.coder(found, RulePlanner().plan(found), 10, "diff")
@@ -168,10 +199,108 @@ def test_findings_of_models_are_kept_and_those_of_rules_not_said_twice() -> None
     }
     lines = section(BRIEFING.planner(searched(findings=made)), "Earlier plans and findings")
     assert lines[-4:] == [
-        "- finding:r1-9 (t0003): «attention ties»",
-        "- finding:r2-2 (t0002): «deep nets smooth»",
         "- verdict of round 2: change_direction, «flat»",
-        "- what would prove the last analysis wrong: «a 2-layer twin»",
+        "- test that would prove the analysis of round 2 wrong: «a 2-layer twin»",
+        "- finding:r2-2 (t0002): «deep nets smooth»",
+        "- finding:r1-9 (t0003): «attention ties»",
+    ]
+
+
+def test_findings_are_whole_and_the_newest_first_as_far_as_there_is_room() -> None:
+    found = spoken(searched())
+    told = [line for line in section(BRIEFING.analyst(found), "Earlier plans and findings") if "finding:" in line]
+    ids = [re.match(r"- finding:(r\d-\d) ", line) for line in told]
+    assert [match[1] for match in ids if match] == ["r2-1", "r2-2", "r2-3", "r2-4"]
+    assert all(line.endswith("x»") for line in told)
+
+
+def test_the_coder_reads_the_findings_that_its_plan_cites_and_their_trials_whole() -> None:
+    found = spoken(searched())
+    last = found.ranked()[-1].trial
+    ways = (Direction("deeper", (), 1.0, "depth pays", 0.1, ("finding:r1-3", f"trial:{last}")),)
+    asked = BRIEFING.coder(found, Plan("planner/x", ways, ""), 10, "diff")
+    assert section(asked, "Cited evidence")[0].startswith("- finding:r1-3 (t0001): «finding 3 of 1: xxx")
+    assert any(line.startswith(f"{last}: ") for line in section(asked, "Designs that you may start from"))
+    assert "finding:r1-4" not in asked[1].content
+
+
+def test_cards_that_cells_cannot_follow_are_left_out() -> None:
+    cards = [
+        Evidence(
+            id=f"card:{name}", kind="card", similarity=0.5, text=f"A Paper, 2020. When: few labels Why: it works. Do: {advice}", why=""
+        )
+        for name, advice in {
+            "gat": "Replace gcn by gat: 2 layers, dropout 0.6.",
+            "grand": "Body: propagation averaging orders. Recipe: drop-node 0.5.",
+            "label-reuse": "Input: concatenate labels; combine with gat.",
+            "mixhop": "Replace gcn by mixhop with powers 0, 1, 2.",
+            "gin": "Body gin x3-5 with batch norm, head sum pooling.",
+        }.items()
+    ]
+    cells, specs = (searched(table=table, evidence=tuple(cards)) for table in (True, False))
+    told = [re.findall(r"card:([\w-]+) \(", BRIEFING.planner(found)[1].content) for found in (cells, specs)]
+    assert told == [["gat", "gin"], ["gat", "grand", "label-reuse", "mixhop", "gin"]]
+    only = replace(cells, evidence=tuple(cards[1:2]))
+    assert section(BRIEFING.planner(only), "Recalled evidence") == ["- Nothing was recalled that this space can say."]
+
+
+def test_a_child_is_told_from_its_parent() -> None:
+    """In short two designs may read alike; what was changed does not."""
+    found = searched()
+    told = {line.split(":")[0].removeprefix("- "): line for line in section(BRIEFING.planner(found), "Results")}
+    children = [record for record in found.ranked() if record.trial in told and record.proposal.parent]
+    assert len(children) >= 3
+    for child in children:
+        assert f"(= {child.proposal.parent} with {(child.proposal.change or '')[:40]}" in told[child.trial]
+
+
+def test_a_crossover_is_told_by_what_it_changed() -> None:
+    found = searched()
+    first, *_, last = (record for record in found.ranked() if record.proposal.parent)
+    changes = {"parent": first.trial, "change": f"crossover with {found.ranked()[0].trial}", "factor": None}
+    crossed = replace(last, proposal=last.proposal.model_copy(update=changes))
+    records = tuple(crossed if record is last else record for record in found.records)
+    text = BRIEFING.analyst(replace(found, records=records))[1].content
+    told = shortened(difference(first.spec, last.spec, found.space)[1], 80)
+    assert f"(= {first.trial} with {told})" in text
+    assert "crossover" not in text
+
+
+def test_cells_speak_of_nothing_that_tables_have_not() -> None:
+    told = texts(prompts_of(searched(table=True)))
+    assert [name for name, text in told.items() if "noise floor" in text or "epochs point" in text or "cell.ops" in text] == []
+    assert all("seeds and without curves" in text for text in told.values())
+    assert all("standard deviation between seeds" in text for text in texts(prompts_of(searched())).values())
+
+
+def test_a_cell_is_explained_as_its_table_built_it() -> None:
+    told = {name: language(SearchSpace.nasbench(name), Prompts()) for name in ("cora", "physics", "photo")}
+    assert "The cell's input is the raw features. Every operator but skip gives 256 numbers a node." in told["cora"]
+    assert "are concatenated and go through a linear layer of width 256 to the classifier." in told["cora"]
+    assert "The cell's input is what a linear layer of width 256 makes of the features." in told["physics"]
+    assert "are concatenated and go to the classifier." in told["photo"]
+    links, ops = settle((0, 0, 1, 2), ("gin", "fc", "gcn", "skip"))
+    assert f"`0,0,1,2 gin,fc,gcn,skip` comes back as `{cell_text((links, ops))}`" in told["cora"]
+
+
+@pytest.mark.parametrize(
+    ("left", "batch", "line"),
+    [
+        (Left(trials=15), 10, "Left: 15 trials. This round: 10 trials, then 5 are left."),
+        (Left(trials=1), 1, "Left: 1 trials. This round: 1 trial, the last."),
+        (Left(), 8, "No limit on trials or time. This round: 8 trials."),
+    ],
+)
+def test_the_planner_knows_the_size_of_its_round(left: Left, batch: int, line: str) -> None:
+    assert section(BRIEFING.planner(searched(left=left, batch=batch)), "Limits and budget")[1] == line
+
+
+def test_the_last_analysis_is_told_so() -> None:
+    told = [section(BRIEFING.analyst(searched(left=Left(trials=trials))), "Limits and budget")[1] for trials in (5, 0)]
+    assert told == [
+        "Left: 5 trials.",
+        "Left: 0 trials. This was the last round: write conclusions for the report, and say how sure the leader is; the verdict changes"
+        " nothing any more.",
     ]
 
 

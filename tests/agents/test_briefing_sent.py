@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,18 @@ def test_what_is_shown_next_is_what_a_run_would_send(tmp_path: Path) -> None:
     config, _ = stored_settings(run.directory)
     shown = next_prompt(asked.role, run.directory, config, load_task("nasbench:cora"))
     assert [message.as_dict() for message in shown] == list(asked.messages)
+
+
+def test_the_planner_is_told_how_many_trials_its_round_has(tmp_path: Path) -> None:
+    run = run_with_script(tmp_path, task="nasbench:cora", trials=17)
+    asked = [
+        event.messages[1]["content"]
+        for event in run.events
+        if isinstance(event, ev.LLMAsked) and (event.role, event.step) == ("planner", 0)
+    ]
+    rounds = [len(event.proposals) for event in run.events if isinstance(event, ev.ProposalsDrafted) and event.round > 0]
+    told = [re.findall(r"Left: (\d+) trials.* This round: (\d+) trials?(, then \d+ are left|, the last)\.", text)[0] for text in asked]
+    left = [sum(rounds[i:]) for i in range(len(rounds))]
+    after = [f", then {all_ - now} are left" if all_ > now else ", the last" for all_, now in zip(left, rounds, strict=True)]
+    assert told == [(str(all_), str(now), then) for all_, now, then in zip(left, rounds, after, strict=True)]
+    assert len(told) >= 2

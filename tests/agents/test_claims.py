@@ -21,7 +21,7 @@ def child(number: int, gain: float, factor: str) -> Record:
     return record(number, {"full": {0: 80.0 + gain}}, parent="t0001", factor=factor)
 
 
-# The average child gains 1 over its parent at 80; width gains 3, dropout loses 1 (three pairs each), hops did as the average once.
+# The usual change gains 1 over its parent at 80; width gains 3, dropout loses 1 (three pairs each), hops did as usual once.
 PARENT = record(1, {"full": {0: 80.0}})
 WIDER = [child(i, gain, "body.width") for i, gain in ((2, 3.0), (3, 3.2), (4, 2.8))]
 DROPPED = [child(i, gain, "body.dropout") for i, gain in ((5, -1.0), (6, 1.0), (7, -3.0))]
@@ -30,8 +30,8 @@ FAILED = record(9, {}, failures={("short", 0): "diverged: loss is nan"})
 PENDING = record(10, {})
 SHORT = [record(11, {"short": {0: 75.0}}), record(12, {"short": {0: 79.0}})]
 RUN = situation(PARENT, *WIDER, *DROPPED, HOPS, FAILED, PENDING, *SHORT)
-WIDTH = "body.width +2.00 ± 0.12 against the average change over 3 pairs, beyond the noise"
-DROPOUT = "body.dropout -2.00 ± 1.15 against the average change over 3 pairs, undecided"
+WIDTH = "body.width +3.00 ± 0.12 over 3 pairs, +2.00 against the usual change, beyond the noise"
+DROPOUT = "body.dropout -1.00 ± 1.15 over 3 pairs, -2.00 against the usual change, undecided"
 
 
 def claim(**changed: Any) -> FindingAnswer:
@@ -79,7 +79,7 @@ def test_an_effect_cites_at_least_the_trials_that_show_it() -> None:
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (effect("body.width", 3.0, 0.12, True), [f"gain is +3, but the numbers say {WIDTH}"]),
+        (effect("body.width", 3.5, 0.12, True), [f"gain is +3.5, but the numbers say {WIDTH}"]),
         (effect("body.width", -2.0, 0.12, True), [f"gain is -2, but the numbers say {WIDTH}"]),
         (effect("body.width", 2.0, 1.5, True), [f"se is 1.5, but the numbers say {WIDTH}"]),
         (effect("body.dropout", -2.0, 1.15, True), [f"decided is true, but the numbers say {DROPOUT}; call it undecided or leave it out"]),
@@ -93,12 +93,30 @@ def test_an_effect_that_the_numbers_contradict_is_refused_with_them(answer: Find
     assert problems(answer) == told
 
 
+def test_an_effect_may_be_claimed_over_the_parents_or_against_the_usual_change() -> None:
+    """Both stand in the table; the journal gets the one that the rules keep."""
+    for gain in (3.0, 2.0):
+        assert passed(effect("body.width", gain, 0.12, True)).gain == pytest.approx(2.0)
+
+
+def test_two_scores_after_a_trial_may_be_those_of_both() -> None:
+    run = situation(record(1, {"full": {0: 83.27}}), record(2, {"full": {0: 83.53}}))
+    passed(comparison("t0002", "t0001", 0.26, False, text="t0002 ties with its parent t0001: 83.53 against 83.27"), run)
+    wrong = comparison("t0002", "t0001", 0.26, False, text="t0001 scored 83.53, less than t0002")
+    assert problems(wrong, run) == ["the text gives t0001 the score 83.53, measured was 83.27"]
+
+
+def test_the_operators_of_a_cell_may_be_called_as_they_are_edited() -> None:
+    run = situation(PARENT, *(child(i, gain, "cell.op") for i, gain in ((2, 1.0), (3, 1.1), (4, 0.9))))
+    assert passed(effect("cell.ops", 1.0, 0.06, True), run).factor == "cell.op"
+
+
 def test_an_effect_may_be_called_undecided_out_of_caution() -> None:
     assert passed(effect("body.width", 2.0, 0.12, False)).gain == pytest.approx(2.0)
 
 
 def test_one_pair_decides_nothing() -> None:
-    told = "body.params.hops +0.00 ± ? against the average change over 1 pair, undecided"
+    told = "body.params.hops +1.00 ± ? over 1 pair, +0.00 against the usual change, undecided"
     assert passed(effect("body.params.hops", 0.0, 0.0, False)).text == f"something was learnt [measured: {told}]"
     assert problems(effect("body.params.hops", 0.0, 0.0, True)) == [
         f"decided is true, but the numbers say {told}; call it undecided or leave it out"
@@ -263,9 +281,9 @@ def test_gains_that_were_measured_may_be_quoted(text: str) -> None:
 @pytest.mark.parametrize("number", ["+5.00", "-2.0", "−3.10", "+2.05"])
 def test_a_gain_that_was_not_measured_is_refused_in_a_claim_or_beside_a_factor(number: str) -> None:
     told = f"the text quotes the gain {number.replace('−', '-')}, which nothing measured"
-    wide = situation(PARENT, *WIDER, HOPS)  # body.width: +0.50 against the average, +3.00 over the parents
-    measured = "body.width +0.50 ± 0.12 against the average change over 3 pairs, beyond the noise"
-    assert problems(effect("body.width", 0.5, 0.12, False, text=f"width brings {number}"), wide) == [f"{told}: {measured}"]
+    wide = situation(PARENT, *WIDER, HOPS)  # body.width: +1.00 against the usual change, +3.00 over the parents
+    measured = "body.width +3.00 ± 0.12 over 3 pairs, +1.00 against the usual change, beyond the noise"
+    assert problems(effect("body.width", 1.0, 0.12, False, text=f"width brings {number}"), wide) == [f"{told}: {measured}"]
     assert problems(claim(text=f"body.width brings {number}"), wide) == [f"{told}; claim an effect with its factor and gain"]
     assert passed(claim(text=f"a step of {number} was tried"), wide).text == f"a step of {number} was tried"
 

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from agentnas.agents import facts
+from agentnas.agents.claims import Claims, FindingAnswer
+from agentnas.agents.facts_cells import cell_lines
 from agentnas.agents.facts_curves import Curve, curve_lines, curve_of, in_words
+from agentnas.agents.facts_round import round_lines
 from agentnas.agents.situation import Record, Situation
 from agentnas.memory.events import EvaluationFinished, RungCorrelation
 from agentnas.tools.evaluate.ladder import TABLE
+from agentnas.tools.spec.cells import cell_to_spec
+from agentnas.tools.spec.space import SearchSpace
 from tests.agents.making import record, situation
 from tests.agents.searching import many, searched
 
+RUNGS = (
+    "Rungs, each for the best of the one before: short is 25 % of the epochs, 1 seed; full is all epochs, 1 seed; seeds is all epochs,"
+    " 3 seeds."
+)
 FLAT = tuple((float(epoch), 1.0 / epoch, 80.0) for epoch in range(1, 201, 20))
+
+
+def newest_lines(found: Situation) -> list[str]:
+    return round_lines(found, found.round)
 
 
 def full(number: int, *scores: float, parent: int | None = None, factor: str | None = None, **fields: object) -> Record:
@@ -27,22 +41,49 @@ def test_noise_says_from_when_on_designs_differ() -> None:
     lines = facts.noise_lines(situation(full(1, 80.0, 82.0), full(2, 70.0, 72.0)))
     assert lines == [
         "Noise floor 1.41 points (standard deviation between seeds of one design). Two designs differ beyond it from about 4.0 points with"
-        " one seed each, from about 2.3 with three seeds each."
+        " one seed each, from about 2.3 with three seeds each.",
+        RUNGS,
     ]
+
+
+def test_the_leader_is_held_against_the_best_anchor_and_those_near_it() -> None:
+    anchor = full(1, 80.0, 80.4, anchor="strong", name="gcnii")
+    found = situation(anchor, full(2, 83.0, 83.4), full(3, 82.9, 83.1), full(4, 70.0, 70.1))
+    assert facts.noise_lines(found)[2:] == [
+        "Within twice the noise floor of the leader t0002: t0003.",
+        "The leader t0002 over the best anchor t0001: +3.00, standard error 0.00 over 2 seeds, beyond the noise; being picked as the best"
+        " flatters it.",
+    ]
+    broken = replace(full(1, 80.0, 80.4), failures={("seeds", 2): "diverged: nan"})
+    assert len(facts.noise_lines(situation(broken))) == 2
+    assert len(facts.noise_lines(situation(full(1, 83.0, 83.4, anchor="plain", name="gcn"), full(2, 70.0, 70.4)))) == 2
 
 
 def test_unknown_noise_and_a_table() -> None:
     alone = situation(full(1, 80.0))
-    assert facts.noise_lines(alone) == ["Noise floor unknown: no design has two seeds yet. Read gaps below a point as ties."]
-    assert "one look-up of a table" in facts.noise_lines(replace(alone, rungs=TABLE))[0]
+    rule = "A gap is decided above 1.0 points, and a tie up to there."
+    assert facts.noise_lines(alone) == [f"Noise floor unknown: no design has two seeds yet. {rule}", RUNGS]
+    assert facts.noise_lines(replace(alone, rungs=TABLE)) == [
+        "Each score is one look-up of a table: asking again gives the same. The trainings behind it were noisy, though: as evidence about"
+        " designs a gap is decided above 1.0 points, and a tie up to there."
+    ]
+
+
+@pytest.mark.parametrize(("gap", "decided"), [(1.05, True), (0.95, False)])
+def test_the_rule_that_is_told_is_the_one_that_findings_are_checked_by(gap: float, decided: bool) -> None:
+    run = replace(situation(record(1, {"table": {0: 80.0}}), record(2, {"table": {0: 80.0 + gap}})), rungs=TABLE)
+    answer = FindingAnswer(
+        text="it is", claim="comparison", trials=["t0001"], factor="", better="t0002", worse="t0001", gain=gap, se=0.0, decided=True
+    )
+    assert (Claims(run).check(answer)[1] == []) is decided
 
 
 def test_effects_carry_the_gain_that_claims_are_checked_against() -> None:
     children = [full(n, 80.0 + gain, parent=1, factor="body.width") for n, gain in ((2, 1.0), (3, 1.2), (4, 1.1))]
     found = situation(full(1, 80.0), *children, full(5, 77.9, parent=1, factor="body.op"))
     assert facts.effect_lines(found) == [
-        "body.width: gain +0.80 ± 0.06, over parents +1.10, 3 pairs, decided (t0002 t0003 t0004)",
-        "body.op: gain -2.40 ± ?, over parents -2.10, one pair, undecided (t0005)",
+        "body.width: gain +1.10 ± 0.06, against the usual change +1.60, 3 pairs, decided (t0002 t0003 t0004)",
+        "body.op: gain -2.10 ± ?, one pair, undecided (t0005)",
     ]
     assert facts.effect_lines(situation(full(1, 80.0))) == ["No factor was changed alone yet."]
 
@@ -87,14 +128,92 @@ def test_the_newest_correlation_of_each_pair() -> None:
     assert facts.correlation_lines(found) == ["Rung short ranks trials as rung full does with Spearman 0.70 (6 trials)"]
 
 
-def test_forecasts_are_held_against_what_came() -> None:
+def test_each_trial_of_a_round_is_held_against_its_parent() -> None:
     promised = full(2, 81.0, parent=1, factor="body.op", round_=1, expected_gain=2.0)
-    found = situation(full(1, 80.0), promised, full(3, 79.5, parent=1, factor="body.width", round_=1), full(4, 90.0, round_=1))
-    assert facts.forecast_lines(found, 1) == [
-        "t0002 <- t0001, body.op: promised +2.00, came +1.00",
-        "t0003 <- t0001, body.width: promised nothing, came -0.50",
-        "What came was -1.00 points from what was promised, on average over 1.",
+    stopped = record(5, {"short": {0: 70.0}}, parent="t0001", factor="body.width", change="n1.width 64 -> 8", round_=1)
+    parent = record(1, {"short": {0: 75.0}, "full": {0: 80.0}})
+    lost = record(6, {}, parent="t0001", change="n1.op gcn -> gat", round_=1, failures={("short", 0): "diverged: nan"}, expected_gain=1.0)
+    found = situation(parent, promised, full(4, 90.0, round_=1, expected_gain=-1.0), stopped, lost)
+    assert round_lines(found, 1) == [
+        "t0002 81.00 ± ? (1) = t0001 80.00 ± ? (1) with a -> b; promised +2.00, came +1.00",
+        "t0004 90.00 ± ? (1): gcn, without a parent; promised -1.00, came +10.00 against t0001, the best before",
+        "t0005 stopped at rung short with 70.00 = t0001 80.00 ± ? (1) with n1.width 64 -> 8; came -5.00 (both at rung short)",
+        "t0006 failed = t0001 80.00 ± ? (1) with n1.op gcn -> gat; promised +1.00, came no score that can be compared",
+        "What came was +5.00 points from what was promised, on average over 2.",
     ]
+    assert round_lines(found, 0) == ["t0001 80.00 ± ? (1): gcn, without a parent; came no score that can be compared"]
+    assert round_lines(found, 7) == ["No trial of this round but anchors."]
+
+
+def test_who_drafted_a_round_is_told_where_evolution_filled_it() -> None:
+    held = full(2, 81.0, parent=1, factor="body.op", round_=1)
+    evolved = replace(held, proposal=held.proposal.model_copy(update={"trial": "t0003", "author": "coder/evolution"}))
+    told = round_lines(situation(full(1, 80.0), held, evolved), 1)
+    assert told[-1] == "1 of these 2 were drafted by evolution, where the coder gave too few."
+
+
+def cell(number: int, links: tuple[int, ...], ops: str, score: float, **fields: Any) -> Record:
+    spec = cell_to_spec(links, tuple(ops.split()), "cora")
+    return replace(record(number, {"table": {0: score}}, **fields), spec=spec)
+
+
+CHAIN = (0, 1, 2, 3)
+CELLS = replace(
+    situation(
+        cell(1, CHAIN, "skip skip gcn gcn", 79.0),
+        cell(2, CHAIN, "skip skip gin gcn", 80.5, parent="t0001", factor="cell.op", expected_gain=0.5, round_=1),
+        cell(3, CHAIN, "skip skip gat gcn", 79.5, parent="t0001", factor="cell.op", round_=1),
+        cell(4, (0, 1, 1, 2), "gin gcn gat gcn", 82.0, round_=1),
+    ),
+    space=SearchSpace.nasbench("cora"), rungs=TABLE,
+)  # fmt: skip
+
+
+def test_cells_are_told_by_what_they_have_in_common() -> None:
+    assert cell_lines(CELLS) == [
+        "Means over the cells tried (number, best); what they have in common may still differ in the rest:",
+        "by shape: 0,1,1,2 82.00 (1, best 82.00); 0,1,2,3 79.67 (3, best 80.50);"
+        " none yet: 0,0,0,0 0,0,0,1 0,0,1,1 0,0,1,2 0,0,1,3 0,1,1,1 0,1,2,2",
+        "by operator that reads the input: gin 81.25 (2, best 82.00); gat 79.50 (1, best 79.50); gcn 79.00 (1, best 79.00);"
+        " none yet: cheb sage arma graph fc",
+        "by operator anywhere: gin 81.25 (2, best 82.00); gat 80.75 (2, best 82.00); gcn 80.25 (4, best 82.00);"
+        " none yet: cheb sage arma graph fc skip",
+        "by propagating steps on the longest path: 3 82.00 (1, best 82.00); 2 79.67 (3, best 80.50); none yet: 0 1 4",
+        "cells alike but for the operator of one node that reads the input, mean gain (pairs):"
+        " gin instead of gcn +1.50 (1); gin instead of gat +1.00 (1); gat instead of gcn +0.50 (1)",
+    ]
+    assert cell_lines(replace(CELLS, records=())) == []
+    assert cell_lines(situation(full(1, 80.0))) == []
+
+
+def test_a_finding_may_quote_what_the_lines_on_cells_say_and_nothing_else() -> None:
+    def wrong(text: str) -> list[str]:
+        said = {"claim": "observation", "trials": ["t0001"], "factor": "", "better": "", "worse": "", "gain": 0, "se": 0, "decided": False}
+        return Claims(CELLS).check(FindingAnswer.model_validate({"text": text, **said}))[1]
+
+    assert wrong("cells whose first operator is gin reach 81.25 on average, and in cell.op gin for gcn gains +1.50") == []
+    assert wrong("cells whose first operator is gin reach 81.87 on average") != []
+    assert wrong("in cell.op gin for gcn gains +1.75") != []
+
+
+def test_a_round_of_cells_shows_both_cells() -> None:
+    assert round_lines(CELLS, 1) == [
+        "t0002 80.50: 0,1,2,3 skip,skip,gin,gcn <- t0001 79.00: 0,1,2,3 skip,skip,gcn,gcn; promised +0.50, came +1.50",
+        "t0003 79.50: 0,1,2,3 skip,skip,gat,gcn <- t0001 79.00: 0,1,2,3 skip,skip,gcn,gcn; came +0.50",
+        "t0004 82.00: 0,1,1,2 gin,gcn,gat,gcn, without a parent; came +3.00 against t0001, the best before",
+        "What came was +1.00 points from what was promised, on average over 1.",
+    ]
+
+
+def test_what_nobody_varied_is_counted_by_code() -> None:
+    lines = facts.unvaried_lines(situation(full(1, 80.0), full(2, 81.0, parent=1, factor="recipe.learning_rate")))
+    assert [line.partition(": ")[0] for line in lines] == ["operators in no trial", "groups of which no factor was changed alone"]
+    assert "gat" in lines[0].partition(": ")[2].split(", ")
+    assert "gcn" not in lines[0].partition(": ")[2].split(", ")
+    assert lines[1].partition(": ")[2].split(", ") == [
+        "augmentation", "capacity", "input", "post-processing", "propagation", "regularisation", "structure"
+    ]  # fmt: skip
+    assert facts.unvaried_lines(CELLS) == []
 
 
 @pytest.mark.parametrize(
@@ -115,6 +234,11 @@ def test_curves_in_words(curve: Curve, words: str) -> None:
     stopped = f", stopped at {curve.epochs}" if curve.epochs < curve.planned else ""
     numbers = f"train {curve.train:.1f}, validation 80.0, best epoch {curve.best_epoch} of {curve.planned}{stopped}, training loss "
     assert said.startswith(numbers)
+
+
+def test_a_training_that_is_best_at_the_end_does_not_over_fit() -> None:
+    late = Curve((*FLAT[:5], (400.0, 0.1, 76.2)), 80.0, 86.0, 394, 400, 400)
+    assert in_words(late, noise=0.3).partition("; ")[2] == "under-trained: best at the very end, still rising"
 
 
 def test_noise_decides_what_is_a_fall() -> None:
@@ -148,8 +272,8 @@ def test_curves_of_leaders_and_of_the_rounds_losers() -> None:
 @pytest.mark.parametrize("table", [False, True])
 def test_facts_do_not_grow_with_the_run(table: bool) -> None:
     def lines(found: Situation) -> list[int]:
-        made = (facts.effect_lines, facts.trouble_lines, facts.tradeoff_lines, facts.noise_lines, curve_lines)
+        made = (facts.effect_lines, facts.trouble_lines, facts.tradeoff_lines, facts.noise_lines, curve_lines, cell_lines, newest_lines)
         return [len(make(found)) for make in made]
 
     small = searched(60, table=table)
-    assert all(big <= most for big, most in zip(lines(many(small, 3000)), (17, 12, 9, 1, 8), strict=True))
+    assert all(big <= most for big, most in zip(lines(many(small, 3000)), (17, 12, 9, 4, 8, 7, 15), strict=True))

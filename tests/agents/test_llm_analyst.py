@@ -27,7 +27,7 @@ RUN = situation(
     record(5, {}, failures={("short", 0): "diverged: loss is nan"}),
     round_=4,
 )
-MEASURED = "body.op +2.00 ± 0.12 against no change over 3 pairs, beyond the noise"
+MEASURED = "body.op +2.00 ± 0.12 over 3 pairs, beyond the noise"
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def test_a_model_neither_ends_a_run_that_progresses_nor_keeps_a_hopeless_one(
 def test_of_very_many_findings_the_first_are_read(journal: Journal) -> None:
     many = [found(text=f"thought {i}") for i in range(30)]
     analysis = analyst(journal, Mind(said(*many))).analyse(RUN)
-    assert [text for _, author, text in told(analysis) if author == AUTHOR] == [f"thought {i}" for i in range(8)]
-    assert judged(journal) == [(30, 8, ("30 findings, of which the first 8 were read",))]
+    assert [text for _, author, text in told(analysis) if author == AUTHOR] == [f"thought {i}" for i in range(6)]
+    assert judged(journal) == [(30, 6, ("30 findings, of which the first 6 were read",))]
 
 
 @pytest.mark.parametrize("answer", ["No.", "refusal", "length", ""])

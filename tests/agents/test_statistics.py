@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
+
 from agentnas.agents.statistics import beyond_noise, effects, noise_floor, paired_difference, rounds_without_progress
 from agentnas.tools.evaluate.base import CONFIRM
 from tests.agents.making import record, situation
@@ -44,6 +46,23 @@ def test_scores_on_more_splits_are_levelled_with_scores_on_few() -> None:
     told = replace(situation(few, many), num_splits=10)
     assert (told.score(few), told.score(many)) == (80.0, 80.0)
     assert situation(few, many).score(many) == 88.0
+
+
+def test_without_a_training_the_noise_is_unknown_on_splits_too() -> None:
+    assert noise_floor(replace(situation(record(1, {})), num_splits=10)) is None
+
+
+def test_one_collapse_does_not_make_the_other_factors_look_good() -> None:
+    gains = {"body.op": (0.1, -0.1), "body.width": (0.0, 0.2), "recipe.epochs": (-0.1, 0.1), "recipe.weight_decay": (-10.0,)}
+    children = [
+        record(10 * i + j, {"full": {0: 80.0 + gain}}, parent="t0001", factor=factor)
+        for i, (factor, values) in enumerate(gains.items(), start=1)
+        for j, gain in enumerate(values)
+    ]
+    found = {effect.factor: effect for effect in effects(situation(record(1, {"full": {0: 80.0}}), *children))}
+    assert found["body.op"].mean == pytest.approx(0.0)
+    assert found["body.width"].mean == pytest.approx(0.1)
+    assert found["recipe.weight_decay"].mean == pytest.approx(-10.0)
 
 
 def test_an_effect_is_paired_by_seed_at_the_highest_common_rung() -> None:
