@@ -2,7 +2,8 @@
 
 Parents are drawn by tournament among the best trials (regularised evolution, Real et al., 2019, but without ageing: runs are short);
 children change one named factor, or join two parents, or are fresh samples. For each trial that may be spent, a pool of children is
-priced and scored by the surrogate, and the one with the highest upper confidence bound is proposed.
+priced and scored by the surrogate, and the one with the highest upper confidence bound is proposed. Where earlier tasks are remembered,
+the anchors, the children and what those tasks tried are screened together by the transfer's belief, from the first round on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from agentnas.agents import surrogate
 from agentnas.agents.roles import Direction, Draft, Plan
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import Effect, effects
+from agentnas.agents.transfer_drafts import Transfer
 from agentnas.tools.anchors import Anchor
 from agentnas.tools.errors import SpecError
 from agentnas.tools.operators.base import operator
@@ -41,8 +43,15 @@ class RuleCoder:
     anchors: tuple[Anchor, ...]
     price: Price
     vectors: dict[str, list[float]] = field(default_factory=dict)
+    transfer: Transfer | None = None
 
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
+        belief = self.transfer.belief(situation.space) if self.transfer else None
+        if self.transfer and belief:
+            others = [] if belief.past.complete else self._others(situation, plan, count)
+            drafts = self.transfer.drafts(situation, others, count, lambda spec: not self._outside(spec, situation))
+            rng = random.Random(f"coder:{situation.seed}:{situation.round}")
+            return drafts + self._fill(situation, count - len(drafts), rng, situation.hashes() | {spec_hash(d.spec) for d in drafts})
         untried = self.untried_anchors(situation)[:count]
         if untried and not situation.records:  # the first round is the anchors alone
             return untried
@@ -69,6 +78,16 @@ class RuleCoder:
         tried = situation.hashes()
         fitting = [anchor for anchor in self.anchors if spec_hash(anchor.spec) not in tried]
         return [_anchor_draft(anchor) for anchor in fitting]
+
+    def _others(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
+        """Anchors and children of this run's best, as many as a screening takes: what the transfer weighs against what it remembers."""
+        rng = random.Random(f"coder:{situation.seed}:{situation.round}")
+        others = self.untried_anchors(situation)
+        taken = situation.hashes() | {spec_hash(draft.spec) for draft in others}
+        for direction, number in slots(plan, count):
+            others += self._pool(situation, direction, number * POOL, rng, taken)
+            taken |= {spec_hash(draft.spec) for draft in others}
+        return others
 
     def _known_vectors(self, situation: Situation) -> dict[str, list[float]]:
         for record in situation.records:

@@ -9,6 +9,7 @@ from typing import Any
 from agentnas.agents import surrogate
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.agents.transfer_drafts import Transfer
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
 
 # Confirmed by a run that trials bound, and at most by one that time bounds: the head is full of trials that differ by less than noise.
@@ -136,14 +137,23 @@ def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]]) -> str
     return f"{text}; ahead of {order[1]} by {gap['difference']:.2f} ± {spread}{noise}"
 
 
-def choose_smoothed(situation: Situation) -> Choice:
-    """For tables with one score a trial: the best score after smoothing with the cross-fitted surrogate."""
+def choose_smoothed(situation: Situation, transfer: Transfer | None = None) -> Choice:
+    """For tables with one score a trial: the best score after smoothing, by what earlier tasks say where any are remembered, else by the
+    cross-fitted surrogate."""
+    posterior = transfer.posterior(situation) if transfer else None
+    if posterior is not None:
+        trials = [record.trial for record in situation.ranked()]
+        estimates = dict(zip(trials, map(float, posterior.smoothed), strict=True))
+        return _best_smoothed(situation, estimates, "best estimate from validation, structure and earlier tasks")
     vectors = {record.proposal.spec_hash: situation.space.vector(record.spec) for record in situation.ranked()}
     estimates = surrogate.smoothed(situation, vectors)
+    return _best_smoothed(situation, estimates, "best smoothed validation (0.75 own score, 0.25 surrogate fitted without it)")
+
+
+def _best_smoothed(situation: Situation, estimates: Mapping[str, float], reason: str) -> Choice:
     best = max(sorted(estimates), key=lambda trial: estimates[trial])
     raw = situation.score(situation.by_trial()[best]) or 0.0
     leader = situation.ranked()[0].trial
-    reason = "best smoothed validation (0.75 own score, 0.25 surrogate fitted without it)"
     return Choice(best, raw, None, 1, reason if best == leader else f"{reason}; the raw leader was {leader}")
 
 

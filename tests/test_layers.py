@@ -26,7 +26,9 @@ BELOW = {
 NOT_IN_TOOLS = {"anthropic", "chromadb", "google", "langchain_core", "langgraph", "litellm", "ollama", "openai", "typer"}
 # A spec can be read, checked, sampled and looked up in a table on a machine without torch, and so can a journal.
 WITHOUT_TORCH = ("memory", "prompts", "tools/errors.py", "tools/metrics.py", "tools/operators/base.py", "tools/spec", "tools/tasks")
-REQUIRED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = [line for extra, lines in PROJECT["optional-dependencies"].items() if extra != "dev" for line in lines]
+REQUIRED: list[str] = [*PROJECT["dependencies"], *EXTRAS]
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "pydantic_core": "pydantic"}
 EDGES = {"agentnas/cli/__init__.py", "tools/workers.py", "tools/worker_main.py", "tools/profiling.py"}
 
