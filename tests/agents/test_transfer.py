@@ -140,12 +140,9 @@ def cited(design: int) -> tuple[str, ...]:
 class Store:
     """Past trials of eight one-layer networks: the wider, the better."""
 
-    def __init__(self, scores: tuple[float, ...] = tuple(float(70 + i) for i in range(8))) -> None:
-        self.scores = scores
-
     def past(self, space: SearchSpace) -> Past | None:
         vectors = np.array([space.vector(spec) for spec in SPECS], dtype=np.float32)
-        return Past(vectors, SPECS.__getitem__, (PastTask("citeseer", (), np.array(self.scores)),), cited)
+        return Past(vectors, SPECS.__getitem__, (PastTask("citeseer", (), np.arange(70.0, 78.0)),), cited)
 
 
 class Nothing:
