@@ -22,10 +22,10 @@ NAMED = 2
 
 @dataclass
 class Transfer:
-    """Past trials in use for one task, whose card has this vector."""
+    """Past trials in use for one task. ``card`` gives the vector of its card; asked when the first proposals are."""
 
     trials: PastTrials
-    card: tuple[float, ...]
+    card: Callable[[], Sequence[float]]
     options: Options = field(default_factory=Options)
     _beliefs: dict[str, Belief | None] = field(default_factory=dict)
     _vectors: dict[str, list[float]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Transfer:
         if space.name not in self._beliefs:
             past = self.trials.past(space)
             told = past is not None and past.tasks and len(past.vectors)
-            self._beliefs[space.name] = Belief(past, self.card, self.options) if past is not None and told else None
+            self._beliefs[space.name] = Belief(past, tuple(self.card()), self.options) if past is not None and told else None
         return self._beliefs[space.name]
 
     def posterior(self, situation: Situation) -> Posterior | None:

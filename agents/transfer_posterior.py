@@ -52,16 +52,17 @@ class Posterior:
         """Mean and standard deviation, in points, of the true scores of designs: [points] each."""
         import numpy as np
 
-        variance = self.belief.variance(points) - (self._rooted(points) ** 2).sum(0)
-        return self.unit * self._mean(points), self.unit * np.sqrt(np.maximum(variance, 0.0))
+        covariance = self.belief.kernel(self.tried, points)
+        variance = self.belief.variance(points) - (self._rooted(covariance) ** 2).sum(0)
+        return self.unit * self._mean(points, covariance), self.unit * np.sqrt(np.maximum(variance, 0.0))
 
     def best(self, points: Points, count: int, optimism: float, without: Sequence[int] = ()) -> list[int]:
         """At most ``count`` points to try, most promising first, none of those ``without``. Each has the highest mean + ``optimism`` x
         standard deviation, given that those before it turn out as expected (batches by upper bounds: Desautels et al., 2014)."""
         import numpy as np
 
-        mean = self._mean(points)
-        rooted = self._rooted(points)
+        covariance = self.belief.kernel(self.tried, points)
+        mean, rooted = self._mean(points, covariance), self._rooted(covariance)
         variance = self.belief.variance(points) - (rooted**2).sum(0)
         mean[list(without)] = -np.inf
         picked: list[int] = []
@@ -111,14 +112,13 @@ class Posterior:
 
         return np.asarray(cho_solve((self._factor, True), values)) if len(values) else values
 
-    def _mean(self, points: Points) -> Array:
+    def _mean(self, points: Points, covariance: Array) -> Array:
         import numpy as np
 
-        return np.asarray(self._level + self.belief.prior(points) + self.belief.kernel(self.tried, points).T @ self._pull)
+        return np.asarray(self._level + self.belief.prior(points) + covariance.T @ self._pull)
 
-    def _rooted(self, points: Points) -> Array:
-        """The factor's inverse x the covariance with the trials, [trials, points]: its squares are the variance that they explain."""
+    def _rooted(self, covariance: Array) -> Array:
+        """The factor's inverse x the covariance with points, [trials, points]: its squares are the variance that the trials explain."""
         from scipy.linalg import solve_triangular
 
-        covariance = self.belief.kernel(self.tried, points)
         return covariance if not len(self.scores) else solve_triangular(self._factor, covariance, lower=True)

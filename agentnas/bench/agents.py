@@ -76,7 +76,8 @@ class Agents:
         known = memory if self.remember else replace(memory, sources=())
         if not isinstance(problem.rows, CellRows):
             return believe(problem, known, lookup, rng, self.options)
-        return _Search(problem, lookup, Transfer(TablePast(problem, known), problem.task, self.options), rng.randrange(1000)).run()
+        transfer = Transfer(TablePast(problem, known), lambda: problem.task, self.options)
+        return _Search(problem, lookup, transfer, rng.randrange(1000)).run()
 
 
 class _Search:

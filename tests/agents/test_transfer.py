@@ -151,7 +151,7 @@ class Nothing:
 
 
 def coder(store: Any, **fields: Any) -> RuleCoder:
-    return RuleCoder(plain_anchors(), lambda spec: {"parameters": 0}, transfer=Transfer(store, ()), **fields)
+    return RuleCoder(plain_anchors(), lambda spec: {"parameters": 0}, transfer=Transfer(store, tuple), **fields)
 
 
 def first_round(limits: Limits | None = None) -> Situation:
@@ -171,7 +171,7 @@ def test_nothing_is_proposed_twice_and_limits_hold() -> None:
     scored = [record(width, {"full": {0: 75.0}}) for width in (128, 96)]
     told = situation(*scored, limits=Limits(max_params=100))
     wide = {spec_hash(spec) for spec in SPECS[4:]}
-    made = RuleCoder((), lambda spec: {"parameters": 1000 if spec_hash(spec) in wide else 10}, transfer=Transfer(Store(), ()))
+    made = RuleCoder((), lambda spec: {"parameters": 1000 if spec_hash(spec) in wide else 10}, transfer=Transfer(Store(), tuple))
     drafts = made.draft(told, RulePlanner().plan(told), 4)
     hashes = [spec_hash(draft.spec) for draft in drafts]
     assert len(set(hashes)) == 4
@@ -188,14 +188,14 @@ def test_a_store_that_knows_nothing_changes_nothing() -> None:
 def test_the_choice_trusts_a_lead_inside_the_noise_less_than_other_tasks_do() -> None:
     told = situation(record(128, {"full": {0: 80.0}}), record(8, {"full": {0: 80.3}}), record(16, {"full": {0: 79.0}}))
     assert choose_smoothed(told).trial == "t0008"
-    choice = choose_smoothed(told, Transfer(Store(), ()))
+    choice = choose_smoothed(told, Transfer(Store(), tuple))
     assert choice.trial == "t0128"
     assert choice.reason == "best estimate from validation, structure and earlier tasks; the raw leader was t0008"
 
 
 def test_a_lead_beyond_the_noise_is_believed() -> None:
     told = situation(record(128, {"full": {0: 70.0}}), record(8, {"full": {0: 90.0}}), record(16, {"full": {0: 70.0}}))
-    assert choose_smoothed(told, Transfer(Store(), ())).trial == "t0008"
+    assert choose_smoothed(told, Transfer(Store(), tuple)).trial == "t0008"
 
 
 def test_the_same_situation_has_the_same_drafts() -> None:
