@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Literal
 
 from agentnas.bench.problem import Lookup, Problem
@@ -115,7 +116,16 @@ _problems: dict[str, Problem] = {}
 
 
 def _begin(problems: dict[str, Problem]) -> None:
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _problems.update(problems)
+
+
+def _leave_with_parent() -> None:
+    """Nobody reads what is measured once the parent was killed."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager

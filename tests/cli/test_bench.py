@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.bench.worlds import write_table
@@ -51,6 +55,18 @@ def test_processes_change_no_score(run: Run, tmp_path: Path) -> None:
     file = write_table(tmp_path / "t.csv")
     alone, together = (run("bench", "table", file, *QUICK[:-1], count, "--json").out for count in ("1", "2"))
     assert alone == together
+
+
+def test_a_killed_benchmark_leaves_no_process(tmp_path: Path) -> None:
+    file = write_table(tmp_path / "t.csv")
+    command = [sys.executable, "-m", "agentnas.cli", "bench", "table", str(file), "--searchers", "random", "--seeds", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as bench:
+        parent = psutil.Process(bench.pid)
+        while len(parent.children()) < 3:  # two workers, and what tracks their semaphores
+            time.sleep(0.05)
+        workers = parent.children()
+        bench.kill()
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
 
 
 @pytest.mark.parametrize(
