@@ -42,7 +42,14 @@ def layout(embedder: Embedder) -> Layout:
 def data_of(record: Record) -> Data:
     """What is kept with a record."""
     kept = {"record": record.model_dump_json(exclude_defaults=True), "run": record.run, "task": record.task, "key": record.key}
-    return kept | {"design": record.design} if isinstance(record, TrialRecord) else kept
+    if not isinstance(record, TrialRecord) or not record.design or record.val is None:
+        return kept
+    return kept | {"pair": pair_of(record.key, record.design), "score": record.val if record.higher_is_better else -record.val}
+
+
+def pair_of(key: str, design: str) -> str:
+    """By what trials of one design on one task are found: one field, which is ten times faster to search than two."""
+    return f"{design} {key}"
 
 
 def card_data(card: PaperCard, shipped: bool) -> Data:

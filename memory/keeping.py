@@ -26,10 +26,14 @@ class Reconciled(NamedTuple):
     unreadable: dict[str, str]
 
 
-def keep_run(store: Store, view: JournalView, run: str, journal_bytes: int = 0) -> None:
-    """Write a run's experience; what a person made the store forget stays out. With ``journal_bytes`` of 0 it is looked at again."""
+def keep_run(store: Store, view: JournalView, run: str, journal_bytes: int = 0) -> bool:
+    """Write a run's experience; what a person made the store forget stays out. With ``journal_bytes`` of 0 it is looked at again.
+
+    Always true: it is written, or an error is raised.
+    """
     mark = store.mark_of(run)._replace(journal_bytes=journal_bytes)
     _put(store, experience(view, run), mark)
+    return True
 
 
 def _put(store: Store, found: Experience | None, mark: RunMark) -> None:

@@ -31,6 +31,7 @@ class Layered(InMemory):
         self.store = store
         self._note = note
         self._away = False
+        self._kept = False
         self._designs: dict[str, str] = {}
 
     def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
@@ -39,11 +40,11 @@ class Layered(InMemory):
 
     def keep(self) -> None:
         """Write the run's trials and findings to the store; while that is away, a later start does it from the journal."""
-        self._ask(lambda: keep_run(self.store, self.view, self.run), None)
+        self._kept = self._ask(lambda: keep_run(self.store, self.view, self.run), False)
 
     def settle(self, journal_bytes: int) -> None:
-        """The journal has ended: it need not be read again."""
-        if not self._away:
+        """The journal has ended: where the run was kept, it need not be read again."""
+        if self._kept:
             with suppress(StoreError):  # then a later start reads it once more, and writes the same
                 self.store.mark(self.store.mark_of(self.run)._replace(journal_bytes=journal_bytes))
 

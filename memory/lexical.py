@@ -34,8 +34,12 @@ than that the their them then they this to us was we were what when which who wh
 def fold(text: str) -> str:
     """Lower-case ASCII letters and digits with single spaces between; accents are dropped."""
     lower = text.lower()
-    plain = lower if lower.isascii() else "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
+    plain = lower if lower.isascii() else re.sub(r"[^\x00-\x7f]", _without_accent, unicodedata.normalize("NFKD", lower))
     return re.sub(r"[^a-z0-9]+", " ", plain).strip()
+
+
+def _without_accent(letter: re.Match[str]) -> str:
+    return "" if unicodedata.combining(letter[0]) else letter[0]
 
 
 def words(text: str) -> list[str]:

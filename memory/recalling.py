@@ -12,20 +12,20 @@ from typing import TypeVar
 
 import numpy as np
 
-from agentnas.memory.codec import TaskRecord, finding_query, read, trial_query
+from agentnas.memory.codec import TaskRecord, finding_query, pair_of, read, trial_query
 from agentnas.memory.diversity import overlap, spread_out
-from agentnas.memory.embedding import Embedder, Vectors
+from agentnas.memory.embedding import Vectors
 from agentnas.memory.kin import Belief, belief, same_graph
 from agentnas.memory.lexical import words
 from agentnas.memory.records import Evidence, FindingRecord, Record, TrialRecord, record_evidence, task_similarity
 from agentnas.memory.shelf import Data, Name, Shelf
 
 R = TypeVar("R", TrialRecord, FindingRecord)
-TARGETS = 4  # tasks whose trials are looked for
+TARGETS = 3  # tasks whose trials are looked for
 POOL = 50  # nearest records of each that are weighed
-COMPARED = 8  # tasks, nearest by their cards, whose shared designs are compared
-MOST_SHARED = 40  # designs of this run that are looked for on them
-MOST_ROWS = 1000
+COMPARED = 6  # tasks, nearest by their cards, whose shared designs are compared
+MOST_SHARED = 30  # designs of this run that are looked for on them
+MOST_ROWS = 500
 GOODNESS, NEARNESS = 0.3, 0.3  # against likeness of the task, which counts 1
 
 
@@ -59,10 +59,9 @@ def beliefs(shelf: Shelf, tasks: Sequence[TaskRecord], asked: Asked) -> dict[str
 
 
 def recall_trials(
-    shelf: Shelf, embedder: Embedder, tasks: Mapping[str, TaskRecord], trusted: Mapping[str, Belief], asked: Asked
+    shelf: Shelf, text: Vectors, tasks: Mapping[str, TaskRecord], trusted: Mapping[str, Belief], asked: Asked
 ) -> Iterator[Evidence]:  # fmt: skip
-    """Good trials of the most trusted tasks, near the question. Inside ``reading``; the iterator itself reads nothing."""
-    text = embedder.embed([asked.question])[0]
+    """Good trials of the most trusted tasks, near the question, whose vector is ``text``. Inside ``reading``, but for the iterator."""
     targets = list(trusted)[:TARGETS] if asked.task_vector else []
     points = [trial_query(text, tasks[key].task_vector) for key in targets] or [trial_query(text, ())]
     found = _nearest(shelf, "trials", points, TrialRecord, asked) if trusted else {}
@@ -74,11 +73,11 @@ def recall_trials(
     return _told(list(once.values()), trusted, asked)
 
 
-def recall_findings(shelf: Shelf, embedder: Embedder, trusted: Mapping[str, Belief], asked: Asked) -> Iterator[Evidence]:
-    """Findings near the question, those of trusted tasks first. Inside ``reading``; the iterator itself reads nothing."""
+def recall_findings(shelf: Shelf, text: Vectors, trusted: Mapping[str, Belief], asked: Asked) -> Iterator[Evidence]:
+    """Findings near the question, whose vector is ``text``, those of trusted tasks first. Inside ``reading``, but for the iterator."""
     if not trusted:
         return iter(())
-    point = finding_query(embedder.embed([asked.question])[0], asked.task_vector)
+    point = finding_query(text, asked.task_vector)
     found = _nearest(shelf, "findings", [point], FindingRecord, asked)
     if not found:
         found = _nearest(shelf, "findings", [point], FindingRecord, asked, {"key": {"$in": list(trusted)[:TARGETS]}})
@@ -97,12 +96,13 @@ def _shared_scores(shelf: Shelf, keys: Sequence[str], asked: Asked) -> dict[str,
     """Scores of this run's designs on other tasks, by task and design: the best of each, higher being better."""
     if not keys or not asked.own:
         return {}
-    designs = list(asked.own)[:MOST_SHARED]
-    rows = shelf.get("trials", where={"$and": [{"design": {"$in": designs}}, {"key": {"$in": list(keys)}}]}, limit=MOST_ROWS)
+    wanted = {pair_of(key, design): (key, design) for design in list(asked.own)[:MOST_SHARED] for key in keys}
+    rows = shelf.get("trials", where={"pair": {"$in": list(wanted)}}, limit=MOST_ROWS)
     scores: dict[str, dict[str, float]] = {}
-    for trial in (read(data, TrialRecord) for data in rows.values()):
-        if trial.val is not None and asked.allows(trial):
-            best_of(scores.setdefault(trial.key, {}), trial.design, trial.val if trial.higher_is_better else -trial.val)
+    for data in rows.values():
+        key, design = wanted[data["pair"]]
+        if not asked.run or data["run"] != asked.run:
+            best_of(scores.setdefault(key, {}), design, data["score"])
     return scores
 
 

@@ -8,6 +8,7 @@ index of a torn one anew from its records, which lie in SQLite's transactions.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ BATCH = 2000
 PROBES = 32  # vectors of a collection that are looked up when it is checked
 WRITER_PATIENCE_S, READER_PATIENCE_S = 60.0, 20.0
 # How many neighbours are kept and how widely is searched: see tests/benchmarks/memory.py for what that finds of the exact answer.
-HNSW = {"space": "l2", "ef_construction": 128, "ef_search": 256, "max_neighbors": 24, "sync_threshold": 1000}
+HNSW = {"space": "l2", "ef_construction": 128, "ef_search": 128, "max_neighbors": 24, "sync_threshold": 1000}
 
 
 class Item(NamedTuple):
@@ -145,7 +146,7 @@ class Shelf:
     def get(self, name: Name, ids: Sequence[str] | None = None, where: Data | None = None, limit: int | None = None) -> dict[str, Data]:
         """What is kept with records: of these ids, of those that fit ``where``, or of all; in the order of their ids, some if limited."""
         found: dict[str, Data] = {}
-        for page in self._pages(name, include=["metadatas"], ids=ids, where=where):
+        for page in self._pages(name, include=["metadatas"], ids=ids, where=where, size=min(BATCH, limit or BATCH)):
             found |= zip(page["ids"], page["metadatas"], strict=True)
             if limit is not None and len(found) >= limit:
                 break
@@ -175,16 +176,18 @@ class Shelf:
             chroma.disconnect(self._client, self.place)
         self._client, self._collections, self._generation = None, {}, -1
 
-    def _pages(self, name: Name, *, include: list[str], ids: Sequence[str] | None = None, where: Data | None = None) -> Iterator[Any]:
+    def _pages(
+        self, name: Name, *, include: list[str], ids: Sequence[str] | None = None, where: Data | None = None, size: int = BATCH
+    ) -> Iterator[Any]:  # fmt: skip
         collection = self._collections[name]
         if ids is not None:
             for batch in _batches(ids):
                 yield self._call(collection.get, ids=list(batch), include=include)
             return
-        for start in range(0, self.count(name), BATCH):
-            page = self._call(collection.get, where=where, limit=BATCH, offset=start, include=include)
+        for start in itertools.count(0, size):
+            page = self._call(collection.get, where=where, limit=size, offset=start, include=include)
             yield page
-            if len(page["ids"]) < BATCH:
+            if len(page["ids"]) < size:
                 return
 
     def _refresh(self) -> None:

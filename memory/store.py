@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agentnas.memory import recalling
 from agentnas.memory.cards import PaperCard, shipped_cards
 from agentnas.memory.codec import TaskRecord, card_data, data_of, layout, read
-from agentnas.memory.embedding import Embedder, Lexical
+from agentnas.memory.embedding import Embedder, Lexical, Vectors
 from agentnas.memory.kin import Belief, graph_of
 from agentnas.memory.library import Library, library_of, recall_cards
 from agentnas.memory.recalling import Asked
@@ -56,6 +56,7 @@ class Store:
         self.embedder = embedder or Lexical()
         self.forget_task = forget_task
         self.shelf = Shelf(place, layout(self.embedder))
+        self._last: tuple[str, Vectors] | None = None
         self._stamp: tuple[int, ...] = ()
         self._known: Known | None = None
         self._believed: tuple[tuple[int, ...], Asked, dict[str, Belief]] | None = None
@@ -72,13 +73,15 @@ class Store:
 
     def recall_trials(self, asked: Asked) -> Iterator[Evidence]:
         """Good trials of tasks like the one that is asked about, most useful first. The iterator itself reads nothing."""
+        text = self._embedded(asked.question)
         with self.shelf.reading():
-            return recalling.recall_trials(self.shelf, self.embedder, self._read_known().tasks, self._trusted(asked), asked)
+            return recalling.recall_trials(self.shelf, text, self._read_known().tasks, self._trusted(asked), asked)
 
     def recall_findings(self, asked: Asked) -> Iterator[Evidence]:
         """Findings and edits near the question, most useful first. The iterator itself reads nothing."""
+        text = self._embedded(asked.question)
         with self.shelf.reading():
-            return recalling.recall_findings(self.shelf, self.embedder, self._trusted(asked), asked)
+            return recalling.recall_findings(self.shelf, text, self._trusted(asked), asked)
 
     def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """The evidence with this id, or None."""
@@ -178,6 +181,12 @@ class Store:
     def close(self) -> None:
         """Free the store's files or its connection."""
         self.shelf.close()
+
+    def _embedded(self, question: str) -> Vectors:
+        """The question's vector, made once for both kinds of records: it may cost money."""
+        if self._last is None or self._last[0] != question:
+            self._last = question, self.embedder.embed([question])[0]
+        return self._last[1]
 
     def _trusted(self, asked: Asked) -> dict[str, Belief]:
         """Inside ``reading``; the same for all questions of a round."""

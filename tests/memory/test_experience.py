@@ -106,7 +106,8 @@ def test_a_server_that_goes_away_is_told_once_and_written_to_later(tmp_path: Pat
     run = a_finished_run(tmp_path / "runs")
     notes: list[str] = []
     with running(tmp_path / "server") as server:
-        memory = Layered(find(tmp_path / "runs", run).view(), run, Store(server.address), notes.append)
+        store = Store(server.address)
+        memory = Layered(find(tmp_path / "runs", run).view(), run, store, notes.append)
         assert len(memory.recall(CITESEER, "which?", 6)) == 6
         server.stop()
         found = memory.recall(CITESEER, "which?", 6)
@@ -119,9 +120,16 @@ def test_a_server_that_goes_away_is_told_once_and_written_to_later(tmp_path: Pat
         memory.keep()
         memory.settle(7)
         assert notes[1:] == [f"the memory in {server.address} is back"]
-        store = Store(server.address)
         assert len(store.trials_of("citeseer, public")) == 2
         assert store.marks() == {run: RunMark(run, 7)}
+        store.close()
+
+
+def test_a_run_that_was_not_kept_is_not_marked_as_seen(tmp_path: Path, fresh: Path) -> None:
+    run, store = a_finished_run(tmp_path), Store(str(fresh))
+    memory = Layered(find(tmp_path, run).view(), run, store, lambda note: None)
+    memory.settle(10**6)
+    assert reconcile(store, tmp_path).written == (run,)
 
 
 def test_a_run_is_told_its_own_trials_once_and_those_of_others_in_turn(tmp_path: Path, fresh: Path) -> None:
