@@ -42,7 +42,7 @@ def main() -> int:
         specs, vectors = fill(folder, count)
         start = started(folder)
         store = Store(str(folder))
-        times = recalled(store, specs)
+        times, busy = recalled(store, specs)
         agreement = agreed(store, specs, vectors)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
     finally:
@@ -50,8 +50,9 @@ def main() -> int:
     slow = float(np.percentile(times, 95))
     print(f"{count} trials of {TASKS} tasks, {size:.0f} MiB")
     print(f"opening and the first recall  {start:8.2f} s    (limit {MOST_START_S:.0f} s, the import of chromadb included)")
-    print(f"recall, median                {float(np.median(times)):8.1f} ms")
-    print(f"recall, 95th percentile       {slow:8.1f} ms   (limit {MOST_MS:.0f} ms)")
+    for share in (50, 95):
+        wall, used = np.percentile(times, share), np.percentile(busy, share)
+        print(f"recall, {share} of 100 within      {wall:8.1f} ms   (limit {MOST_MS:.0f} ms for 95; processor time {used:.1f} ms)")
     print(f"of the exact ten nearest      {100 * agreement:8.1f} %    (least {100 * LEAST_AGREEMENT:.0f} %)")
     return int(slow > MOST_MS or start > MOST_START_S or agreement < LEAST_AGREEMENT)
 
@@ -106,20 +107,23 @@ def started(folder: Path) -> float:
     return min(times)  # the first reads files that the system has not cached
 
 
-def recalled(store: Store, specs: list[ArchitectureSpec]) -> list[float]:
-    """Milliseconds of recalls on other tasks, with designs of the run to compare by."""
-    rng, times = random.Random(1), []
+def recalled(store: Store, specs: list[ArchitectureSpec]) -> tuple[list[float], list[float]]:
+    """Milliseconds of recalls on other tasks, with designs of the run to compare by: wall time, and processor time."""
+    rng = random.Random(1)
+    times: list[float] = []
+    busy: list[float] = []
     for number in range(RECALLS):
         vector = tuple(min(1.0, max(0.0, value + rng.gauss(0, 0.2))) for value in CITESEER.vector())
         card = Placed(vector, 1000 + number)
         own = {spec_hash(spec): rng.random() for spec in rng.sample(specs, 30)}
         asked = store.asked(card, QUESTION.format(one_line(rng.choice(specs))), "me", own)
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         kinds = recall_cards(store.library(), card, asked.question), store.recall_trials(asked), store.recall_findings(asked)
         found = [list(islice(kind, 8)) for kind in kinds]
         times.append(1000 * (time.perf_counter() - began))
+        busy.append(1000 * (time.process_time() - used))
         assert len(found[1]) == 8, "a recall finds trials"
-    return times
+    return times, busy
 
 
 class Placed(CountedCard):
@@ -137,7 +141,7 @@ def agreed(store: Store, specs: list[ArchitectureSpec], vectors: list[tuple[floa
     """Mean share of the exact ten nearest that the index finds."""
     rng, hits = random.Random(2), []
     with store.shelf.reading():
-        pages = list(store.shelf._pages("trials", include=["embeddings"]))
+        pages = [page for page in store.shelf._pages("trials", include=["embeddings"]) if page["ids"]]
         ids = [id_ for page in pages for id_ in page["ids"]]
         every = np.concatenate([page["embeddings"] for page in pages])
         for _ in range(EXACT):
