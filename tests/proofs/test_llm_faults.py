@@ -41,13 +41,16 @@ class Moody:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.served: list[str] = []
+        """What became of each call."""
 
     def __call__(self, request: Asked) -> Answer:
         name = ""
         if self.rng.random() < SHARE:
             names = [fault for fault in FAULTS if fault not in FATAL] if self.rng.random() < 0.95 else list(FATAL)
             name = self.rng.choice(names)
-        self.served.append(name)
+        # A server that does not take the form of a question is asked in a simpler one within the same call.
+        if name != "bad_request" or request.mode == "text":
+            self.served.append(name)
         answer = think(request)
         return FAULTS[name](json.dumps(answer)) if name else answer
 
