@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.render import one_line
 from agentnas.tools.spec.space import SearchSpace
+from agentnas.tools.spec.vectors import vector, vector_names
 from tests.memory.learning import CITESEER, CountedCard
 
 TRIALS, TASKS, A_RUN = 100_000, 60, 50
@@ -62,13 +64,13 @@ def fill(folder: Path, count: int) -> tuple[list[ArchitectureSpec], list[tuple[f
     rng, space = random.Random(0), SearchSpace.default()
     specs = [space.sample(rng) for _ in range(400)]
     specs += [mutation.spec for spec in specs for _ in range(4) if (mutation := space.mutate(spec, rng)) is not None]
-    texts, hashes = [one_line(spec) for spec in specs], [spec_hash(spec) for spec in specs]
+    told = [Told.of(spec) for spec in specs]
     base = np.array(CITESEER.vector())
     vectors = [tuple(np.clip(base + np.array([rng.gauss(0, 0.2) for _ in base]), 0, 1).tolist()) for _ in range(TASKS)]
     store = Store(str(folder))
     began = time.perf_counter()
     batch: list[TrialRecord] = []
-    for record in records(count, texts, hashes, vectors, rng):
+    for record in records(count, told, vectors, rng):
         batch.append(record)
         if len(batch) == BATCH:
             store.add_trials(batch)
@@ -79,17 +81,30 @@ def fill(folder: Path, count: int) -> tuple[list[ArchitectureSpec], list[tuple[f
     return specs, vectors
 
 
-def records(
-    count: int, texts: list[str], hashes: list[str], vectors: list[tuple[float, ...]], rng: random.Random
-) -> Iterator[TrialRecord]:  # fmt: skip
+class Told(NamedTuple):
+    """What a trial's record says of its spec."""
+
+    text: str
+    hash: str
+    spec: dict[str, Any]
+    structure: dict[str, float]
+
+    @classmethod
+    def of(cls, spec: ArchitectureSpec) -> Told:
+        structure = {name: round(value, 6) for name, value in zip(vector_names(), vector(spec), strict=True) if value}
+        return cls(one_line(spec), spec_hash(spec), spec.model_dump(mode="json", exclude_defaults=True), structure)
+
+
+def records(count: int, told: list[Told], vectors: list[tuple[float, ...]], rng: random.Random) -> Iterator[TrialRecord]:
     for number in range(count):
         run, place = divmod(number, A_RUN)
-        task, which = run % TASKS, rng.randrange(len(texts))
+        task, which = run % TASKS, rng.choice(told)
         # No two trials are alike: each has seen other changes of its recipe.
-        text = f"{texts[which]} lr {rng.choice((1, 2, 5))}e-{rng.randint(1, 4)} dropout {rng.random():.2f} width {rng.randrange(8, 512)}"
+        text = f"{which.text} lr {rng.choice((1, 2, 5))}e-{rng.randint(1, 4)} dropout {rng.random():.2f} width {rng.randrange(8, 512)}"
         yield TrialRecord(
             id=f"run-{run}/t{place:04d}", task=f"task-{task}", protocol="public", task_vector=vectors[task], graph=(100 + task, 7, 5, 3),
-            text=text, spec_hash=f"{hashes[which]}{number}", design=hashes[which], val=60 + 20 * rng.random(), rank=place + 1, ranked=A_RUN,
+            text=text, spec_hash=f"{which.hash}{number}", design=which.hash, val=60 + 20 * rng.random(), val_sd=0.5, seeds=3, rung="full",
+            rank=place + 1, ranked=A_RUN, metric="accuracy", spec=which.spec, structure=which.structure, profile={"parameters": 90_000},
         )  # fmt: skip
 
 
@@ -113,8 +128,8 @@ def recalled(store: Store, specs: list[ArchitectureSpec]) -> tuple[list[float], 
     times: list[float] = []
     busy: list[float] = []
     for number in range(RECALLS):
-        vector = tuple(min(1.0, max(0.0, value + rng.gauss(0, 0.2))) for value in CITESEER.vector())
-        card = Placed(vector, 1000 + number)
+        place = tuple(min(1.0, max(0.0, value + rng.gauss(0, 0.2))) for value in CITESEER.vector())
+        card = Placed(place, 1000 + number)
         own = {spec_hash(spec): rng.random() for spec in rng.sample(specs, 30)}
         asked = store.asked(card, QUESTION.format(one_line(rng.choice(specs))), "me", own)
         began, used = time.perf_counter(), time.process_time()
