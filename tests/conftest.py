@@ -55,7 +55,7 @@ def data_dir() -> Path:
     named = os.environ.get("AGENTNAS_DATA_DIR", "")
     folder = Path(named) if named else SHARED_DATA
     if folder.is_dir():
-        return folder.resolve()
+        return folder.absolute()  # not resolved: what commands print is the folder as it was named
     reason = f"needs the public data sets; {folder} does not exist, set AGENTNAS_DATA_DIR"
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(reason)

@@ -32,7 +32,7 @@ COMMANDS = {
     "runs": Entry("Look", "Runs: list, show, compare, trace, review, tell, find on disk."),
     "prompts": Entry("Look", "Prompts of the agents: which they are, what was sent or would be."),
     "memory": Entry("Look", "Memory that outlives runs: search, add, carry, forget, build anew."),
-    "bench": Entry("Look", "Benchmarks: searchers on NAS-Bench-Graph, or on your own table of trials."),
+    "bench": Entry("Look", "Benchmarks: searchers on NAS-Bench-Graph, or on your own table."),
     "config": Entry("Look", "Settings and where each value comes from."),
     "doctor": Entry("Look", "Check that this machine has what AgentNAS needs."),
 }

@@ -34,12 +34,13 @@ class TestStoreInAFolder(MemoryConformance):
         store.close()
 
 
-class TestStoreOnAServer(MemoryConformance):
-    @pytest.fixture(scope="class")
-    def address(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-        with running(tmp_path_factory.mktemp("server")) as server:
-            yield server.address
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server.address
 
+
+class TestStoreOnAServer(MemoryConformance):
     @pytest.fixture
     def memory(self, address: str) -> Iterator[Memory]:
         store = Store(address)
