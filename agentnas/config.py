@@ -131,6 +131,13 @@ class Config(BaseModel):
     def _place(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
 
+    @field_validator("llm", "planner_llm", "coder_llm", "analyst_llm")
+    @classmethod
+    def _model(cls, name: str | None) -> str | None:
+        if name is not None and not name.strip():
+            raise ValueError("allowed: a model such as openai:MODEL, or rules")
+        return name
+
     @field_validator("device")
     @classmethod
     def _device(cls, device: str) -> str:

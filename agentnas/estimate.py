@@ -17,6 +17,8 @@ CALL_S = 15.0
 REPAIRS = 0.3
 # Seconds of a usual round of trainings, where time alone bounds a run.
 ROUND_S = 90.0
+# Kinds of models whose answers come from files.
+FREE = ("replay", "scripted")
 
 
 def estimate(names: Mapping[str, str], config: Config, prompt: int, batch: int) -> dict[str, Any]:
@@ -46,6 +48,9 @@ def _rounds(config: Config, batch: int) -> int | None:
 
 def _cost(names: Mapping[str, str], calls: Mapping[str, int], prompt: int, config: Config) -> str:
     prices = load_prices(config.prices)
+    names = {role: name for role, name in names.items() if name.partition(":")[0] not in FREE}
+    if not names:
+        return "$0: no model is asked, answers come from a file"
     known = {role: price_of(name, prices) for role, name in names.items()}
     limit = "no --max-cost" if config.max_cost is None else f"--max-cost {config.max_cost:g}"
     if unknown := sorted({names[role] for role, price in known.items() if price is None}):

@@ -19,6 +19,16 @@ class Run:
     def __init__(self, directory: RunDirectory) -> None:
         self.directory = directory
 
+    def __repr__(self) -> str:
+        if self.winner is None:
+            return f"<Run {self.name}: no winner yet>"
+        from agentnas.agents.statistics import mean_and_sd
+        from agentnas.words import spread
+
+        scores = self.test_scores.get(self.winner)
+        test = f", test {spread(*mean_and_sd(scores))}" if scores else ""
+        return f"<Run {self.name}: winner {self.winner}{test}>"
+
     @property
     def path(self) -> Path:
         return self.directory.path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from agentnas.agents.llm.spending import Limits, Spending, load_prices, price_of
 from agentnas.config import Config, Resolved
-from agentnas.tools.errors import ConfigError
+from agentnas.tools.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from agentnas.agents.analyst import RuleAnalyst
@@ -48,14 +48,20 @@ def make_models(config: Config, resolved: Resolved, view: JournalView | None = N
     answer, an unknown price under a --max-cost that somebody asked for.
     """
     from agentnas.agents.llm.names import make_llm
+    from agentnas.prompts import Prompts
 
     names = named(config)
+    # What is broken in these files is said before a run begins.
+    load_prices(config.prices)
+    Prompts(config.prompts_dir)
     used = {role: view.calls.received(role) for role in ROLES} if view else {}
     made = {name: make_llm(name, skip=used) for name in dict.fromkeys(names.values())}
     require_prices(made, config, resolved)
     if config.record is not None:
         from agentnas.agents.llm.recording import Recording
 
+        if view is None and names and config.record.exists() and config.record.stat().st_size:
+            raise UsageError(f"--record {config.record}: the file exists, and a recording holds one run; name another file")
         made = {name: Recording(model, config.record, task=str(config.task)) for name, model in made.items()}
     for model in made.values():
         _require_there(model)

@@ -72,8 +72,10 @@ class LLMAnalyst:
         check = _Check(situation, ruled.verdict)
         found = converse(self.consultant, ROLE, situation.round, self.briefing.analyst(situation), AnalysisAnswer, check.answer, AGAIN)
         author = author_of(self.consultant, ROLE, situation.round)
-        if found:
-            return _joined(ruled, [checked.result for checked in found], author, situation.round)
+        # Who was wrong in all that can be checked is not believed in what cannot.
+        sound = [checked.result for checked in found if checked.taken or not checked.items]
+        if sound:
+            return _joined(ruled, sound, author, situation.round)
         answered = was_answered(self.consultant, ROLE, situation.round)
         return replace(ruled, reason=f"{author} gave no usable analysis") if answered else ruled
 

@@ -94,8 +94,10 @@ Usable = tuple[str, tuple[Direction, ...]]
 
 
 def _least_wrong(found: Sequence[Checked[Usable | None]]) -> Usable | None:
-    """The plan that needed the least taking out; the latest of several."""
-    usable = [(len(checked.problems), -i, checked.result) for i, checked in enumerate(found) if checked.result is not None]
+    """The plan that needed the least taking out; the latest of several. One without a single sound direction is none."""
+    usable = [
+        (len(checked.problems), -i, checked.result) for i, checked in enumerate(found) if checked.result is not None and checked.taken
+    ]
     return min(usable)[2] if usable else None
 
 

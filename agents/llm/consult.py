@@ -74,7 +74,7 @@ class Consultant:
             if isinstance(outcome, Reply):
                 self._unanswered[model.name] = 0
                 return outcome
-            if not self._may_retry(model, role, outcome, attempt, deadline):
+            if not self._may_retry(model, asked, outcome, attempt, deadline):
                 return None
         return None
 
@@ -93,7 +93,8 @@ class Consultant:
         return ev.LLMAsked(
             call=f"c{len(calls.by_id) + 1:04d}", role=role, round=round_, step=step, attempt=calls.attempts(role, round_, step),
             model=model.name, prompt_hash=prompt_hash(messages, schema), messages=turns, input_tokens=size, max_tokens=most,
-            worst_cost=self.spending.worst(model.name, size, most), prompt_version=self.versions.get(role, ""),
+            worst_cost=0.0 if _is_free(model) else self.spending.worst(model.name, size, most),
+            prompt_version=self.versions.get(role, ""),
         )  # fmt: skip
 
     def _patience(self) -> float:
@@ -115,7 +116,7 @@ class Consultant:
         self.journal.append(ev.LLMAnswered(
             call=asked.call, outcome=_outcome(reply), text=reply.text, error=reply.problem or "", finish=reply.finish,
             input_tokens=usage.input, output_tokens=usage.output, cached_tokens=usage.cached,
-            cost=self.spending.cost(asked.model, usage), seconds=time.monotonic() - start,
+            cost=0.0 if _is_free(model) else self.spending.cost(asked.model, usage), seconds=time.monotonic() - start,
         ))  # fmt: skip
         self._pass_on([*self.spending.crossed(before), *getattr(model, "warnings", ())])
         return reply
@@ -127,21 +128,23 @@ class Consultant:
                 self._warned.add(line)
                 self.journal.append(ev.Noted(level="warning", message=line))
 
-    def _may_retry(self, model: LLM, role: str, error: LLMError, attempt: int, deadline: float) -> bool:
+    def _may_retry(self, model: LLM, asked: ev.LLMAsked, error: LLMError, attempt: int, deadline: float) -> bool:
         """Wait before the next try; False where there is none."""
         if not error.retryable or attempt == TRIES - 1 or self.stop.is_set():
-            self._note_unanswered(model.name, role, error)
+            self._note_unanswered(model.name, asked, error)
             return False
         wait = error.retry_after if error.retry_after is not None else self.first_wait_s * 2**attempt * random.uniform(0.75, 1.25)
         if wait > min(LONGEST_WAIT_S, deadline - time.monotonic()):
-            self._note_unanswered(model.name, role, error)
+            self._note_unanswered(model.name, asked, error)
             return False
         self.stop.wait(wait)
         return not self.stop.is_set()
 
-    def _note_unanswered(self, name: str, role: str, error: LLMError) -> None:
+    def _note_unanswered(self, name: str, asked: ev.LLMAsked, error: LLMError) -> None:
         self._unanswered[name] = self._unanswered.get(name, 0) + 1
-        line = f"{role}: {name} gave no answer ({error}); the rule-based {role} takes this turn"
+        role, what = asked.role, "no repair" if asked.step else "no answer"
+        turn = "what was good of its answer counts, the rules do the rest" if asked.step else f"the rule-based {role} takes this turn"
+        line = f"{role}: {name} gave {what} ({error}); {turn}"
         if not error.retryable or self._unanswered[name] >= GIVE_UP_AFTER:
             self._fall_silent(name, f"{line}; it is not asked again in this run")
         else:
@@ -150,6 +153,11 @@ class Consultant:
     def _fall_silent(self, name: str, line: str) -> None:
         self._silent[name] = line
         self.journal.append(ev.Noted(level="warning", message=line))
+
+
+def _is_free(model: LLM) -> bool:
+    """Scripts and recordings cost nothing."""
+    return bool(getattr(model, "free", False))
 
 
 def _failed(asked: ev.LLMAsked, error: LLMError, seconds: float) -> ev.LLMAnswered:

@@ -107,6 +107,12 @@ def test_what_stays_false_is_dropped(journal: Journal) -> None:
     assert "body.op" in [finding.factor for finding in analysis.findings], "the rules tell the effect in its place"
 
 
+def test_of_an_analysis_that_is_wrong_in_all_that_can_be_checked_the_verdict_does_not_count(journal: Journal) -> None:
+    mind = Mind(*[said(FALSE, verdict="change_direction")] * 3)
+    ruled = RuleAnalyst().analyse(RUN)
+    assert analyst(journal, mind).analyse(RUN) == dataclasses.replace(ruled, reason=f"{AUTHOR} gave no usable analysis")
+
+
 def test_an_accepted_finding_that_is_repeated_in_a_repair_is_journalled_once(journal: Journal) -> None:
     mind = Mind(said(OPERATOR, found(), FALSE), said(OPERATOR | {"text": "operators pay"}, found()))
     own = [text for _, author, text in told(analyst(journal, mind).analyse(RUN)) if author == AUTHOR]

@@ -183,7 +183,13 @@ def test_after_two_repairs_what_does_not_exist_is_taken_out(journal: Journal) ->
     assert [(items, taken) for items, taken, _ in judged(journal)] == [(2, 1), (2, 1), (2, 1)]
 
 
-@pytest.mark.parametrize("said", ["I would rather not.", "refusal", "length", "", plan_of(way(share=-1.0), way(share=0.0))], ids=str)
+# Nothing in it stands on anything: what is left without its citations is no plan of a model that can be trusted.
+FALSELY_CITED = plan_of(way(evidence=["trial:t0099"]), FRESH | {"evidence": ["card:no-such-card"]})
+
+
+@pytest.mark.parametrize(
+    "said", ["I would rather not.", "refusal", "length", "", plan_of(way(share=-1.0), way(share=0.0)), FALSELY_CITED], ids=str
+)
 def test_without_a_usable_plan_the_rules_plan_and_the_reason_says_so(journal: Journal, said: Any) -> None:
     ruled, mind = RulePlanner().plan(SEEN), Mind(said, said, said)
     plan = planner(journal, mind).plan(SEEN)

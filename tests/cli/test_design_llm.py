@@ -124,3 +124,28 @@ def test_a_dry_run_shows_the_first_prompt_and_what_is_to_be_expected_and_calls_n
     assert not (tmp_path / "runs").exists()
     priced = run(*DESIGN, "openai:gpt-5-mini", "--dry-run")
     assert re.search(r"cost +about \$0\.\d\d \(--max-cost 1\)", priced.out)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--prices", "nope.json"), "--prices nope.json: cannot be read"),
+        (("--prompts-dir", "nowhere"), "nowhere"),
+        (("--record", "old.jsonl"), "--record old.jsonl: the file exists, and a recording holds one run; name another file"),
+        (("--coder-llm", ""), "--coder-llm is ''; allowed: a model such as openai:MODEL, or rules"),
+    ],
+)
+def test_broken_files_and_empty_names_leave_no_run_behind(words: tuple[str, ...], said: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "old.jsonl").write_text('{"recording": "agentnas", "version": 1, "recorded": "2026-01-01"}\n')
+    done = run(*DESIGN, "replay:nasbench-cora", *words)
+    assert done.code in (2, 4)
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_replay_costs_nothing(run: Run) -> None:
+    assert "$0: no model is asked, answers come from a file" in run(*DESIGN, "replay:nasbench-cora", "--dry-run").out
+    done = run(*DESIGN, "replay:nasbench-cora", "--max-cost", "0")
+    assert done.code == 0
+    assert "cost $0.0000" in done.out
