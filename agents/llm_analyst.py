@@ -77,7 +77,7 @@ class LLMAnalyst:
         if sound:
             return _joined(ruled, sound, author, situation.round)
         answered = was_answered(self.consultant, ROLE, situation.round)
-        return replace(ruled, reason=f"{author} gave no usable analysis") if answered else ruled
+        return replace(ruled, reason="the model gave no usable analysis") if answered else ruled
 
 
 class _Check:

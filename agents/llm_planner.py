@@ -86,7 +86,7 @@ class LLMPlanner:
             return Plan(author, directions, reason)
         ruled = self.fallback.plan(situation)
         answered = was_answered(self.consultant, ROLE, situation.round)
-        return replace(ruled, reason=f"{author} gave no usable plan; {ruled.reason}") if answered else ruled
+        return replace(ruled, reason=f"the model gave no usable plan; {ruled.reason}") if answered else ruled
 
 
 # The reason and the directions of a plan that can be carried out.

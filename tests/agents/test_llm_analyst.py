@@ -110,7 +110,7 @@ def test_what_stays_false_is_dropped(journal: Journal) -> None:
 def test_of_an_analysis_that_is_wrong_in_all_that_can_be_checked_the_verdict_does_not_count(journal: Journal) -> None:
     mind = Mind(*[said(FALSE, verdict="change_direction")] * 3)
     ruled = RuleAnalyst().analyse(RUN)
-    assert analyst(journal, mind).analyse(RUN) == dataclasses.replace(ruled, reason=f"{AUTHOR} gave no usable analysis")
+    assert analyst(journal, mind).analyse(RUN) == dataclasses.replace(ruled, reason="the model gave no usable analysis")
 
 
 def test_an_accepted_finding_that_is_repeated_in_a_repair_is_journalled_once(journal: Journal) -> None:
@@ -160,7 +160,7 @@ def test_of_very_many_findings_the_first_are_read(journal: Journal) -> None:
 @pytest.mark.parametrize("answer", ["No.", "refusal", "length", ""])
 def test_without_a_readable_answer_the_rules_analyse_and_the_reason_says_so(journal: Journal, answer: str) -> None:
     analysis = analyst(journal, Mind(answer, answer, answer)).analyse(RUN)
-    assert analysis == dataclasses.replace(RuleAnalyst().analyse(RUN), reason=f"{AUTHOR} gave no usable analysis")
+    assert analysis == dataclasses.replace(RuleAnalyst().analyse(RUN), reason="the model gave no usable analysis")
 
 
 def test_a_model_that_fails_leaves_the_turn_to_the_rules(journal: Journal) -> None:

@@ -193,7 +193,7 @@ FALSELY_CITED = plan_of(way(evidence=["trial:t0099"]), FRESH | {"evidence": ["ca
 def test_without_a_usable_plan_the_rules_plan_and_the_reason_says_so(journal: Journal, said: Any) -> None:
     ruled, mind = RulePlanner().plan(SEEN), Mind(said, said, said)
     plan = planner(journal, mind).plan(SEEN)
-    assert plan == dataclasses.replace(ruled, reason=f"planner/{NAME} gave no usable plan; {ruled.reason}")
+    assert plan == dataclasses.replace(ruled, reason=f"the model gave no usable plan; {ruled.reason}")
     assert len(judged(journal)) == 3
     assert all(message.content for asked in mind.asked for message in asked)
 
