@@ -37,7 +37,8 @@ def trace_trial(run: Run, trial: str) -> dict[str, Any]:
     view = run.view
     if trial not in view.proposals:
         names = list(view.proposals)
-        hint = suggest(trial, dict.fromkeys([*names[:NAMED], *names[-1:]])) if names else "nothing was proposed yet"
+        known = suggest(trial, names) if len(names) <= NAMED else f"allowed: {names[0]} to {names[-1]}"
+        hint = known if names else "nothing was proposed yet"
         raise UsageError(f"no trial {trial!r} in run {run.name}; {hint}")
     memory, proposal, round_ = InMemory(view, run.name), view.proposals[trial], view.round_of[trial]
     chain = list(reversed(ancestry(view, trial)))
