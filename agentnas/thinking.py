@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agentnas.agents.llm.base import is_free
 from agentnas.agents.llm.spending import Limits, Spending, load_prices, price_of
 from agentnas.config import Config, Resolved
 from agentnas.tools.errors import ConfigError, UsageError
@@ -86,7 +87,7 @@ def require_prices(models: Mapping[str, LLM], config: Config, resolved: Resolved
         return
     prices = load_prices(config.prices)
     for model in models.values():
-        if price_of(model.name, prices) is None and not getattr(model, "free", False):
+        if price_of(model.name, prices) is None and not is_free(model):
             raise ConfigError(
                 f"--max-cost {config.max_cost:g} cannot be kept: the price of {model.name} is unknown; name it in a --prices file, or"
                 " leave --max-cost out and limit --max-tokens or --max-llm-calls"
@@ -149,7 +150,7 @@ def notes(models: Mapping[str, LLM], config: Config) -> list[str]:
     prices = load_prices(config.prices)
     distinct = {model.name: model for model in models.values()}.values()
     lines = [f"{m.name}: demonstration recording, not a measure of any model" for m in distinct if getattr(m, "demonstration", False)]
-    unpriced = [m.name for m in distinct if not getattr(m, "free", False) and price_of(m.name, prices) is None]
+    unpriced = [m.name for m in distinct if not is_free(m) and price_of(m.name, prices) is None]
     if unpriced and config.max_cost is not None:
         lines.append(
             f"the price of {', '.join(unpriced)} is unknown: its cost is shown as ?, and --max-cost cannot bound it (see --prices)"

@@ -129,11 +129,9 @@ def draft(house: House, state: State) -> dict[str, Any]:
     """Proposals for this round: new specs only, citing evidence that exists."""
     round_, view = state["round"], house.view
     if not view.has(ev.ProposalsDrafted, round_):
-        left = house.trials_left()
-        count = house.batch if left is None else min(house.batch, left)
         event = view.plans[round_]
         made = Plan(event.author, tuple(map(Direction.from_dict, event.directions)), event.reason)
-        drafts = house.coder.draft(house.situation(round_), made, count)
+        drafts = house.coder.draft(house.situation(round_), made, house.round_size(round_))
         known = {proposal.spec_hash: trial for trial, proposal in view.proposals.items()}
         proposals, problems = accept(drafts, known, len(view.proposals) + 1, house.memory)
         for problem in problems:

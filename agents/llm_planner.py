@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentnas.agents.checking import resolve
 from agentnas.agents.dialogue import Checked, author_of, converse, was_answered
 from agentnas.agents.llm.base import Message
 from agentnas.agents.llm.consult import Consultant
@@ -165,7 +166,7 @@ class _Check:
         return f"allowed: the factors that you were shown, and the groups {', '.join(self.groups)}"
 
     def _evidence(self, ids: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-        resolved = {given: self._resolve(given) for given in ids}
+        resolved = {given: resolve(given, self.memory) for given in ids}
         example = f", such as {' or '.join(self.examples)}" if self.examples else ""
         problems = [
             f"evidence {one_line(given, LONGEST_NAME)!r} does not exist; cite only ids that you were shown{example}"
@@ -173,12 +174,6 @@ class _Check:
             if known is None
         ]
         return tuple(dict.fromkeys(known for known in resolved.values() if known)), problems
-
-    def _resolve(self, given: str) -> str | None:
-        """The id that exists, its kind added where the model left it out."""
-        bare = given.strip(" []()`'\"")
-        names = [bare] if ":" in bare else [f"{kind}:{bare}" for kind in ("trial", "finding", "card")]
-        return next((name for name in names if self.memory.get(name) is not None), None)
 
 
 def _name(given: DirectionAnswer) -> str:

@@ -79,6 +79,11 @@ class LLM(Protocol):
         """Free connections. Safe to call twice."""
 
 
+def is_free(model: LLM) -> bool:
+    """Whether a model's answers come from a file and cost nothing: scripts and recordings."""
+    return bool(getattr(model, "free", False))
+
+
 class LLMError(AgentNASError):
     """A call failed. ``kind`` is its name in journals."""
 

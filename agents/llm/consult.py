@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
-from agentnas.agents.llm.base import LLM, Finish, LLMError, Message, Reply, Usage
+from agentnas.agents.llm.base import LLM, Finish, LLMError, Message, Reply, Usage, is_free
 from agentnas.agents.llm.reading import read_answer
 from agentnas.agents.llm.spending import Spending
 from agentnas.memory import events as ev
@@ -93,7 +93,7 @@ class Consultant:
         return ev.LLMAsked(
             call=f"c{len(calls.by_id) + 1:04d}", role=role, round=round_, step=step, attempt=calls.attempts(role, round_, step),
             model=model.name, prompt_hash=prompt_hash(messages, schema), messages=turns, input_tokens=size, max_tokens=most,
-            worst_cost=0.0 if _is_free(model) else self.spending.worst(model.name, size, most),
+            worst_cost=0.0 if is_free(model) else self.spending.worst(model.name, size, most),
             prompt_version=self.versions.get(role, ""),
         )  # fmt: skip
 
@@ -116,7 +116,7 @@ class Consultant:
         self.journal.append(ev.LLMAnswered(
             call=asked.call, outcome=_outcome(reply), text=reply.text, error=reply.problem or "", finish=reply.finish,
             input_tokens=usage.input, output_tokens=usage.output, cached_tokens=usage.cached,
-            cost=0.0 if _is_free(model) else self.spending.cost(asked.model, usage), seconds=time.monotonic() - start,
+            cost=0.0 if is_free(model) else self.spending.cost(asked.model, usage), seconds=time.monotonic() - start,
         ))  # fmt: skip
         self._pass_on([*self.spending.crossed(before), *getattr(model, "warnings", ())])
         return reply
@@ -153,11 +153,6 @@ class Consultant:
     def _fall_silent(self, name: str, line: str) -> None:
         self._silent[name] = line
         self.journal.append(ev.Noted(level="warning", message=line))
-
-
-def _is_free(model: LLM) -> bool:
-    """Scripts and recordings cost nothing."""
-    return bool(getattr(model, "free", False))
 
 
 def _failed(asked: ev.LLMAsked, error: LLMError, seconds: float) -> ev.LLMAnswered:

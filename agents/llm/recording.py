@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agentnas.agents.llm.base import LLM, Finish, Message, Reply, Usage
+from agentnas.agents.llm.base import LLM, Finish, Message, Reply, Usage, is_free
 from agentnas.agents.llm.consult import prompt_hash
 from agentnas.agents.llm.reading import read_reply
 from agentnas.agents.llm.scripted import NoAnswerLeftError, pieces
@@ -60,7 +60,7 @@ class Recording:
 
     def __init__(self, llm: LLM, file: Path, task: str = "") -> None:
         self.name = llm.name
-        self.free: bool = getattr(llm, "free", False)
+        self.free = is_free(llm)
         self.demonstration: bool = getattr(llm, "demonstration", False)
         self.warnings: list[str] = []
         self._llm, self._file, self._lock = llm, file, Lock()
