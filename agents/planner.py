@@ -1,7 +1,8 @@
 """The rule-based planner: spends each round's trials on the groups of factors that paid, and keeps trying the others.
 
 Each group of factors is an arm of a bandit (UCB1, Auer et al., 2002): its value is the mean paired gain of the children that changed one
-of its factors, its bonus shrinks with the number of children seen. A plateau moves trials from the best arms to fresh samples.
+of its factors, its bonus shrinks with the number of children seen. A plateau moves trials from the best arms to fresh samples. The first
+round belongs to the anchors.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from agentnas.agents.situation import Situation
 from agentnas.agents.statistics import Effect, effects, noise_floor, rounds_without_progress
 
 AUTHOR = "planner/rules"
+# The one direction of a run's first round.
+ANCHORS = "anchors"
 GROUPS: dict[str, tuple[str, ...]] = {
     "regularisation": ("dropout", "weight_decay", "norm", "label_smoothing", "gradient_clip"),
     "augmentation": ("drop_edge", "drop_node", "feature_dropout", "consistency", "self_training"),
@@ -58,6 +61,8 @@ class RulePlanner:
     """See the module's docstring. Deterministic given the situation."""
 
     def plan(self, situation: Situation) -> Plan:
+        if not situation.records:
+            return _anchors_first(situation)
         grouped = groups_of(situation.space.factors())
         seen = effects(situation)
         known = noise_floor(situation)
@@ -75,6 +80,14 @@ class RulePlanner:
         cards = tuple(e.id for e in situation.evidence if e.kind == "card" and _speaks_of(group, e.text))[:2]
         trials = tuple(f"trial:{t}" for effect in own[:1] for t in effect.trials[:3])
         return Direction(group, factors, share, _hypothesis(group, own), own[0].raw if own else None, trials + cards)
+
+
+def _anchors_first(situation: Situation) -> Plan:
+    """What a first round does, whoever drafts it: there is nothing yet that could be varied."""
+    remembered = any(item.kind == "trial" and "/" in item.id for item in situation.evidence)
+    first = "established designs" + (" and what did well on other tasks" if remembered else "")
+    why = f"{first} come first: they show what any later design has to beat"
+    return Plan(AUTHOR, (Direction(ANCHORS, (), 1.0, why, None, (), "explore"),), f"{first} first")
 
 
 def _value(group: str, seen: list[Effect], noise: float) -> float:

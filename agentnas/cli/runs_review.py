@@ -31,6 +31,8 @@ Accept = Annotated[bool, typer.Option("--accept", help="Carry the plan out as it
 Reject = Annotated[str | None, typer.Option(help="Plan again, for this reason.", show_default=False)]
 Edit = Annotated[Path | None, typer.Option(help="Carry out these directions: JSON as --json prints it.", show_default=False)]
 
+FIXED = "the first round tries the anchors all the same, for comparison; the next plan is the first that can be changed"
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -40,6 +42,13 @@ class Waiting:
     view: JournalView
     plan: PlanMade
     then: str
+
+    @property
+    def is_of_anchors(self) -> bool:
+        """Whether it is the plan of a first round, which nobody can change."""
+        from agentnas.agents.planner import ANCHORS
+
+        return [direction["name"] for direction in self.plan.directions] == [ANCHORS]
 
     def evidence(self, name: str) -> Evidence | None:
         return InMemory(self.view, self.directory.name).get(name)
@@ -95,6 +104,8 @@ def _leave(
             "run": waiting.directory.name, "round": plan.round, "decision": decision, "reason": left.reason, "item": left.name,
         })  # fmt: skip
     say(f"plan of round {plan.round} {decision}; {waiting.then}")
+    if decision != "accepted" and waiting.is_of_anchors:
+        say(FIXED)
 
 
 def _reject(waiting: Waiting, reason: str, *, json: bool = False) -> None:
@@ -104,7 +115,7 @@ def _reject(waiting: Waiting, reason: str, *, json: bool = False) -> None:
     if waiting.view.rejections.get(round_, 0) >= MOST_REJECTIONS:
         raise UsageError(f"{MOST_REJECTIONS} plans of round {round_} were rejected already; accept or edit this one")
     _leave(waiting, "rejected", reason=reason, json=json)
-    if not has_model(waiting.directory):
+    if not has_model(waiting.directory) and not waiting.is_of_anchors:
         say("its rule-based planner cannot read the reason and will plan the same again; --edit changes the plan")
 
 

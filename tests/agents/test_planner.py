@@ -45,7 +45,17 @@ def test_groups_mean_what_they_say(factor: str, group: str) -> None:
     assert group_of(factor) == group
 
 
-@pytest.mark.parametrize("scores", [[], [80.0], [80.0, 80.1, 80.1, 80.0, 79.9]])
+@pytest.mark.parametrize("remembered", [False, True])
+def test_the_first_plan_says_what_the_first_round_does(remembered: bool) -> None:
+    """Drafted are the anchors alone, and with a memory what did well elsewhere: no direction that nobody follows."""
+    past = Evidence(id="trial:20260101-000000-cora-red-owl/t0003", kind="trial", similarity=0.8, text="gcn64", why="best there")
+    plan = RulePlanner().plan(dataclasses.replace(situation(), evidence=(CARD, past) if remembered else (CARD,)))
+    (direction,) = plan.directions
+    assert (direction.name, direction.factors, direction.share, direction.evidence) == ("anchors", (), 1.0, ())
+    assert ("other tasks" in plan.reason, "other tasks" in direction.hypothesis) == (remembered, remembered)
+
+
+@pytest.mark.parametrize("scores", [[80.0], [80.0, 80.1, 80.1, 80.0, 79.9]])
 def test_the_shares_sum_to_one_on_and_off_a_plateau(scores: list[float]) -> None:
     plan = RulePlanner().plan(situation(*(record(i + 1, {"full": {0: score}}, round_=i) for i, score in enumerate(scores))))
     assert sum(direction.share for direction in plan.directions) == pytest.approx(1.0)

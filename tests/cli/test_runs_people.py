@@ -65,13 +65,17 @@ def test_a_person_answers_from_another_terminal(run: Run, design: Review, tmp_pa
     name = until(waits(0), folder).name
     shown = run("runs", "review", name)
     assert shown.code == 0
-    assert shown.out.startswith("Plan of round 0  by planner/rules; not varied yet: structure\n  1. structure, 35%, exploit: ")
-    assert "     varies  cell.links, cell.op\n     cites   card:" in shown.out
+    assert shown.out.startswith(
+        "Plan of round 0  by planner/rules; established designs first\n  1. anchors, 100%, explore: established designs come first: "
+    )
     assert shown.out.endswith("Answer with --accept, --reject REASON, or --edit FILE (--json prints what to edit).\n")
     assert max(map(len, shown.out.splitlines()[:-1])) <= 80
     assert run("runs", "review", "--accept") == (0, "", "plan of round 0 accepted; the run goes on\n")
 
     until(waits(1), folder)
+    shown = run("runs", "review", name)
+    assert shown.out.startswith("Plan of round 1  by planner/rules; ")
+    assert "     varies  cell.links, cell.op\n     cites   " in shown.out
     plan = run("runs", "review", "--json").data
     assert (plan["run"], plan["round"], plan["author"], plan["rejected_before"]) == (name, 1, "planner/rules", 0)
     assert set(plan["evidence"]) == {evidence for direction in plan["directions"] for evidence in direction["evidence"]}
@@ -201,7 +205,8 @@ def test_a_run_whose_planner_asks_a_model_reads_what_it_is_told(run: Run, table_
     assert run("runs", "review", "--reject", "x", *there) == (
         0,
         "",
-        f"plan of round 0 rejected; it counts when the run goes on: {resume}\n",
+        f"plan of round 0 rejected; it counts when the run goes on: {resume}\n"
+        "the first round tries the anchors all the same, for comparison; the next plan is the first that can be changed\n",
     )
 
 
@@ -232,7 +237,7 @@ def test_on_a_terminal_the_decision_is_asked_for(
 ) -> None:
     directory = stopped_copy(table_run, tmp_path, "plan_made", review=True)
     editor = tmp_path / "editor"
-    editor.write_text('#!/bin/sh\nsed -i \'s/"structure"/"my structure"/\' "$1"\n', encoding="utf-8")
+    editor.write_text('#!/bin/sh\nsed -i \'s/"anchors"/"my anchors"/\' "$1"\n', encoding="utf-8")
     editor.chmod(0o755)
     code, shown = on_a_terminal(tmp_path, typed, VISUAL=str(editor))
     assert code == 0
@@ -240,7 +245,7 @@ def test_on_a_terminal_the_decision_is_asked_for(
     left = [json.loads(path.read_text(encoding="utf-8")) for path in (directory.path / "inbox").glob("*.json")]
     assert [(item["decision"], item["reason"]) for item in left] == ([(decision, reason)] if decision else [])
     if decision == "edited":
-        assert left[0]["directions"][0]["name"] == "my structure"
+        assert left[0]["directions"][0]["name"] == "my anchors"
 
 
 @pytest.mark.timeout(60)
