@@ -1,10 +1,11 @@
-"""Training curves in words and numbers: over-fitting, under-training, instability. Live trainings have curves, tables none."""
+"""Training curves in words and numbers: what overfits, what still improves, what swings. Live trainings have curves, tables none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, isfinite
+from statistics import fmean
 
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import noise_floor
@@ -12,15 +13,20 @@ from agentnas.memory.events import EvaluationFinished
 
 # Trials whose curves are told: leaders, and the worst of the newest round.
 LEADERS, LOSERS = 5, 3
-# Points that a score must move by to be called a fall or a swing where the noise is unknown or tiny.
-LEAST_MOVE = 1.0
-# A fall after the best epoch must be clearer: the best of many epochs is partly lucky.
-LEAST_FALL = 2.0
-# A training score this much above validation has learnt its training nodes by heart; this little, it has not even learnt them.
-WIDE_GAP, NARROW_GAP = 10.0, 2.0
-UNLEARNT = 95.0
-# A best epoch in the last or first part of what was planned.
-LATE, EARLY = 0.95, 0.1
+# Noise floors, and points where the noise is unknown or tiny, by which validation must end below its best epoch to overfit: the best
+# of 60 points lies about two deviations above their mean by luck alone.
+FALL_AT, LEAST_FALL = 3.0, 2.0
+# The same for the mean step from point to point: without any trend, draws differ by 1.13 deviations on average.
+SWING_AT, LEAST_SWING = 3.0, 2.0
+# And for the rise from the last fifth but one to the last: means over a dozen points, so that one deviation is far beyond luck.
+RISE_AT, LEAST_RISE = 1.0, 0.5
+FIFTHS = 5
+# On few training nodes a score of 100 beside a validation score of 80 is usual, so that a gap alone is no sign of overfitting. A model
+# that does no better on its training nodes than on others, and does not get them right, has not fitted them.
+LEAST_GAP, FITTED = 1.0, 95.0
+# A best epoch in the last part of what was planned; epochs after which the weights have hardly moved, of many.
+LATE = 0.95
+FIRST_EPOCHS, OF_MANY = 10, 100
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,9 @@ class Curve:
 
     @property
     def fall(self) -> float:
-        """Points that validation lost between the best epoch and the last."""
-        return self.val - self.points[-1][2]
+        """Points that validation lost between the best epoch and the end, which is the last tenth of the points."""
+        end = self._scores[-max(1, len(self.points) // 10) :]
+        return self.val - sum(end) / len(end)
 
     @property
     def gap(self) -> float | None:
@@ -47,9 +54,28 @@ class Curve:
     @property
     def swing(self) -> float:
         """Mean change of the validation score from point to point in the second half."""
-        scores = [score for _, _, score in self.points[len(self.points) // 2 :]]
+        scores = self._scores[len(self.points) // 2 :]
         steps = [abs(b - a) for a, b in pairwise(scores)]
         return sum(steps) / len(steps) if steps else 0.0
+
+    @property
+    def rise(self) -> float:
+        """Points by which the mean of the last fifth is above that of the fifth before; 0 for curves of fewer than ten points."""
+        size = len(self.points) // FIFTHS
+        return fmean(self._scores[-size:]) - fmean(self._scores[-2 * size : -size]) if size > 1 else 0.0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the best epoch is at the end of what was planned."""
+        return self.best_epoch >= LATE * self.planned
+
+    def is_rising(self, noise: float = 0.0) -> bool:
+        """Whether the training ended while it still improved, beyond the noise."""
+        return self.is_late and self.rise > max(RISE_AT * noise, LEAST_RISE)
+
+    @property
+    def _scores(self) -> list[float]:
+        return [score for _, _, score in self.points]
 
 
 def curve_lines(situation: Situation) -> list[str]:
@@ -61,7 +87,7 @@ def curve_lines(situation: Situation) -> list[str]:
 
 
 def _notable(situation: Situation) -> list[Record]:
-    """The leaders, and the worst of the newest round, those first that a lower rung stopped."""
+    """The leaders, and the worst of the newest round, those first that a lower rung cut."""
     ranked = situation.ranked()
     lowest = situation.rungs[0].name
     stopped = [(at, r.trial, r) for r in situation.records if situation.score(r) is None and (at := r.at(lowest)) is not None]
@@ -71,7 +97,7 @@ def _notable(situation: Situation) -> list[Record]:
 
 def _scored(record: Record, situation: Situation) -> str:
     score = situation.score(record)
-    return f"{record.at(situation.rungs[0].name):.2f} at rung {situation.rungs[0].name}" if score is None else f"{score:.2f}"
+    return f"{record.at(situation.rungs[0].name):.2f}, cut at rung {situation.rungs[0].name}" if score is None else f"{score:.2f}"
 
 
 def curve_of(record: Record, situation: Situation) -> Curve | None:
@@ -99,33 +125,25 @@ def in_words(curve: Curve, noise: float) -> str:
     numbers = f"train {train}, validation {curve.val:.1f}, best epoch {curve.best_epoch} of {curve.planned}{stopped}"
     losses = [loss for _, loss, _ in curve.points if isfinite(loss)]
     fitted = f", training loss {losses[0]:.2f} -> {losses[-1]:.2f}" if losses else ""
-    signs = [sign for sign in (_fitting(curve, noise), _timing(curve), _steadiness(curve, noise)) if sign]
+    signs = [sign for sign in (_fitting(curve, noise), _timing(curve, noise), _steadiness(curve, noise)) if sign]
     return f"{numbers}{fitted}; {'; '.join(signs) or 'nothing unusual'}"
 
 
 def _fitting(curve: Curve, noise: float) -> str:
-    if curve.fall > max(2 * noise, LEAST_FALL) and not _is_late(curve):
-        return f"over-fits: validation falls by {curve.fall:.1f} after the best epoch"
-    if curve.gap is None or curve.train is None:
-        return ""
-    if curve.gap > WIDE_GAP:
-        return f"knows its training nodes by heart (gap {curve.gap:.1f}), yet validation holds"
-    if curve.gap < NARROW_GAP and curve.train < UNLEARNT:
-        return "under-fits: trains no better than it validates"
+    if curve.fall > max(FALL_AT * noise, LEAST_FALL) and not curve.is_late:
+        return f"overfits: validation ends {curve.fall:.1f} below its best epoch"
+    if curve.gap is not None and curve.train is not None and curve.gap < max(noise, LEAST_GAP) and curve.train < FITTED:
+        return "underfits: no better on its training nodes than on validation"
     return ""
 
 
-def _timing(curve: Curve) -> str:
-    if _is_late(curve):
-        return "under-trained: best at the very end, still rising"
-    if curve.best_epoch <= EARLY * curve.planned:
-        return "peaks very early"
+def _timing(curve: Curve, noise: float) -> str:
+    if curve.is_rising(noise):
+        return f"still improving at the end: {curve.rise:+.1f} over its last fifth"
+    if curve.best_epoch <= FIRST_EPOCHS and curve.planned > OF_MANY:
+        return f"best within its first {FIRST_EPOCHS} epochs"
     return ""
-
-
-def _is_late(curve: Curve) -> bool:
-    return curve.best_epoch >= LATE * curve.planned
 
 
 def _steadiness(curve: Curve, noise: float) -> str:
-    return f"unstable: swings of {curve.swing:.1f} points" if curve.swing > max(3 * noise, 2 * LEAST_MOVE) else ""
+    return f"unstable: swings of {curve.swing:.1f} points" if curve.swing > max(SWING_AT * noise, LEAST_SWING) else ""
