@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from agentnas.agents.facts import epochs_of, listed
+from agentnas.agents.facts_curves import curve_of
 from agentnas.agents.planner import groups_of
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd
@@ -123,7 +125,7 @@ def _is_told_by_change(record: Record, situation: Situation) -> bool:
 
 
 def score_text(record: Record, situation: Situation) -> str:
-    """Mean, deviation and number of seeds at full training, or the look-up; else the rung at which the trial was stopped, or its state."""
+    """Mean, deviation and number of seeds at full training, or the look-up; else the rung at which the trial was cut, or its state."""
     score = situation.score(record)
     if score is not None:
         seeds = list(record.full_scores(situation.rungs).values())
@@ -133,7 +135,7 @@ def score_text(record: Record, situation: Situation) -> str:
         return f"{score:.2f} ± {'?' if sd is None else f'{sd:.2f}'} ({len(seeds)})"
     reached = [(rung.name, at) for rung in situation.rungs if (at := record.at(rung.name)) is not None]
     if reached:
-        return f"stopped at rung {reached[-1][0]} with {reached[-1][1]:.2f}"
+        return f"cut at rung {reached[-1][0]} with {reached[-1][1]:.2f}"
     return "rejected" if record.rejected else "failed" if record.failures else "not trained yet"
 
 
@@ -142,12 +144,18 @@ def _anchor(record: Record) -> str:
 
 
 def _stopped(situation: Situation) -> Iterator[str]:
-    """Trials that a lower rung held back: how many, and the lowest of them."""
-    lowest = situation.rungs[0].name
-    held = [(at, r.trial, r) for r in situation.records if situation.score(r) is None and (at := r.at(lowest)) is not None]
-    if held:
-        yield f"{len(held)} trials were not promoted beyond rung {lowest}, the lowest of them:"
-        yield from (f"{trial}: {at:.2f}: {in_short(record, situation.space)}" for at, trial, record in sorted(held)[:STOPPED])
+    """Trials that the lowest rung cut: how many, which of them may be slow starters, and the lowest."""
+    rung = situation.rungs[0]
+    held = [(at, r.trial, r) for r in situation.records if situation.score(r) is None and (at := r.at(rung.name)) is not None]
+    if not held:
+        return
+    yield (f"{len(held)} trials were cut at rung {rung.name} ({epochs_of(rung)}) and never trained in full: what they would reach is not"
+           " known, and a slow starter looks worse there than it is.")  # fmt: skip
+    rising = [trial for _, trial, record in held if (curve := curve_of(record, situation)) is not None and curve.is_rising()]
+    if rising:
+        yield f"Still improving when they were cut: {listed(rising)}."
+    yield "The lowest of them:"
+    yield from (f"{trial}: {at:.2f}: {in_short(record, situation.space)}" for at, trial, record in sorted(held)[:STOPPED])
 
 
 def designs(situation: Situation, cited: Collection[str] = ()) -> list[Record]:

@@ -6,7 +6,6 @@ that passed are put in from the run, not from the model's answer.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +17,23 @@ from agentnas.agents.facts_cells import cell_lines
 from agentnas.agents.quotes import TRIAL, wrong_gains, wrong_scores
 from agentnas.agents.roles import Finding
 from agentnas.agents.situation import Record, Situation
-from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, paired_gain
+from agentnas.agents.statistics import (
+    TIE,
+    Effect,
+    beyond_noise,
+    early_effects,
+    effects,
+    is_decided,
+    noise_floor,
+    paired_gain,
+    standard_error_of_gap,
+)
 from agentnas.memory.memory import one_line
 from agentnas.tools.errors import suggest
 from agentnas.tools.spec.edits import CELL_ALIASES
 
 # A claimed number may differ from the measured one by this many points: it was shown rounded.
 ROUNDING = 0.1
-# Standard errors that a difference of two scores must exceed to be decided; where the noise is unknown, points.
-DECIDED_AT = 2.0
-TIE = 1.0
 LONGEST_TEXT, LONGEST_NAME = 400, 60
 MOST_TRIALS = 20
 DECIMAL = re.compile(r"\d+\.\d+")
@@ -73,6 +79,7 @@ class Claims:
         self.situation = situation
         self.records = situation.by_trial()
         self.effects = {effect.factor: effect for effect in effects(situation)}
+        self.early = {effect.factor: effect for effect in early_effects(situation)}
         self.noise = noise_floor(situation)
         # What the lines on cells say may be quoted.
         self.common = [sign * float(number) for line in cell_lines(situation) for number in DECIMAL.findall(line) for sign in (1, -1)]
@@ -108,6 +115,10 @@ class Claims:
         effect = self.effects.get(_factor(given.factor))
         if effect is None:
             name = one_line(given.factor, LONGEST_NAME)
+            if (early := self.early.get(_factor(given.factor))) is not None:
+                return None, [
+                    f"{name} was compared before full training alone ({early.raw:+.2f}), which decides nothing; make it an observation"
+                ]
             known = suggest(name, self.effects) if self.effects else "no factor was changed alone yet"
             return None, [f"no effect of {name!r} was measured; {known}"]
         measured = self._measured_effect(effect)
@@ -121,7 +132,8 @@ class Claims:
         spread = "?" if effect.se is None else f"{effect.se:.2f}"
         decided = effect.se is not None and beyond_noise(effect.mean, effect.se, effect.count)
         pairs = "pair" if effect.count == 1 else "pairs"
-        words = f"{effect.factor} {effect.raw:+.2f} ± {spread} over {effect.count} {pairs}{against}, {_held(decided)}"
+        held = one_pair(effect, self.situation, self.noise) if effect.count == 1 else _held(decided)
+        words = f"{effect.factor} {effect.raw:+.2f} ± {spread} over {effect.count} {pairs}{against}, {held}"
         return Measured(words, effect.mean, effect.se, decided, effect.trials, effect.raw)
 
     def _comparison(self, given: FindingAnswer) -> tuple[Measured | None, list[str]]:
@@ -139,8 +151,8 @@ class Claims:
         ours, theirs = self.situation.score(better), self.situation.score(worse)
         if ours is None or theirs is None:
             return self._on_a_lower_rung(better, worse)
-        difference, se = ours - theirs, self._se(better, worse)
-        decided = abs(difference) > (TIE if se is None else DECIDED_AT * se)
+        difference, se = ours - theirs, standard_error_of_gap(self.situation, self.noise, better, worse)
+        decided = is_decided(difference, se)
         spread = f"?, where gaps up to {TIE:g} are read as ties" if se is None else f"{se:.2f}"
         words = f"{better.trial} {ours:.2f}, {worse.trial} {theirs:.2f}, difference {difference:+.2f} ± {spread}, {_held(decided)}"
         return Measured(words, difference, se, decided, (better.trial, worse.trial))
@@ -153,12 +165,6 @@ class Claims:
         words = f"{better.trial} to {worse.trial}: difference {gain:+.2f} before both were trained fully, {_held(False)}"
         return Measured(words, gain, None, False, (better.trial, worse.trial))
 
-    def _se(self, *pair: Record) -> float | None:
-        """Standard error of the difference of two means over seeds; None where no spec has two seeds yet."""
-        if self.noise is None:
-            return None
-        return self.noise * math.sqrt(sum(1 / len(record.full_scores(self.situation.rungs)) for record in pair))
-
     def _quoted(self, text: str, cited: Sequence[str], measured: Measured | None) -> list[str]:
         about = [self.records[t] for t in dict.fromkeys((*cited, *TRIAL.findall(text))) if t in self.records]
         noise = [self.noise, 2 * self.noise] if self.noise is not None else []
@@ -166,10 +172,21 @@ class Claims:
         problems = wrong_scores(text, self.situation, about, [*noise, *known, *self.common])
         if measured is None and not any(factor in text for factor in self.effects):
             return problems
-        gains = [*self.common, *(gain for effect in self.effects.values() for gain in (effect.mean, effect.raw))]
+        told_of = (*self.effects.values(), *self.early.values())
+        gains = [*self.common, *(gain for effect in told_of for gain in (effect.mean, effect.raw))]
         told = f": {measured.words}" if measured else "; claim an effect with its factor and gain"
         wrong = wrong_gains(text, self.situation, about, [*gains, *([measured.gain, -measured.gain] if measured else [])])
         return problems + [f"{problem}{told}" for problem in wrong]
+
+
+def one_pair(effect: Effect, situation: Situation, noise: float | None) -> str:
+    """What a single pair decides: whether these two designs differ, and nothing about the factor elsewhere."""
+    known = situation.by_trial()
+    child = known[effect.trials[0]]
+    parent = known[child.proposal.parent or ""]
+    if not is_decided(effect.raw, standard_error_of_gap(situation, noise, child, parent)):
+        return "undecided"
+    return f"beyond the noise between {child.trial} and {parent.trial}; for the factor one pair is undecided"
 
 
 def _held(decided: bool) -> str:

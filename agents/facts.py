@@ -9,10 +9,20 @@ import math
 from collections.abc import Iterable, Sequence
 
 from agentnas.agents.briefing_quote import quoted, scrubbed
-from agentnas.agents.claims import TIE
+from agentnas.agents.claims import one_pair
 from agentnas.agents.planner import group_of, groups_of
 from agentnas.agents.situation import Record, Situation
-from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, paired_difference, rounds_without_progress
+from agentnas.agents.statistics import (
+    DECIDED_AT,
+    TIE,
+    Effect,
+    beyond_noise,
+    early_effects,
+    effects,
+    noise_floor,
+    paired_difference,
+    rounds_without_progress,
+)
 from agentnas.tools.evaluate.base import Rung
 from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.evaluate.pareto import pareto_front
@@ -20,6 +30,7 @@ from agentnas.tools.spec.bounded import BoundedSpace
 
 # Lines of each kind at most; of effects the best, then the worst.
 BEST_EFFECTS, WORST_EFFECTS = 10, 6
+MOST_EARLY = 6
 MOST_FRONT = 8
 # Fewer pairs say too little to be held against the usual change.
 LEAST_PAIRS = 3
@@ -41,15 +52,19 @@ def noise_lines(situation: Situation) -> list[str]:
     rungs = f"Rungs, each for the best of the one before: {'; '.join(map(_rung, situation.rungs))}."
     if noise is None:
         return [f"Noise floor unknown: no design has two seeds yet. A gap is decided above {TIE:.1f} points, and a tie up to there.", rungs]
-    one, three = (2 * math.sqrt(2 / seeds) * noise for seeds in (1, 3))
+    one, three = (DECIDED_AT * math.sqrt(2 / seeds) * noise for seeds in (1, 3))
     return [f"Noise floor {noise:.2f} points (standard deviation between seeds of one design). Two designs differ beyond it from about"
             f" {one:.1f} points with one seed each, from about {three:.1f} with three seeds each.",
             rungs, *_leader_lines(situation, noise)]  # fmt: skip
 
 
 def _rung(rung: Rung) -> str:
-    epochs = "all epochs" if rung.epochs >= 1.0 else f"{100 * rung.epochs:.0f} % of the epochs"
-    return f"{rung.name} is {epochs}, {rung.seeds} seed{'s' * (rung.seeds > 1)}"
+    return f"{rung.name} is {epochs_of(rung)}, {rung.seeds} seed{'s' * (rung.seeds > 1)}"
+
+
+def epochs_of(rung: Rung) -> str:
+    """How long a rung trains."""
+    return "all epochs" if rung.epochs >= 1.0 else f"{100 * rung.epochs:.0f} % of the epochs"
 
 
 def _leader_lines(situation: Situation, noise: float) -> list[str]:
@@ -73,20 +88,33 @@ def _leader_lines(situation: Situation, noise: float) -> list[str]:
 
 
 def effect_lines(situation: Situation) -> list[str]:
-    """Each factor that was changed alone: gain over the parents and against the usual change, standard error, pairs, trials."""
-    found = effects(situation)
+    """Each factor that was changed alone: gain over the parents and against the usual change, standard error, pairs, trials.
+
+    What short trainings alone have compared is told apart.
+    """
+    found, early = effects(situation), _early_lines(situation)
     if not found:
-        return ["No factor was changed alone yet."]
+        return early or ["No factor was changed alone yet."]
     shown, hidden = found, 0
     if len(found) > BEST_EFFECTS + WORST_EFFECTS:
         shown, hidden = found[:BEST_EFFECTS] + found[-WORST_EFFECTS:], len(found) - BEST_EFFECTS - WORST_EFFECTS
-    lines = [_effect_line(effect) for effect in shown]
-    return [*lines, f"({hidden} factors between these are left out)"] if hidden else lines
+    noise = noise_floor(situation)
+    lines = [_effect_line(effect, situation, noise) for effect in shown]
+    return [*lines, *([f"({hidden} factors between these are left out)"] if hidden else []), *early]
 
 
-def _effect_line(effect: Effect) -> str:
+def _early_lines(situation: Situation) -> list[str]:
+    """One line on the children that a lower rung cut: most pairs first."""
+    found = sorted(early_effects(situation), key=lambda effect: (-effect.count, effect.factor))
+    told = [f"{e.factor} {e.raw:+.2f} ({e.count}: {listed(e.trials, 2)})" for e in found[:MOST_EARLY]]
+    more = f" and {len(found) - MOST_EARLY} factors more" if len(found) > MOST_EARLY else ""
+    lead = "cut before full training, so gains of short trainings (pairs), which decide nothing: "
+    return [lead + "; ".join(told) + more] if told else []
+
+
+def _effect_line(effect: Effect, situation: Situation, noise: float | None) -> str:
     if effect.se is None:
-        return f"{effect.factor}: gain {effect.raw:+.2f} ± ?, one pair, undecided ({listed(effect.trials)})"
+        return f"{effect.factor}: gain {effect.raw:+.2f} ± ?, one pair, {one_pair(effect, situation, noise)} ({listed(effect.trials)})"
     usual = f", against the usual change {effect.mean:+.2f}" if effect.count >= LEAST_PAIRS else ""
     decided = "decided" if beyond_noise(effect.mean, effect.se, effect.count) else "undecided"
     return f"{effect.factor}: gain {effect.raw:+.2f} ± {effect.se:.2f}{usual}, {effect.count} pairs, {decided} ({listed(effect.trials)})"

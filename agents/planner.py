@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Situation
-from agentnas.agents.statistics import Effect, effects, noise_floor, rounds_without_progress
+from agentnas.agents.statistics import Effect, early_effects, effects, noise_floor, rounds_without_progress
 
 AUTHOR = "planner/rules"
 # The one direction of a run's first round.
@@ -64,7 +64,7 @@ class RulePlanner:
         if not situation.records:
             return _anchors_first(situation)
         grouped = groups_of(situation.space.factors())
-        seen = effects(situation)
+        seen = [*effects(situation), *early_effects(situation)]
         known = noise_floor(situation)
         noise = ASSUMED_NOISE if known is None else known
         stalled = rounds_without_progress(situation, known or 0.0) >= PLATEAU_ROUNDS
@@ -103,9 +103,10 @@ def _value(group: str, seen: list[Effect], noise: float) -> float:
 def _hypothesis(group: str, own: list[Effect]) -> str:
     if not own:
         return f"{group} has not been varied yet; its effect on this task is unknown"
-    best, worst = own[0], own[-1]
+    best, worst = own[0], [effect for effect in own if effect.early == own[0].early][-1]
     spread = "" if best.se is None else f" ± {best.se:.2f}"
-    text = f"{best.factor} changed the score by {best.raw:+.2f}{spread} over {best.count} pairs, the best of {group} so far"
+    pairs = f"{best.count} pair{'s' * (best.count > 1)}{' before full training' * best.early}"
+    text = f"{best.factor} changed the score by {best.raw:+.2f}{spread} over {pairs}, the best of {group} so far"
     return text if best is worst else f"{text}; {worst.factor} ({worst.raw:+.2f}) did worst"
 
 

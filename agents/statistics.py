@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -13,11 +13,16 @@ from agentnas.agents.situation import Record, Situation
 from agentnas.tools.evaluate.base import Rung
 
 
+# Standard errors that a difference of two scores must exceed to be decided; where the noise is unknown, points.
+DECIDED_AT = 2.0
+TIE = 1.0
+
+
 @dataclass(frozen=True)
 class Effect:
     """Mean gain of children over their parents when one factor was changed, against the usual change (percentage points).
 
-    ``raw`` is the mean gain over the parents themselves.
+    ``raw`` is the mean gain over the parents themselves. An ``early`` one is of pairs that were compared before full training alone.
     """
 
     factor: str
@@ -25,6 +30,7 @@ class Effect:
     mean: float
     se: float | None
     raw: float
+    early: bool = False
 
     @property
     def count(self) -> int:
@@ -66,6 +72,16 @@ def noise_floor(situation: Situation) -> float | None:
     return math.sqrt(sum(value**2 for r in residuals for value in r.values()) / freedom)
 
 
+def standard_error_of_gap(situation: Situation, noise: float | None, *pair: Record) -> float | None:
+    """Standard error of the difference of two mean scores at full fidelity; None where the noise is unknown."""
+    return None if noise is None else noise * math.sqrt(sum(1 / len(record.full_scores(situation.rungs)) for record in pair))
+
+
+def is_decided(gap: float, se: float | None) -> bool:
+    """Whether two designs whose scores differ by this much differ beyond the noise."""
+    return abs(gap) > (TIE if se is None else DECIDED_AT * se)
+
+
 def paired_gain(child: Record, parent: Record, rungs: Sequence[Rung]) -> float | None:
     """Mean difference over the seeds that both have, at the highest rung that both reached."""
     found = gain_and_rung(child, parent, rungs)
@@ -85,22 +101,31 @@ def gain_and_rung(child: Record, parent: Record, rungs: Sequence[Rung]) -> tuple
 
 
 def effects(situation: Situation) -> list[Effect]:
-    """Effect of each factor that was changed alone, largest mean first, against the usual change.
+    """Effect of each factor that was changed alone, largest mean first, against the usual change; of pairs that were trained in full.
 
     Parents were chosen for their score, part of which was luck, so most children lose; what is left after the median over the factors
     is taken out, on which one collapse has no hold, says which changes do better than others.
     """
+    return _effects(situation, early=False)
+
+
+def early_effects(situation: Situation) -> list[Effect]:
+    """The same of children that a lower rung cut: their gaps are those of short trainings, which slow starters lose."""
+    return _effects(situation, early=True)
+
+
+def _effects(situation: Situation, *, early: bool) -> list[Effect]:
     known = situation.by_trial()
     gains: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for record in situation.records:
         parent = known.get(record.proposal.parent or "")
         if parent is None or record.proposal.factor is None:
             continue
-        gain = paired_gain(record, parent, situation.rungs)
-        if gain is not None:
-            gains[record.proposal.factor].append((record.trial, gain))
+        measured = gain_and_rung(record, parent, situation.rungs)
+        if measured is not None and (measured[1].epochs < 1.0) == early:
+            gains[record.proposal.factor].append((record.trial, measured[0]))
     usual = usual_gain(gains)
-    found = [_effect(factor, pairs, usual) for factor, pairs in gains.items()]
+    found = [replace(_effect(factor, pairs, usual), early=early) for factor, pairs in gains.items()]
     return sorted(found, key=lambda effect: (-effect.mean, effect.factor))
 
 

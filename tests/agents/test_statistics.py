@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentnas.agents.statistics import beyond_noise, effects, noise_floor, paired_difference, rounds_without_progress
+from agentnas.agents.statistics import beyond_noise, early_effects, effects, noise_floor, paired_difference, rounds_without_progress
 from agentnas.tools.evaluate.base import CONFIRM
 from tests.agents.making import record, situation
 
@@ -65,14 +65,14 @@ def test_one_collapse_does_not_make_the_other_factors_look_good() -> None:
     assert found["recipe.weight_decay"].mean == pytest.approx(-10.0)
 
 
-def test_an_effect_is_paired_by_seed_at_the_highest_common_rung() -> None:
+def test_an_effect_is_paired_by_seed_and_what_was_cut_is_apart() -> None:
     parent = record(1, {"short": {0: 50.0}, "full": {0: 80.0}, "seeds": {1: 84.0}})
     child = record(2, {"short": {0: 90.0}, "full": {0: 81.0}}, parent="t0001", factor="recipe.learning_rate")
     other = record(3, {"short": {0: 49.0}}, parent="t0001", factor="recipe.learning_rate")
     (effect,) = effects(situation(parent, child, other))
-    assert effect.trials == ("t0002", "t0003")
-    assert effect.mean == 0.0, "+1 at full fidelity on the common seed 0, -1 on the short rung"
-    assert effect.se == 1.0
+    assert (effect.trials, effect.mean, effect.early) == (("t0002",), 1.0, False), "+1 at full fidelity on the common seed 0"
+    (early,) = early_effects(situation(parent, child, other))
+    assert (early.trials, early.mean, early.early) == (("t0003",), -1.0, True), "-1 on the short rung, beyond which it did not come"
 
 
 def test_the_luck_of_chosen_parents_is_taken_out() -> None:
