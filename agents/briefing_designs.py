@@ -17,7 +17,7 @@ from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.cellspace import CellSpace
 from agentnas.tools.spec.edits import cell_text, difference
 from agentnas.tools.spec.model import ArchitectureSpec
-from agentnas.tools.spec.render import render, shortened
+from agentnas.tools.spec.render import render, shortened, shortened_change
 from agentnas.tools.spec.space import SearchSpace
 
 # Lines of the tables of results, and of designs written out whole; characters that the latter may take together.
@@ -27,7 +27,7 @@ BEST_CELLS = 30
 DESIGNS, DESIGN_CHARACTERS = 10, 5_000
 # Lines on what else was tried: the best of them, then the newest.
 TRIED_BEST, TRIED_NEWEST = 15, 15
-LONGEST_CHANGE = 80
+LONGEST_CHANGE = 100
 STAR = "body.*."
 # How the change of a trial begins that has two parents.
 CROSSED = "crossover"
@@ -117,7 +117,7 @@ def varied(record: Record, situation: Situation, longest: int = LONGEST_CHANGE) 
     if change.startswith(CROSSED):
         parent = next((other for other in situation.records if other.trial == record.proposal.parent), None)
         change = difference(parent.spec, record.spec, situation.space)[1] if parent is not None else change
-    return shortened(change, longest)
+    return shortened_change(change, longest)
 
 
 def _is_told_by_change(record: Record, situation: Situation) -> bool:

@@ -12,7 +12,6 @@ from typing import Any
 from agentnas.agents.situation import Record, Situation
 from agentnas.tools.evaluate.base import Rung
 
-
 # Standard errors that a difference of two scores must exceed to be decided; where the noise is unknown, points.
 DECIDED_AT = 2.0
 TIE = 1.0

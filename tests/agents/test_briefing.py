@@ -23,7 +23,7 @@ from agentnas.prompts import Prompts
 from agentnas.tools.evaluate.base import Limits
 from agentnas.tools.spec.cells import settle
 from agentnas.tools.spec.edits import cell_text, difference
-from agentnas.tools.spec.render import shortened
+from agentnas.tools.spec.render import shortened_change
 from agentnas.tools.spec.space import SearchSpace
 from tests.agents.private import CARD_OF_PRIVATE_TASK, COLUMNS, NAME, NODES, SECRETS, leaks
 from tests.agents.searching import many, searched
@@ -261,7 +261,7 @@ def test_a_crossover_is_told_by_what_it_changed() -> None:
     crossed = replace(last, proposal=last.proposal.model_copy(update=changes))
     records = tuple(crossed if record is last else record for record in found.records)
     text = BRIEFING.analyst(replace(found, records=records))[1].content
-    told = shortened(difference(first.spec, last.spec, found.space)[1], 80)
+    told = shortened_change(difference(first.spec, last.spec, found.space)[1], 100)
     assert f"(= {first.trial} with {told})" in text
     assert "crossover" not in text
 

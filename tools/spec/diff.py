@@ -8,24 +8,31 @@ spec's names. ``factor_of`` names the one thing that was varied, in the words th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agentnas.tools.errors import SpecError
+from agentnas.tools.operators.base import operator
 from agentnas.tools.spec.canonical import node_label, spec_hash, tidied
 from agentnas.tools.spec.model import ArchitectureSpec, Node, parse_spec, topological_order
 
 NODES = "body.nodes."
+PARAMS = ".params."
 WIRING = {"body.inputs", "body.outputs", "body.merge", "body.jump"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One difference. ``old`` is None for a node that was added, ``new`` is None for one that was removed."""
+    """One difference. ``old`` is None for a node that was added, ``new`` is None for one that was removed.
+
+    A parameter of an operator is None where the node does not say it; ``defaults`` are what old and new then are, None where the
+    operator has no such parameter.
+    """
 
     path: str
     old: Any
     new: Any
+    defaults: tuple[Any, Any] = field(default=(None, None), compare=False)
 
     @property
     def is_node(self) -> bool:
@@ -69,8 +76,10 @@ def apply(a: ArchitectureSpec, changes: Sequence[Change]) -> ArchitectureSpec:
 
 
 def describe(changes: Sequence[Change]) -> str:
-    """One line for people: ``recipe.learning_rate 0.01 -> 0.005; + n3 appnp(n2)``."""
-    return "; ".join(_in_words(change) for change in changes) or "no difference"
+    """One line for people, what others drag along last: ``recipe.learning_rate 0.01 -> 0.005; + n3 appnp(n2)``."""
+    leading = _leading(changes)
+    ordered = [*leading, *(change for change in changes if change not in leading)]
+    return "; ".join(_in_words(change) for change in ordered) or "no difference"
 
 
 def factor_of(changes: Sequence[Change]) -> str | None:
@@ -115,7 +124,14 @@ def _in_words(change: Change) -> str:
     if change.is_node:
         node = change.new if change.old is None else change.old
         return f"{'+' if change.old is None else '-'} {change.node} {node['op']}({', '.join(node['inputs'])})"
-    return f"{change.path.removeprefix(NODES)} {_value(change.old)} -> {_value(change.new)}"
+    old, new = (_side(change, value, default) for value, default in zip((change.old, change.new), change.defaults, strict=True))
+    return f"{change.path.removeprefix(NODES)} {old} -> {new}"
+
+
+def _side(change: Change, value: Any, default: Any) -> str:
+    if value is not None or PARAMS not in change.path:
+        return _value(value)
+    return "none" if default is None else f"{_value(default)} (default)"
 
 
 def _value(value: Any) -> str:
@@ -222,11 +238,17 @@ def _node_changes(node: Node, new: dict[str, Any]) -> Iterator[Change]:
     for name in old:
         path = f"{NODES}{node.id}.{name}"
         if name == "params":
+            mine, theirs = _defaults(node.op), _defaults(new["op"])
             for param in sorted({**old["params"], **new["params"]}):
                 if old["params"].get(param) != new["params"].get(param):
-                    yield Change(f"{path}.{param}", old["params"].get(param), new["params"].get(param))
+                    defaults = (mine.get(param), theirs.get(param))
+                    yield Change(f"{path}.{param}", old["params"].get(param), new["params"].get(param), defaults)
         elif old[name] != new[name] and not (name == "inputs" and sorted(old[name]) == sorted(new[name])):
             yield Change(path, old[name], new[name])
+
+
+def _defaults(op: str) -> dict[str, Any]:
+    return {param.name: param.default for param in operator(op).params}
 
 
 def _edited(a: ArchitectureSpec, changes: Sequence[Change]) -> dict[str, Any]:

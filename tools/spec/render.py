@@ -53,6 +53,26 @@ def shortened(text: str, limit: int = LINE) -> str:
     return (head[: head.rindex(", ")] if ", " in head else head) + CUT
 
 
+def shortened_change(text: str, limit: int) -> str:
+    """The changes of a ``diff.describe``, those that fit; the last ones give way and are counted, the first keeps its new value."""
+    parts = text.split("; ")
+    kept = parts[:1]
+    for part in parts[1:]:
+        if len("; ".join([*kept, part])) > limit:
+            break
+        kept.append(part)
+    if len(kept[0]) > limit:
+        kept[0] = _without_old(kept[0], limit)
+    more = len(parts) - len(kept)
+    return "; ".join([*kept, *([f"and {more} more"] if more else [])])
+
+
+def _without_old(change: str, limit: int) -> str:
+    what, arrow, new = change.partition(" -> ")
+    told = f"{what.partition(' ')[0]} …{arrow}{new}" if arrow else change
+    return told if len(told) <= limit else f"{told[: limit - 1]}…"
+
+
 def number(value: float) -> str:
     """The shortest text that reads back as the same number: ``0.01``, ``5e-06``, ``64``."""
     return repr(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
@@ -162,6 +182,7 @@ def _recipe_in_short(spec: ArchitectureSpec) -> str:
     dropouts = [node.dropout for node in spec.body.nodes if node.dropout] + [spec.input.dropout]
     words = [] if spec.input.encoder == "none" else [f"{spec.input.encoder}{spec.input.width}"]
     words += [f"dropout {number(max(dropouts))}"] if max(dropouts) else []
+    words += [f"head dropout {number(spec.head.dropout)}"] if spec.head.dropout else []
     words += [f"lr {number(spec.recipe.learning_rate)}", f"wd {number(spec.recipe.weight_decay)}"]
     extra = [name for name, _ in _unusual(spec.recipe) if name not in (*ALWAYS, "momentum")]
     words += [f"{name} {value_text(getattr(spec.recipe, name))}" for name in extra]

@@ -88,6 +88,18 @@ def test_another_operator_drags_its_parameters_and_width_along() -> None:
     assert factor_of(diff(two_layers(), changed)) == "body.op"
 
 
+def test_a_parameter_that_was_not_said_is_told_by_its_default() -> None:
+    usual, few = (two_layers(op="gat", params=params) for params in ({}, {"heads": 2}))
+    assert describe(diff(usual, few)) == "b.params.heads 8 (default) -> 2"
+    assert describe(diff(few, usual)) == "b.params.heads 2 -> 8 (default)"
+    assert diff(usual, few) == [Change("body.nodes.b.params.heads", None, 2)]
+
+
+def test_what_another_operator_drags_along_is_told_last() -> None:
+    changes = diff(two_layers(), two_layers(op="gat", params={"heads": 1}))
+    assert describe(changes) == describe(changes[::-1]) == "b.op gcn -> gat; b.params.heads none -> 1"
+
+
 def test_two_factors_are_none() -> None:
     other = two_layers(dropout=0.6)
     both = other.model_copy(update={"recipe": other.recipe.model_copy(update={"learning_rate": 0.05})})

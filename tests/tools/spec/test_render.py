@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.diff import diff
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.tools.spec.render import LINE, render, render_line
+from agentnas.tools.spec.render import LINE, render, render_line, shortened_change
 from agentnas.tools.spec.space import SearchSpace
 from tests.tools.spec.strategies import renamed, specs
 
@@ -52,6 +52,20 @@ def test_lines() -> None:
     assert render_line(spec) == "mlp64 > appnp(10) · dropout 0.5, lr 0.01, wd 0.0005, label_smoothing 0.1"
     assert render_line(parse_spec({})) == "no body · lr 0.01, wd 0.0005"
     assert render_line(parse_spec(GRAND)).startswith("n1=gcn32(input) n2=sgc(8)(input) n3=mlp32(n2) n4=mlp(n1,n3) -> n4 · ")
+
+
+def test_the_dropout_of_the_head_is_told_beside_that_of_the_body() -> None:
+    nodes = [{"id": "a", "op": "gcn", "width": 64, "dropout": 0.5}]
+    spec = parse_spec({"body": {"nodes": nodes, "outputs": ["a"]}, "head": {"dropout": 0.3}})
+    assert render_line(spec) == "gcn64 · dropout 0.5, head dropout 0.3, lr 0.01, wd 0.0005"
+
+
+def test_a_change_that_is_too_long_loses_its_end_and_never_its_first_new_value() -> None:
+    change = "n2.op gcn -> gat; n2.width 64 -> 128; recipe.learning_rate 0.01 -> 0.005"
+    assert shortened_change(change, 80) == change
+    assert shortened_change(change, 40) == "n2.op gcn -> gat; n2.width 64 -> 128; and 1 more"
+    assert shortened_change(change, 5) == "n2.o…; and 2 more"
+    assert shortened_change("body.outputs [n1, n2, n3, n4, n5] -> [n5]", 30) == "body.outputs … -> [n5]"
 
 
 @given(specs(), st.randoms(use_true_random=False))
