@@ -92,7 +92,7 @@ def result_lines(situation: Situation) -> list[str]:
     """The best and the worst trials at full training, and what was stopped before."""
     ranked = situation.ranked()
     if not ranked:
-        return ["Nothing was trained in full yet.", *(result_line(record, situation) for record in situation.records[:BEST])]
+        return ["Nothing has a full score yet.", *(result_line(record, situation) for record in situation.records[:BEST])]
     counted = f"{len(ranked)} with a score" if situation.rungs == TABLE else f"{len(ranked)} trained in full"
     lines = [f"{len(situation.records)} trials proposed, {counted}. Best first:"]
     best = BEST_CELLS if isinstance(situation.space, CellSpace) else BEST
@@ -136,7 +136,7 @@ def score_text(record: Record, situation: Situation) -> str:
     reached = [(rung.name, at) for rung in situation.rungs if (at := record.at(rung.name)) is not None]
     if reached:
         return f"cut at rung {reached[-1][0]} with {reached[-1][1]:.2f}"
-    return "rejected" if record.rejected else "failed" if record.failures else "not trained yet"
+    return "rejected" if record.rejected else "failed" if record.failures else "no score yet"
 
 
 def _anchor(record: Record) -> str:

@@ -144,7 +144,7 @@ def _plan_in_short(made: PlanMade, situation: Situation) -> str:
         else [f"{100 * d['share']:.0f} % {quoted(str(d['name']), LONGEST_NAME)} ({d['mode']})" for d in made.directions]
     )
     best = max((score for r in situation.records if r.round == made.round if (score := situation.score(r)) is not None), default=None)
-    came = "nothing trained in full" if best is None else f"best of the round {best:.2f}"
+    came = "no full score" if best is None else f"best of the round {best:.2f}"
     planned = f"planned {', '.join(parts)}" if parts else ANCHORS
     return f"round {made.round}: {planned}; {came}"
 

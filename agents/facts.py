@@ -137,7 +137,7 @@ def unvaried_lines(situation: Situation) -> list[str]:
 def trouble_lines(situation: Situation) -> list[str]:
     """What was rejected, failed or repeated: counts first, then the newest reasons."""
     rejected = [record for record in situation.records if record.rejected]
-    lines = [f"rejected before training: {len(rejected)} of {len(situation.records)} trials"] if rejected else []
+    lines = [f"rejected before any score: {len(rejected)} of {len(situation.records)} trials"] if rejected else []
     lines += failure_lines(situation)
     lines += [f"turned down: {quoted(scrubbed(line), LONGEST_REASON)}" for line in situation.turned_down[-MOST_TURNED_DOWN:]]
     return lines or ["Nothing so far."]

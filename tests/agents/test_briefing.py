@@ -270,6 +270,10 @@ def test_cells_speak_of_nothing_that_tables_have_not() -> None:
     told = texts(prompts_of(searched(table=True)))
     assert [name for name, text in told.items() if "noise floor" in text or "epochs point" in text or "cell.ops" in text] == []
     assert all("seeds and without curves" in text for text in told.values())
+    rejected = replace(searched(table=True).records[-1], rejected="parameters 9 > 8", scores={}, failures={})
+    early = texts(prompts_of(searched(table=True, records=(rejected,))))
+    said = re.compile(r"\b(?:is trained|train them|before training|trained in full|not trained yet)\b")
+    assert [name for name, text in (*told.items(), *early.items()) if said.search(text)] == []
     assert all("standard deviation between seeds" in text for text in texts(prompts_of(searched())).values())
 
 
@@ -314,7 +318,7 @@ def test_a_first_round_says_so() -> None:
     blank = replace(searched(), round=0, records=(), plans={}, findings={}, correlations=(), evidence=())
     planner = BRIEFING.planner(blank)
     assert section(planner, "Earlier plans and findings") == ["- This is the first round."]
-    assert section(planner, "Results") == ["- Nothing was trained in full yet."]
+    assert section(planner, "Results") == ["- Nothing has a full score yet."]
     assert section(planner, "Recalled evidence") == ["- Nothing was recalled."]
 
 

@@ -139,7 +139,7 @@ def test_failures_by_kind_with_reasons_of_our_own_words_alone() -> None:
     ]
     rejected = replace(record(4, {}), rejected="parameters 9 > 8")
     assert facts.trouble_lines(replace(situation(*broken, rejected), turned_down=("n2.op is 'gnc'; did you mean gcn?",))) == [
-        "rejected before training: 1 of 4 trials",
+        "rejected before any score: 1 of 4 trials",
         "failed by error: 1 (t0002)",
         "failed by timeout: 2 (t0001 t0003), the last: «longer than 90 s»",
         "turned down: «n2.op is 'gnc'; did you mean gcn?»",

@@ -136,7 +136,7 @@ def test_a_task_that_trains_is_shown_before_its_anchors_are_trained(run: Run) ->
     printed = run("prompts", "show", "planner", "--task", "digits")
     assert printed.code == 0
     assert "task: digits, node classification" in printed.out
-    assert "t0002: not trained yet, " in printed.out
+    assert "t0002: no score yet, " in printed.out
 
 
 def test_own_prompts_are_shown_filled(run: Run, tmp_path: Path) -> None:

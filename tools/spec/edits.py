@@ -23,7 +23,7 @@ from agentnas.tools.spec.draft import RESERVED, SpecDraft
 from agentnas.tools.spec.fields import short
 from agentnas.tools.spec.model import ArchitectureSpec, Node
 from agentnas.tools.spec.notation import items, plain
-from agentnas.tools.spec.render import node_text, value_text
+from agentnas.tools.spec.render import cell_text, node_text, value_text
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.spec.vocabulary import edits_help
 from agentnas.tools.spec.wire import PARTS
@@ -89,11 +89,6 @@ def difference(parent: ArchitectureSpec, child: ArchitectureSpec, space: SearchS
         return next(reaching, None), f"cell {cell_text(space.cell(parent))} -> {cell_text(space.cell(child))}"
     changes = diff(canonical(parent), child)
     return factor_of(changes), describe(changes)
-
-
-def cell_text(cell: Cell) -> str:
-    """``0,0,1,3 gcn,gat,skip,fc``: links, then operators, as they may be written in edits."""
-    return " ".join(_cell_texts(cell).values())
 
 
 def _cell_texts(cell: Cell) -> dict[str, str]:

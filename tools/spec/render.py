@@ -7,11 +7,15 @@ everybody looks for.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from agentnas.tools.errors import UsageError
 from agentnas.tools.operators.base import operator
 from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import ArchitectureSpec, Body, Head, Input, Node, Part, Post, Recipe
+
+if TYPE_CHECKING:
+    from agentnas.tools.spec.cells import Cell
 
 LINE = 120
 CUT = ", …"
@@ -40,9 +44,19 @@ def render_line(spec: ArchitectureSpec) -> str:
 
 
 def one_line(spec: ArchitectureSpec) -> str:
-    """The same, whole: body and what is unusual in the recipe."""
-    spec = canonical(spec)
+    """The same, whole: body and what is unusual in the recipe; of a cell of NAS-Bench-Graph its links and operators, which say all."""
+    from agentnas.tools.spec.cells import located
+
+    try:
+        return cell_text(located(spec)[1])
+    except UsageError:
+        spec = canonical(spec)
     return f"{_body_in_short(spec.body)} · {_recipe_in_short(spec)}"
+
+
+def cell_text(cell: Cell) -> str:
+    """``0,0,1,3 gcn,gat,skip,fc``: links, then operators, as they may be written in edits."""
+    return " ".join(",".join(map(str, part)) for part in cell)
 
 
 def shortened(text: str, limit: int = LINE) -> str:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentnas.tools.spec.canonical import spec_hash
+from agentnas.tools.spec.cells import cell_to_spec, spec_to_cell
 from agentnas.tools.spec.diff import diff
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.tools.spec.render import LINE, render, render_line, shortened_change
+from agentnas.tools.spec.render import LINE, cell_text, render, render_line, shortened_change
 from agentnas.tools.spec.space import SearchSpace
 from tests.tools.spec.strategies import renamed, specs
 
@@ -52,6 +53,13 @@ def test_lines() -> None:
     assert render_line(spec) == "mlp64 > appnp(10) · dropout 0.5, lr 0.01, wd 0.0005, label_smoothing 0.1"
     assert render_line(parse_spec({})) == "no body · lr 0.01, wd 0.0005"
     assert render_line(parse_spec(GRAND)).startswith("n1=gcn32(input) n2=sgc(8)(input) n3=mlp32(n2) n4=mlp(n1,n3) -> n4 · ")
+
+
+def test_a_cell_is_written_as_links_and_operators_like_in_prompts_and_edits() -> None:
+    spec = cell_to_spec((0, 0, 1, 3), ("gcn", "gat", "sage", "fc"), "cora")
+    assert render_line(spec) == cell_text(spec_to_cell(spec)) == "0,0,1,3 gcn,gat,sage,fc"
+    like_one = spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"epochs": 300})})
+    assert "gcn256" in render_line(like_one), "with another recipe it is no cell of the benchmark"
 
 
 def test_the_dropout_of_the_head_is_told_beside_that_of_the_body() -> None:
