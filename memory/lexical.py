@@ -1,8 +1,8 @@
 """Lexical search over a few hundred short documents: words, character n-grams, and what documents have in common.
 
 Three cosines are added. Words (stemmed, TF-IDF) say what is meant, character 3-5-grams forgive inflection and spelling, and a latent space
-of the word vectors (latent semantic analysis: Deerwester et al., 1990) lets a document match by the company that its words keep. Fields
-are weighted before term frequencies are damped. numpy only; an index of 270 cards takes about 0.2 s, a query a few milliseconds.
+of both (latent semantic analysis: Deerwester et al., 1990) lets a document match by the company that its words keep. Fields are weighted
+before term frequencies are damped. numpy only; an index of 270 cards takes about 0.3 s, a query a few milliseconds.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -21,14 +22,27 @@ Ints = NDArray[np.int64]
 
 NGRAMS = (3, 4, 5)
 ALPHABET = 37  # a-z, 0-9, and the gap between words
-MOST_LATENT = 1500  # documents, above which the latent space is left out: its time grows with the cube of their number
-LATENT = 40  # dimensions; on the judged queries 40 beats 64 and 90 under every weighting of the fields that was tried
-HINT_WEIGHT = 0.3
+MOST_LATENT = 1000  # documents, above which the latent space is left out: its time grows with the square and the cube of their number
+LATENT = 40  # dimensions; on the judged queries 40 beats 60 and 100 under every weighting that was tried
+GRAM_TERMS = 4096  # columns of a dense block
 SUFFIXES = ("ations", "ation", "ings", "ing", "edly", "ers", "ies", "es", "ed", "er", "ly", "s")
 STOP_WORDS = """
 a all an and are as at be been but by can did do does for from had has have how i if in is it its me more most my no not of on one or our so
 than that the their them then they this to us was we were what when which who why will with you your
 """
+
+
+@dataclass(frozen=True)
+class Blend:
+    """What each cosine counts in a score, and what hints count against the words of the query; measured by ``bench retrieval``."""
+
+    words: float = 2 / 3
+    ngrams: float = 1.0
+    latent: float = 1.0
+    hints: float = 0.25
+
+
+DEFAULT_BLEND = Blend()
 
 
 def fold(text: str) -> str:
@@ -114,9 +128,19 @@ class Postings:
 
     def gram(self) -> Floats:
         """Cosines of all documents with each other, [num_documents, num_documents]."""
-        dense = np.zeros((self.num_documents, len(self.terms)))
-        dense[self.documents, self.term_of] = self.values
-        return np.asarray(dense @ dense.T)
+        counts = np.diff(self.start)
+        shared = np.flatnonzero(counts > 1)  # the terms of one document alone add to the diagonal only, which is known
+        column = np.full(len(counts), -1)
+        column[shared] = np.arange(len(shared))
+        at, keep = column[self.term_of], column[self.term_of] >= 0
+        gram = np.zeros((self.num_documents, self.num_documents))
+        for first in range(0, len(shared), GRAM_TERMS):
+            block = keep & (at >= first) & (at < first + GRAM_TERMS)
+            dense = np.zeros((self.num_documents, GRAM_TERMS), dtype=np.float32)
+            dense[self.documents[block], at[block] - first] = self.values[block]
+            gram += dense @ dense.T
+        np.fill_diagonal(gram, np.bincount(self.documents, self.values**2, minlength=self.num_documents))
+        return gram
 
 
 class LexicalIndex:
@@ -127,24 +151,24 @@ class LexicalIndex:
         parts = [(i, document[field], weight) for i, document in enumerate(documents) for field, weight in weights.items()]
         self._words = _postings([(i, self._codes(text, grow=True), weight) for i, text, weight in parts], len(documents))
         self._ngrams = _postings([(i, ngrams(text), weight) for i, text, weight in parts], len(documents))
-        self._latent, self._to_latent = (
-            _latent_space(self._words.gram()) if 0 < len(documents) <= MOST_LATENT else _no_space(len(documents))
-        )
+        latent = 0 < len(documents) <= MOST_LATENT
+        gram = self._words.gram() + self._ngrams.gram() if latent else np.zeros((0, 0))
+        self._latent, self._to_latent = _latent_space(gram) if latent else _no_space(len(documents))
 
-    def scores(self, query: str, hints: str = "") -> Floats:
-        """Similarity of every document to the query, [num_documents], 0 to 1; hints count ``HINT_WEIGHT`` as much.
+    def scores(self, query: str, hints: str = "", blend: Blend = DEFAULT_BLEND) -> Floats:
+        """Similarity of every document to the query, [num_documents], 0 to 1.
 
-        The order is that of the three cosines, each relative to its best document; the level says how strong the best match is: 1 for a
-        document's own text, 0 where no word or n-gram is shared.
+        Hints are searched as words alone: spelled-out n-grams of words that nobody typed bring in what merely looks like them. The order
+        is that of the three cosines, each relative to its best document; the level says how strong the best match is: 1 for a document's
+        own text, 0 where no word or n-gram is shared.
         """
-        by_words, by_ngrams = self._cosines(query)
+        by_words, by_ngrams = self._words.cosines(self._codes(query)), self._ngrams.cosines(ngrams(query))
         if hints:
-            more_words, more_ngrams = self._cosines(hints)
-            by_words, by_ngrams = by_words + HINT_WEIGHT * more_words, by_ngrams + HINT_WEIGHT * more_ngrams
-        latent = self._latent @ _unit(self._to_latent @ by_words)
+            by_words = by_words + blend.hints * self._words.cosines(self._codes(hints))
+        latent = np.maximum(self._latent @ _unit(self._to_latent @ (by_words + by_ngrams)), 0)
         level = min(1.0, (by_words.max(initial=0) + by_ngrams.max(initial=0)) / 2)
-        total = _relative(by_words) + _relative(by_ngrams) + _relative(np.maximum(latent, 0))
-        return np.asarray(np.clip(level * total / 3, 0, 1))
+        total = blend.words * _relative(by_words) + blend.ngrams * _relative(by_ngrams) + blend.latent * _relative(latent)
+        return np.asarray(np.clip(level * total / (blend.words + blend.ngrams + blend.latent), 0, 1))
 
     def shared(self, query: str, document: int, limit: int = 6) -> list[str]:
         """The query's words that speak most for a document, strongest first."""
@@ -157,9 +181,6 @@ class LexicalIndex:
                 gains[int(self._words.terms[term])] = weight * float(self._words.values[at][hit[0]])
         surface = {self._vocabulary[_stem(word)]: word for word in fold(query).split() if _stem(word) in self._vocabulary}
         return [surface[code] for code, _ in Counter(gains).most_common(limit)]
-
-    def _cosines(self, query: str) -> tuple[Floats, Floats]:
-        return self._words.cosines(self._codes(query)), self._ngrams.cosines(ngrams(query))
 
     def _codes(self, text: str, grow: bool = False) -> Ints:
         if grow:

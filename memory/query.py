@@ -11,63 +11,103 @@ from functools import lru_cache
 
 from agentnas.memory.lexical import words
 
-# Everyday words: the field's words.
+# Everyday words and phrases: the field's words. Phrases are compared by their stems, without the words that carry no meaning.
 THESAURUS = """
-vectors embeddings: representations
-alike same identical collapse indistinguishable: oversmoothing smoothing
-tall deep stack layers: depth deep layers
-spreadsheet row table record: tabular rows columns features
-column attribute field input: features
-blank absent missing unknown empty incomplete: missing features imputation
-customer user person member shopper: user node recommendation
-product item purchase basket shop catalogue: item recommendation
-tie link connection relation hyperlink: edge link
-friend social follower: social network homophily
-paper citation cites: citation homophily
-atom bond compound drug molecule protein assay: molecule graph-level
-kind type entity relation: heterogeneous typed relations
-route path walk: path walk meta-path
-country institution hospital owner pool private: federated
-serving deployment request production online: inference latency deploy
-fast quick cheap slow expensive wait long: latency time cost efficient
-memory gpu oom card: memory
-phone device edge fpga chip: hardware device latency
-overfit memorise memorises memorizes: overfitting generalisation regularization
-unlabelled unlabeled annotation: few-labels self-supervised labels
-noise noisy wrong corrupted: noise noisy robustness
-attack adversarial perturbed poisoned: robustness attack
-hour day yesterday month future forecast next time: temporal time forecasting
-sensor traffic road congestion: temporal traffic spatial
-shift drift later year: distribution shift robustness
-opposite different dissimilar disagree unlike: heterophily
-similar neighbour neighbor: homophily neighbours
-hub popular skewed: degree
-seed luck lucky chance variance repeat: seeds variance evaluation noise
-leader winner deliver choose pick: selection winner validation
-ranking rank order spearman kendall: rank correlation predictor
-shared supernet one-shot: weight-sharing supernet
-candidate trial proposal: candidate search architecture
-round budget evaluation: search budget
-altered changed factor: one factor change
-explain reason interpret: explainability explanation
-triangle cycle motif count: expressivity substructure subgraph
-distinguish isomorphic: expressivity weisfeiler
-far distant long-range diameter bottleneck: over-squashing long-range
-million billion huge: large-graph scale
-precision bits integer: quantization
-remove cut shrink compress smaller: pruning compression
-teacher student: distillation
-direction directed reciprocity arrow: directed direction
-several joint simultaneous: hypergraph
-readout pool: pooling readout
-experience previous earlier jobs warm: transfer
-prompt language llm: llm language model
-image picture pixel video: vision
-rescaling normalise scale: normalization norm
-confident calibrated probability: calibration smoothing confidence
-beforehand untrained hint: zero-cost probe
+vectors, embeddings: representations
+look alike, look same, become alike, become same, identical vectors, indistinguishable, collapse, blur, washed out: oversmoothing smoothing
+tall, many layers, very deep, stack, dozens of layers: depth deep layers residual
+adding layers, more layers, each extra layer: depth deep oversmoothing
+neighbours disagree, neighbours differ, opposite labels, opposites, unlike, dissimilar, disassortative: heterophily low homophily
+neighbours agree, assortative, same label: homophily
+opposite, different class, disagree: heterophily
+far away, distant, far apart, long way, several steps away, many hops: long-range distance hops
+bottleneck, squeezed, funnel, diameter: over-squashing long-range
+spreadsheet, row, table, record, csv: tabular rows columns features
+column, attribute: features
+blank, absent, unknown, empty, incomplete, gaps, not filled: missing features imputation
+sparse, mostly zeros, bag of words: sparse high-dimensional features
+customer, shopper, visitor, subscriber: user recommendation
+product, purchase, shop, catalogue, rating, movie, suggest: item recommendation user
+tie, link, connection, hyperlink: edge link
+who will meet, who will connect, missing link, friend suggestion, which pairs: link prediction pair
+friend, follower, member: social network
+atom, bond, compound, drug, protein, assay, chemistry: molecule graph-level
+whole graph, entire graph, each graph, one label per graph: graph-level readout pooling
+readout, pool, sum up, adding up, summarise: pooling readout
+kind of entity, kinds of entities, types of nodes, types of edges, entity, relation, knowledge base, ontology: heterogeneous typed relations
+route, chain of relations: path meta-path
+country, hospital, institution, owner, silo, private, privacy, may not share: federated private
+serving, production, online, request, deploy, ship, rollout: inference latency deploy
+fast, quick, slow, speed, wait, milliseconds, hurry: latency time cost
+too long, takes hours, takes days, expensive: time cost efficient
+cheap, light, tiny, lean: small cost efficient
+oom, out of memory, ram, does not fit, gigabyte: memory
+phone, mobile, edge device, fpga, chip, microcontroller, board, accelerator: hardware device latency
+battery, electricity, watt, carbon: energy
+overfit, memorise, memorizes, learns by heart, training perfect: overfitting generalisation regularization
+few labels, hardly any labels, handful of labels, unlabelled, unlabeled, annotation, annotate: few-labels self-supervised
+pretrain, without labels, no labels: self-supervised pretraining unlabelled
+noisy, wrong labels, mislabelled, dirty: noise noisy labels robustness
+attack, adversary, adversarial, attacker, poisoned, planted, fake, malicious, tampered: robustness adversarial perturbed edges
+spurious, accidental, irrelevant edges, junk: noise denoising robustness
+hour, yesterday, month, forecast, minute, time stamp, timestamp, history of events: temporal time forecasting dynamic
+evolve, changes over time, streaming, stream: temporal dynamic evolving
+sensor, traffic, road, congestion, weather: temporal traffic spatial
+shift, drift, newer data, later year, other year, out of distribution: distribution shift robustness
+hub, popular, celebrity, skewed degree, few links, isolated, loner: degree low-degree
+seed, luck, lucky, chance, repeat runs, noise floor: seeds variance evaluation noise
+within noise, significant, significance, error bar: noise statistics evaluation
+which to deliver, leader, winner, final choice: selection winner validation
+too good, leak, leakage, optimistic, inflated: leakage evaluation protocol
+ranking, rank, spearman, kendall, correlate: rank correlation predictor
+predict score, guess accuracy, estimate accuracy, surrogate: predictor surrogate
+shared weights, common weights, supernet, one-shot, super network: weight-sharing supernet
+from scratch, stand-alone, retrain: training from scratch weight-sharing
+candidate, proposal, trial: candidate search architecture
+budget, evaluations left: search budget
+several things at once, everything together: one factor change ablation
+reason, justify, interpret, understand why, black box, audit: explainability explanation
+triangle, cycle, ring, motif, clique: expressivity substructure subgraph
+tell apart, distinguish, isomorphic, isomorphism, same encoding: expressivity weisfeiler-lehman
+where a node is, position, coordinates, structural role: positional encoding
+million, billion, huge, giant, enormous: large-graph scale
+precision, bits, integer, eight bit, float16: quantization low precision
+remove, cut away, slim, shrink, compress, smaller model, throw away weights: pruning compression
+teacher, student, imitate, mimic: distillation
+direction, arrow, one-way, who cites whom, reciprocity: directed direction
+several joint, group of, groups of, simultaneous, team, basket: hypergraph
+cliques, co-authors, more than two: hypergraph higher-order
+earlier jobs, earlier tasks, previous tasks, similar tasks, experience, past experiments, warm start: transfer
+reuse, carry over, hand down, inherit: transfer weights inherit
+prompt, chat model, gpt, language model, llm: llm language model
+image, picture, photo, pixel, video, camera: vision
+rescaling, rescale, normalise, normalize, scale of activations: normalization norm
+diverge, unstable, jumps, oscillates, spikes, explodes: unstable training normalization learning rate
+step size, warmup, schedule, optimiser: learning rate schedule optimiser
+confident, overconfident, calibrated, probability: calibration smoothing confidence
+before training, untrained, without training, beforehand, at initialisation: zero-cost training-free
+stop early, give up early, kill early, promising: early stopping successive halving
+augment, perturb, randomly drop, random noise on inputs: augmentation dropout
+committee, vote, combine models, several models, blend, average of models: ensembles experts
+specialist, expert, divide the work: mixture of experts gating
+easy inputs, hard inputs, early exit, skip layers: dynamic inference adaptive
+weigh neighbours, which neighbours matter, importance of neighbours: attention neighbours
+all pairs, everyone attends, global attention, quadratic: transformer attention
+neighbour explosion, mini-batch, batches, subsample, partition: sampling mini-batch large-graph
+host memory, disk, transfer, bandwidth, kernel, several gpus, many gpus: systems parallel storage
+mutation, crossover, generation, offspring, genetic: evolution search population
+gradient search, architecture weights, mixing coefficient, relaxation, alpha: differentiable search darts
+policy, controller, reward, agent: reinforcement learning search
+multi-objective, trade-off, compromise, pareto: pareto multi-objective
+search space, what may be searched, building blocks: search-space
+grow, enlarge, widen, deepen: growing network transformation function-preserving
+frequency, spectrum, spectral, low-pass, high-pass, eigenvalue, eigenvector: spectral filter laplacian
+random walk, personalised, pagerank, teleport: propagation pagerank
+spread labels, pass labels on, smooth predictions, correct predictions: label propagation
+edge attributes, bond types, weights on edges: edge-features
 """
 
+LONGEST_PHRASE = 3  # stems
 NUMBER = r"(-?\d+(?:[.,]\d+)*)\s*(%|[kKmMbB]\b)?"
 SCALES = {"k": 1e3, "m": 1e6, "b": 1e9}
 # What is measured (as a pattern before or after the number), the bounds between which a rule holds, the field's words for it.
@@ -88,8 +128,9 @@ RULES: tuple[tuple[str, float, float, str], ...] = (
 
 def hints(text: str) -> str:
     """Words of the field that a question or a task card calls for, each once; empty where nothing is known."""
-    known = _thesaurus()
-    translated = [term for word in words(text) for term in known.get(word, ())]
+    known, stems = _thesaurus(), words(text)
+    phrases = (tuple(stems[start : start + length]) for start in range(len(stems)) for length in range(1, LONGEST_PHRASE + 1))
+    translated = [term for phrase in phrases for term in known.get(phrase, ())]
     return " ".join(dict.fromkeys(translated + conditions(text)))
 
 
@@ -110,10 +151,11 @@ def _number(match: re.Match[str]) -> float:
 
 
 @lru_cache(maxsize=1)
-def _thesaurus() -> dict[str, tuple[str, ...]]:
-    table: dict[str, tuple[str, ...]] = {}
+def _thesaurus() -> dict[tuple[str, ...], tuple[str, ...]]:
+    table: dict[tuple[str, ...], tuple[str, ...]] = {}
     for line in THESAURUS.strip().splitlines():
         everyday, _, field = line.partition(":")
-        for word in words(everyday):
-            table[word] = tuple(dict.fromkeys((*table.get(word, ()), *field.split())))
+        for phrase in everyday.split(","):
+            stems = tuple(words(phrase))
+            table[stems] = tuple(dict.fromkeys((*table.get(stems, ()), *field.split())))
     return table

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentnas.memory.lexical import LexicalIndex, Postings, fold, ngrams, words
+from agentnas.memory.lexical import GRAM_TERMS, Blend, LexicalIndex, Postings, fold, ngrams, words
 
 DOCUMENTS = [
     {"title": "graph attention", "text": "Attention weighs the neighbours of a node."},
@@ -59,6 +59,16 @@ def test_cosines_are_those_of_tf_idf_vectors() -> None:
     assert postings.gram() == pytest.approx(np.array(gram))
 
 
+def test_cosines_of_many_terms_are_added_block_by_block() -> None:
+    rng = np.random.default_rng(0)
+    count = 3 * GRAM_TERMS
+    postings = Postings(rng.integers(0, 2 * GRAM_TERMS, count), rng.integers(0, 4, count), np.ones(count), 4)
+    vectors = np.zeros((4, len(postings.terms)))
+    vectors[postings.documents, postings.term_of] = postings.values
+    assert len(postings.terms) > GRAM_TERMS
+    assert postings.gram() == pytest.approx(vectors @ vectors.T, rel=1e-5)
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_scores_are_similarities_for_any_text(query: str, extra: str) -> None:
     scores = INDEX.scores(query, extra)
@@ -77,6 +87,19 @@ def test_a_document_is_most_similar_to_itself() -> None:
 def test_hints_help_without_ruling() -> None:
     assert INDEX.scores("pooling", "attention").argmax() == 2
     assert INDEX.scores("zzzz", "attention").argmax() == 0
+
+
+def test_hints_are_whole_words() -> None:
+    """A hint that merely looks like a word of a document adds nothing; typed by a person it is taken for that word."""
+    assert INDEX.scores("", "attentive").tolist() == [0, 0, 0]
+    assert INDEX.scores("attentive").argmax() == 0
+
+
+@pytest.mark.parametrize(("part", "best"), [("words", 1), ("ngrams", 0)])
+def test_a_blend_says_which_cosine_orders(part: str, best: int) -> None:
+    """The query shares its one whole word with the second document and most of its letters with the first."""
+    alone = Blend(**{"words": 0.0, "ngrams": 0.0, "latent": 0.0, part: 1.0})
+    assert INDEX.scores("attentively neighbourhoods, smooths", blend=alone).argmax() == best
 
 
 def test_order_of_documents_does_not_matter() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentnas.memory.query import conditions, hints
+from agentnas.memory.query import THESAURUS, conditions, hints
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,27 @@ def test_everyday_words_are_translated_once() -> None:
     assert {"tabular", "oversmoothing", "representations"} <= set(told)
     assert len(told) == len(set(told))
     assert hints("xyzzy") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "met"),
+    [
+        ("After six layers all nodes look the same", "oversmoothing", True),
+        ("The same nodes, and a look at them", "oversmoothing", False),
+        ("The run went out of memory", "memory", True),
+        ("Neighbours often disagree here", "heterophily", True),
+        ("What did we learn from earlier tasks?", "transfer", True),
+    ],
+)
+def test_phrases_are_understood_as_a_whole(text: str, word: str, met: bool) -> None:
+    assert (word in hints(text).split()) is met
+
+
+def test_no_phrase_is_too_long_to_be_found_or_empty() -> None:
+    for line in THESAURUS.strip().splitlines():
+        phrases, _, terms = line.partition(":")
+        for phrase in phrases.split(","):
+            assert set(terms.split()) <= set(hints(phrase).split()), phrase
 
 
 @given(st.text(max_size=80))
