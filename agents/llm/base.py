@@ -47,7 +47,10 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply(Generic[T]):
-    """What a model answered. ``value`` is None where the text is no answer of the type asked for; ``problem`` tells the model why."""
+    """What a model answered. ``value`` is None where the text is no answer of the type asked for; ``problem`` tells the model why.
+
+    An answer that was cut off (finish ``length``) has a problem, and beside it the items that were complete, if there are any.
+    """
 
     text: str
     value: T | None

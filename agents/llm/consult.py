@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel
 
 from agentnas.agents.llm.base import LLM, Finish, LLMError, Message, Reply, Usage, is_free
-from agentnas.agents.llm.reading import read_answer
+from agentnas.agents.llm.reading import read_answer, read_cut
 from agentnas.agents.llm.spending import Spending
 from agentnas.memory import events as ev
 from agentnas.memory.calls import Call
@@ -171,6 +171,8 @@ def _reply(call: Call, answer: type[T]) -> Reply[T]:
     usage = Usage(held.input_tokens, held.output_tokens, held.cached_tokens)
     finish: Finish = "refusal" if held.outcome == "refused" else "length" if held.outcome == "truncated" else "stop"
     value, problem = read_answer(held.text, answer) if held.outcome == "answered" else (None, held.error)
+    if finish == "length":
+        value = read_cut(held.text, answer)
     return Reply(held.text, value, problem, usage, finish, call.asked.model)
 
 

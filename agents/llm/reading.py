@@ -32,6 +32,7 @@ UNFINISHED = {
 }
 # The opening tag is often part of the prompt, so that an answer holds the closing one alone.
 _THOUGHT = re.compile(r"\A.*</(?:think|thinking|thought|reasoning|reflection)>", re.DOTALL | re.IGNORECASE)
+_OPEN_THOUGHT = re.compile(r"<(?:think|thinking|thought|reasoning|reflection)>", re.IGNORECASE)
 _FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)```", re.DOTALL)
 # A string (perhaps torn), a bracket or a comma.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|(?P<torn>\Z))|[\[\]{},]', re.DOTALL)
@@ -41,8 +42,11 @@ _START = re.compile(r"[{\[]")
 
 
 def read_reply(text: str, answer: type[T], finish: Finish, usage: Usage, model: str) -> Reply[T]:
-    """What a model answered, read: an answer that was refused or cut short has no value."""
-    value, problem = (None, UNFINISHED[finish]) if finish in UNFINISHED else read_answer(text, answer)
+    """What a model answered, read. An answer that was refused has no value; one that was cut off has the items that are complete."""
+    if finish == "length":
+        value, problem = read_cut(text, answer), UNFINISHED[finish]
+    else:
+        value, problem = (None, UNFINISHED[finish]) if finish in UNFINISHED else read_answer(text, answer)
     return Reply(text, value, problem, usage, finish, model)
 
 
@@ -59,6 +63,14 @@ def read_answer(text: str, answer: type[T]) -> tuple[T | None, str | None]:
     if problems:  # of the largest: the others are parts of it, or asides
         return None, problems[max(problems)]
     return None, f"The answer holds no JSON object; it begins {short(text.strip())}. Answer with one JSON object and nothing else."
+
+
+def read_cut(text: str, answer: type[T]) -> T | None:
+    """The complete items of an answer whose end is missing; None where there are none, or where it was cut while it was still thinking."""
+    if _OPEN_THOUGHT.search(_THOUGHT.sub("", text)):
+        return None
+    value, _ = read_answer(text, answer)
+    return value if value is not None and any(held for held in vars(value).values() if isinstance(held, list)) else None
 
 
 def _candidates(text: str) -> Iterator[Any]:

@@ -47,10 +47,13 @@ class Conformance:
         assert (reply.value, reply.finish) == (None, "stop")
         assert reply.problem
 
-    @pytest.mark.parametrize("finish", ["length", "refusal"])
-    def test_an_answer_that_is_not_finished_has_no_value(self, made: Maker, finish: str) -> None:
-        reply = ask(made(Finished(TEXT if finish == "length" else "I cannot help.", finish)))
-        assert (reply.value, reply.finish) == (None, finish)
+    @pytest.mark.parametrize(
+        ("finish", "text", "items"), [("length", TEXT[:-20], 1), ("length", TEXT[:20], 0), ("refusal", "I cannot help.", 0)]
+    )
+    def test_an_answer_that_is_not_finished_has_its_complete_items(self, made: Maker, finish: str, text: str, items: int) -> None:
+        reply = ask(made(Finished(text, finish)))
+        assert reply.value == (Plan(directions=PLAN.directions[:items]) if items else None)
+        assert reply.finish == finish
         assert reply.problem
         assert reply.text
 

@@ -13,6 +13,7 @@ from agentnas.agents.llm.base import (
     BadRequestError,
     ConnectionFailedError,
     CredentialsError,
+    Finish,
     LLMError,
     Message,
     RateLimitedError,
@@ -34,12 +35,17 @@ class Width(BaseModel):
     width: int
 
 
+class Widths(BaseModel):
+    widths: list[int]
+
+
 class Fake:
     """A model whose outcomes are queued: a text, or an error."""
 
     name = "fake:m"
 
-    def __init__(self, *outcomes: str | LLMError) -> None:
+    def __init__(self, *outcomes: str | LLMError, finish: Finish = "stop") -> None:
+        self.finish = finish
         self.outcomes, self.timeouts = list(outcomes), list[float]()
 
     def ask(self, role: str, messages: Sequence[Message], answer: type[Any], *, max_tokens: int, timeout_s: float) -> Reply[Any]:
@@ -48,7 +54,7 @@ class Fake:
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, LLMError):
             raise outcome
-        return read_reply(outcome, answer, "stop", Usage(100, 20, 0), "m")
+        return read_reply(outcome, answer, self.finish, Usage(100, 20, 0), "m")
 
     def stream(self, role: str, messages: Sequence[Message], *, max_tokens: int, timeout_s: float) -> Iterator[str]:
         raise NotImplementedError
@@ -94,6 +100,14 @@ def test_a_call_is_journalled_before_it_is_made_and_before_its_answer_is_used(
     assert isinstance(answered, ev.LLMAnswered)
     assert (answered.outcome, answered.text, answered.input_tokens, answered.output_tokens) == ("answered", '{"width": 64}', 100, 20)
     assert answered.cost == pytest.approx(0.0003)
+
+
+def test_the_complete_items_of_a_cut_answer_are_the_same_when_a_run_goes_on(
+    journal: Journal, consultant: Callable[..., Consultant]
+) -> None:
+    replies = [consultant(model).ask("coder", 1, 0, ASK, Widths) for model in (Fake('{"widths": [64, 32, 1', finish="length"), Fake())]
+    assert [(reply.value, reply.finish) for reply in replies if reply] == [(Widths(widths=[64, 32]), "length")] * 2
+    assert told(journal) == ["llm_asked", "truncated"]
 
 
 def test_an_answer_that_was_received_is_never_asked_for_again(journal: Journal, consultant: Callable[..., Consultant]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentnas.agents.llm.base import Usage
+from agentnas.agents.llm.base import Finish, Usage
 from agentnas.agents.llm.reading import read_answer, read_reply
 from tests.agents.llm.answers import DATA, PLAN, TEXT, Plan, Verdict
 
@@ -135,10 +135,25 @@ def test_a_number_that_is_none_is_refused(number: str) -> None:
     assert read_answer(TEXT.replace("0.6", number), Plan)[0] is None
 
 
-def test_an_unfinished_answer_has_no_value() -> None:
+@pytest.mark.parametrize(
+    ("finish", "text", "items", "word"),
+    [
+        ("refusal", TEXT, 0, "refused"),
+        ("length", TEXT, 2, "cut off"),
+        ("length", TEXT[: TEXT.index("}") + 10], 1, "cut off"),
+        ("length", TEXT[: TEXT.index("}")], 0, "cut off"),
+        ("length", f"<think>Such as {TEXT}, or", 0, "cut off"),
+        ("length", f"<think>So.</think>{TEXT[:-20]}", 1, "cut off"),
+    ],
+)
+def test_an_unfinished_answer_keeps_what_is_complete(finish: Finish, text: str, items: int, word: str) -> None:
     usage = Usage(10, 5)
-    for finish, word in (("length", "cut off"), ("refusal", "refused")):
-        reply = read_reply(TEXT, Plan, finish, usage, "m")  # type: ignore[arg-type]
-        assert (reply.value, reply.text, reply.finish, reply.usage) == (None, TEXT, finish, usage)
-        assert word in str(reply.problem)
+    reply = read_reply(text, Plan, finish, usage, "m")
+    assert (reply.text, reply.finish, reply.usage) == (text, finish, usage)
+    assert reply.value == (Plan(directions=PLAN.directions[:items]) if items else None)
+    assert word in str(reply.problem)
+
+
+def test_a_finished_answer_has_no_problem() -> None:
+    usage = Usage(10, 5)
     assert read_reply(TEXT, Plan, "stop", usage, "m").value == PLAN
