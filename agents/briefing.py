@@ -23,7 +23,7 @@ from agentnas.prompts import Prompts
 from agentnas.tools.evaluate.ladder import TABLE
 
 Form = Literal["diff", "full"]
-# Pieces of evidence that the coder reads, those that the plan cites first.
+# Pieces of evidence that the coder reads: what the plan cites, then what was recalled.
 CODER_EVIDENCE = 5
 
 
@@ -46,9 +46,9 @@ class Briefing:
 
     def coder(self, situation: Situation, plan: Plan, count: int, form: Form) -> tuple[Message, ...]:
         """What the coder is asked: ``count`` proposals along the plan, as changes to parents or as whole designs."""
-        cited = {name for direction in plan.directions for name in direction.evidence}
-        evidence = sorted(situation.evidence, key=lambda item: item.id not in cited)
-        told = [*history.cited_lines(cited, situation), *history.evidence_lines(evidence, situation.space)][:CODER_EVIDENCE]
+        cited = list(dict.fromkeys(name for direction in plan.directions for name in direction.evidence))
+        told = history.cited_lines(cited, situation)[:CODER_EVIDENCE] or ["The plan cites no card and no finding."]
+        told += history.uncited_lines(cited, situation, CODER_EVIDENCE - len(told))
         return self._messages("coder", situation, {
             "form": self._form(situation, form),
             "plan": _lines(history.plan_lines(plan, count)),
@@ -71,11 +71,11 @@ class Briefing:
         })  # fmt: skip
 
     def _form(self, situation: Situation, form: Form) -> str:
-        from agentnas.tools.spec.vocabulary import edits_help
+        from agentnas.tools.spec.vocabulary import edits_help, values_help
 
-        if form == "full":
-            return self.prompts.piece("full").fill().strip()
-        return self.prompts.piece("diff").fill(edits=edits_help(situation.space).strip()).strip()
+        values = {"edits": edits_help(situation.space)} if form == "diff" else {"values": values_help(situation.space)}
+        piece = self.prompts.piece(form)
+        return piece.fill(**{name: text.strip() for name, text in values.items() if name in piece.placeholders}).strip()
 
     def _messages(self, role: str, situation: Situation, own: Mapping[str, str]) -> tuple[Message, ...]:
         shared = {

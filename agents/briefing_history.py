@@ -15,7 +15,7 @@ from agentnas.agents.planner import groups_of
 from agentnas.agents.roles import Plan
 from agentnas.agents.situation import Left, Situation
 from agentnas.memory.events import FindingsMade, PlanMade
-from agentnas.memory.memory import Evidence
+from agentnas.memory.memory import Evidence, InMemory
 from agentnas.tools.evaluate.base import Limits
 from agentnas.tools.operators.base import operators
 from agentnas.tools.spec.cells import operators_of
@@ -32,8 +32,6 @@ ANCHORS = "the anchors were tried"
 PLANS = 3
 # Findings are told whole, the newest first, as many as fit into so many characters.
 FINDINGS_CHARACTERS = 2_400
-# Tests that the last analyses asked for.
-TESTS = 2
 MOST_EVIDENCE = 5
 MOST_CITED = 6
 LONGEST, LONGEST_NAME, LONGEST_FINDING, LONGEST_MESSAGE = 400, 60, 700, 600
@@ -155,15 +153,17 @@ def _only_anchors(round_: int, situation: Situation) -> bool:
 
 
 def _findings(situation: Situation) -> Iterator[str]:
-    """The last verdict, the tests that were asked for, then findings. Those of the rules repeat what other lines say, and are left out."""
+    """The last verdict, the test that it asks for, then findings. Those of the rules repeat what other lines say, and are left out.
+
+    Tests of earlier analyses were answered or given up by those after them.
+    """
     newest_first = [made for _, made in sorted(situation.findings.items(), reverse=True)]
     if not newest_first:
         return
     last = newest_first[0]
     yield f"verdict of round {last.round}: {last.verdict}" + (f", {quoted(last.reason, LONGEST)}" if last.reason else "")
-    for made in newest_first[:TESTS]:
-        if made.falsify:
-            yield f"test that would prove the analysis of round {made.round} wrong: {quoted(scrubbed(made.falsify), LONGEST)}"
+    if last.falsify:
+        yield f"test that would prove the analysis of round {last.round} wrong: {quoted(scrubbed(last.falsify), LONGEST)}"
     room = FINDINGS_CHARACTERS
     for line in (_finding(finding) for made in newest_first for finding in made.findings if not _by_rules(made, finding)):
         room -= len(line)
@@ -192,9 +192,24 @@ def evidence_lines(evidence: Sequence[Evidence], space: SearchSpace) -> list[str
 
 
 def cited_lines(cited: Collection[str], situation: Situation) -> list[str]:
-    """The text of this run's findings that a plan cites."""
-    found = [(f"finding:{f.get('id')}", f) for _, made in sorted(situation.findings.items()) for f in made.findings]
-    return [_finding(finding) for name, finding in found if name in cited][:MOST_CITED]
+    """The text of what a plan cites, in its order: findings of this run, cards, what was recalled of other runs.
+
+    Trials of this run stand among the designs.
+    """
+    found = {f"finding:{f.get('id')}": _finding(f) for _, made in sorted(situation.findings.items()) for f in made.findings}
+    recalled = {item.id: item for item in situation.evidence if item.kind == "card" or "/" in item.id}
+    for name in cited:
+        item = recalled.get(name) or (InMemory().get(name) if name.startswith("card:") else None)
+        if item is not None and may_be_cited(item):
+            found[name] = evidence_line(item)
+    return [found[name] for name in cited if name in found][:MOST_CITED]
+
+
+def uncited_lines(cited: Collection[str], situation: Situation, most: int) -> list[str]:
+    """What was recalled beside it, which a proposal may rest on too."""
+    others = [item for item in situation.evidence if item.id not in cited and (item.kind == "card" or "/" in item.id)]
+    told = [evidence_line(item) for item in others if may_be_cited(item) and can_be_done(item, situation.space)]
+    return [f"recalled, not cited by the plan: {line}" for line in told[: max(0, most)]]
 
 
 def can_be_done(item: Evidence, space: SearchSpace) -> bool:

@@ -36,7 +36,7 @@ PARTIALS: dict[str, frozenset[str]] = {
     "specs": frozenset({"operators"}),
     "cells": frozenset({"shapes", "operators", "before", "after", "width", "recipe"}),
     "diff": frozenset({"edits"}),
-    "full": frozenset(),
+    "full": frozenset({"values"}),
 }
 # Partials that become the value of a placeholder, one of the two; the others are included by name.
 CHOSEN: dict[str, tuple[str, str]] = {"language": ("specs", "cells"), "form": ("diff", "full"), "numbers": ("seeds", "lookups")}

@@ -17,6 +17,7 @@ from agentnas.agents.llm.base import Message
 from agentnas.agents.planner import RulePlanner, groups_of
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Left, Situation
+from agentnas.memory.cards import shipped_cards
 from agentnas.memory.events import FindingsMade
 from agentnas.memory.memory import Evidence
 from agentnas.prompts import Prompts
@@ -222,6 +223,38 @@ def test_the_coder_reads_the_findings_that_its_plan_cites_and_their_trials_whole
     assert section(asked, "Cited evidence")[0].startswith("- finding:r1-3 (t0001): «finding 3 of 1: xxx")
     assert any(line.startswith(f"{last}: ") for line in section(asked, "Designs that you may start from"))
     assert "finding:r1-4" not in asked[1].content
+
+
+def test_the_coder_reads_what_its_plan_cites_before_what_was_recalled() -> None:
+    recalled = Evidence(id="card:gcn", kind="card", similarity=0.3, text="Do: gcn", why="asked")
+    nearer = recalled.model_copy(update={"id": "card:gat", "similarity": 0.9, "text": "Do: gat"})
+    ways = (Direction("deeper", (), 1.0, "depth pays", 0.1, ("card:gcnii", "trial:t0001", "card:gcn")),)
+    found = searched(evidence=(nearer, recalled))
+    told = section(BRIEFING.coder(found, Plan("planner/x", ways, ""), 10, "diff"), "Cited evidence")
+    assert [line.split(" (similarity")[0] for line in told] == [
+        "- card:gcnii", "- card:gcn", "- recalled, not cited by the plan: card:gat"
+    ]  # fmt: skip
+    assert shipped_cards()["gcnii"].action in told[0], "cited in a round that did not recall it"
+    uncited = section(BRIEFING.coder(found, Plan("planner/x", (replace(ways[0], evidence=()),), ""), 10, "diff"), "Cited evidence")
+    assert uncited[0] == "- The plan cites no card and no finding."
+
+
+def test_a_whole_design_is_asked_for_with_the_values_of_its_space() -> None:
+    asked = prompts_of(searched())["coder, whole designs"][0].content
+    assert "- recipe: optimiser adam|adamw" in asked
+    assert "At most 10 nodes, 8 deep, 4 inputs a node." in asked
+    assert "recipe: optimiser" not in prompts_of(searched(table=True))["coder, whole designs"][0].content
+
+
+def test_only_the_test_of_the_last_analysis_is_open() -> None:
+    made = {
+        round_: FindingsMade(round=round_, author="analyst/openai:x", findings=(), verdict="go_on", falsify=f"test {round_}")
+        for round_ in (0, 1, 2)
+    }
+    lines = section(BRIEFING.planner(searched(findings=made)), "Earlier plans and findings")
+    assert [line for line in lines if "test" in line] == ["- test that would prove the analysis of round 2 wrong: «test 2»"]
+    answered = {**made, 2: made[2].model_copy(update={"falsify": ""})}
+    assert not any("test" in line for line in section(BRIEFING.planner(searched(findings=answered)), "Earlier plans and findings"))
 
 
 def test_cards_that_cells_cannot_follow_are_left_out() -> None:

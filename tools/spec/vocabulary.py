@@ -48,6 +48,11 @@ def edits_help(space: SearchSpace) -> str:
     return "\n".join([_HOW, *_vocabulary(space)]) if isinstance(space, BoundedSpace) else _HOW
 
 
+def values_help(space: SearchSpace) -> str:
+    """The values of all that a whole design may name in this space; cells have none but their operators."""
+    return "\n".join(_vocabulary(space)) if isinstance(space, BoundedSpace) else ""
+
+
 def _vocabulary(space: BoundedSpace) -> Iterator[str]:
     yield f"At most {space.max_nodes} nodes, {space.max_depth} deep, {space.max_inputs} inputs a node."
     yield "Values, any number between two; in brackets the recipe's where a design does not say it:"
