@@ -1,4 +1,4 @@
-"""``agentnas bench``: the searchers compared on tables of finished trials, with the agents among them."""
+"""``agentnas bench``: the searchers compared on tables of finished trials, with the agents among them; whether cards are found."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentnas.cli.bench_retrieval import retrieval
 from agentnas.cli.options import Json
 from agentnas.cli.output import emit, emit_json, say
 from agentnas.cli.shell import COMMANDS, group_app
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from agentnas.bench.report import Outcome
 
 app = group_app(COMMANDS["bench"].help)
+app.command()(retrieval)
 Searchers = Annotated[str | None, typer.Option(help="Names with commas between; all if left out.", show_default=False)]
 Seeds = Annotated[int, typer.Option(min=1, help="Searches of each searcher that draws.")]
 Regime = Annotated[str, typer.Option(help="strict: validation scores are remembered; published: test scores too.")]
