@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentnas.agents.checking import Weigh
     from agentnas.agents.house import House
     from agentnas.agents.llm.base import LLM
+    from agentnas.agents.transfer_drafts import Transfer
     from agentnas.memory.journal import Journal
     from agentnas.memory.memory import Memory
     from agentnas.memory.rundir import RunDirectory
@@ -280,7 +281,8 @@ def wire(
 
     space, anchors, batch = space_and_anchors(config, task)
     evaluator, memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
-    rules = RulePlanner(), RuleCoder(anchors, evaluator.price), RuleAnalyst()
+    transfer = _transfer(memory, journal, None if task.table else _usual_scale(task))
+    rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
     return House(
         journal=journal,
@@ -301,7 +303,20 @@ def wire(
         llm_limits=thinking.llm_limits(config),
         inbox=Inbox(journal, directory.inbox),
         review=config.review,
+        transfer=transfer,
     )
+
+
+def _transfer(memory: Memory, journal: Journal, scale: str | None) -> Transfer:
+    """What other runs tried, for a task whose card is in the journal when it is first asked."""
+    from agentnas.agents.transfer_drafts import Transfer
+    from agentnas.agents.transfer_memory import RememberedTrials
+    from agentnas.tools.tasks.card import TaskCard
+
+    def card() -> TaskCard:
+        return TaskCard.model_validate(journal.view.card)
+
+    return Transfer(RememberedTrials(memory, card, scale), lambda: card().vector())
 
 
 def _weigh(task: Task) -> Weigh | None:

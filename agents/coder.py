@@ -32,6 +32,8 @@ ATTEMPTS = 6
 # Fresh samples that are priced before a limit is called too tight for the space.
 LAST_ATTEMPTS = 1000
 OPTIMISM = 0.5
+# Of a round that memory orders, until all anchors were tried.
+ANCHOR_SHARE = 0.25
 
 Price = Callable[[ArchitectureSpec], dict[str, Any]]
 
@@ -46,12 +48,8 @@ class RuleCoder:
     transfer: Transfer | None = None
 
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
-        belief = self.transfer.belief(situation.space) if self.transfer else None
-        if self.transfer and belief:
-            others = [] if belief.past.complete else self._others(situation, plan, count)
-            drafts = self.transfer.drafts(situation, others, count, lambda spec: not self._outside(spec, situation))
-            rng = random.Random(f"coder:{situation.seed}:{situation.round}")
-            return drafts + self._fill(situation, count - len(drafts), rng, situation.hashes() | {spec_hash(d.spec) for d in drafts})
+        if self.transfer and self.transfer.belief(situation.space):
+            return self._transferred(self.transfer, situation, plan, count)
         untried = self.untried_anchors(situation)[:count]
         if untried and not situation.records:  # the first round is the anchors alone
             return untried
@@ -79,15 +77,28 @@ class RuleCoder:
         fitting = [anchor for anchor in self.anchors if spec_hash(anchor.spec) not in tried]
         return [_anchor_draft(anchor) for anchor in fitting]
 
-    def _others(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
-        """Anchors and children of this run's best, as many as a screening takes: what the transfer weighs against what it remembers."""
+    def _transferred(self, transfer: Transfer, situation: Situation, plan: Plan, count: int) -> list[Draft]:
+        """What the past, the anchors and children of this run's best promise most. A share of every round goes to anchors, the most
+        promising first: without them there is nothing to compare a winner with."""
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
-        others = self.untried_anchors(situation)
-        taken = situation.hashes() | {spec_hash(draft.spec) for draft in others}
-        for direction, number in slots(plan, count):
-            others += self._pool(situation, direction, number * POOL, rng, taken)
-            taken |= {spec_hash(draft.spec) for draft in others}
-        return others
+        anchors = transfer.by_promise(situation, self.untried_anchors(situation))
+        due = _due(anchors, situation, count)
+        taken = situation.hashes() | _hashes(due)
+        belief = transfer.belief(situation.space)
+        others = [] if belief and belief.past.complete else anchors + self._children(situation, plan, count, rng, taken | _hashes(anchors))
+        drafts = transfer.drafts(situation, others, count - len(due), lambda spec: not self._outside(spec, situation), taken)
+        named = {spec_hash(draft.spec): draft for draft in anchors}
+        made = [_as_anchor(draft, named.get(spec_hash(draft.spec))) for draft in drafts] + due
+        return made + self._fill(situation, count - len(made), rng, taken | _hashes(drafts))
+
+    def _children(self, situation: Situation, plan: Plan, count: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+        """Children of this run's best, as many as a screening takes: what the transfer weighs against what it remembers."""
+        seen = {effect.factor: effect for effect in effects(situation)}
+        children: list[Draft] = []
+        for direction, number in slots(plan, count) if situation.records else ():
+            pool = self._pool(situation, direction, number * POOL, rng, taken | _hashes(children))
+            children += [_explained(draft, seen) for draft in pool]
+        return children
 
     def _known_vectors(self, situation: Situation) -> dict[str, list[float]]:
         for record in situation.records:
@@ -132,6 +143,23 @@ class RuleCoder:
         anything = Direction("fill", (), 1.0, "a direction held no further candidate", None, (), "explore")
         tight = situation.limits.max_params is not None
         return self._pool(situation, anything, missing, rng, taken, LAST_ATTEMPTS if tight else missing * ATTEMPTS)
+
+
+def _due(anchors: Sequence[Draft], situation: Situation, count: int) -> list[Draft]:
+    """Of the untried anchors, most promising first, those of this round: the best of either kind in the first, and a share of each."""
+    first = [next((draft for draft in anchors if draft.anchor == kind), None) for kind in ("plain", "strong")]
+    due = [] if situation.records else [draft for draft in first if draft is not None][:count]
+    due += [draft for draft in anchors if draft not in due]
+    return due[: max(int(count > 1), int(ANCHOR_SHARE * count))]
+
+
+def _as_anchor(draft: Draft, anchor: Draft | None) -> Draft:
+    """A design of the past that is also one of this run's anchors."""
+    return draft if anchor is None else replace(draft, anchor=anchor.anchor, name=anchor.name)
+
+
+def _hashes(drafts: Sequence[Draft]) -> set[str]:
+    return {spec_hash(draft.spec) for draft in drafts}
 
 
 def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:

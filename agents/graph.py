@@ -24,7 +24,7 @@ from agentnas.agents.house import House
 from agentnas.agents.outcomes import nothing_to_choose, record_outcome
 from agentnas.agents.people import decide, hear, is_planned, note_unheard
 from agentnas.agents.roles import Direction, Plan
-from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison
+from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, finalists
 from agentnas.agents.selection import choose as choose_by_validation
 from agentnas.memory import events as ev
 from agentnas.memory.memory import finding_records, trial_records
@@ -208,7 +208,7 @@ def confirm(house: House, state: State) -> dict[str, Any]:
     if house.evaluator.confirm_seeds and not house.view.winner:
         if house.view.finalists is None:
             picked = house.pick_finalists()
-            reason = "best means over seeds of the search, and the best anchors of either kind"
+            reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
             house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
                                                     strong_anchor=picked.strong_anchor, reason=reason))  # fmt: skip
         records = [house.record(trial) for trial in house.chosen_finalists().all()]
@@ -227,7 +227,7 @@ def choose(house: House, state: State) -> dict[str, Any]:
         if house.evaluator.confirm_seeds:
             choice = choose_by_validation(situation, house.chosen_finalists().all())
         else:
-            choice = choose_smoothed(situation)
+            choice = choose_smoothed(situation, house.transfer)
         house.journal.append(ev.WinnerChosen(trial=choice.trial, val_mean=choice.mean, val_sd=choice.sd, seeds=choice.seeds,
                                              reason=choice.reason))  # fmt: skip
         _measure_winner(house, choice.trial)
@@ -239,7 +239,8 @@ def open_test(house: House, state: State) -> dict[str, Any]:
     if house.view.test is None:
         winner = house.view.winner
         assert winner is not None
-        chosen = best_confirmed(house.situation_of_scores(), house.chosen_finalists()) if house.view.finalists else house.pick_finalists()
+        situation = house.situation_of_scores()
+        chosen = best_confirmed(situation, house.chosen_finalists()) if house.view.finalists else finalists(situation)
         trials = dict.fromkeys(t for t in (winner.trial, chosen.plain_anchor, chosen.strong_anchor) if t)
         scores: dict[str, dict[int, float]] = {}
         for (trial, seed), score in house.evaluator.open_test(_test_requests(house, list(trials))).items():

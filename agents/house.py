@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from agentnas.agents.llm.spending import Limits as LLMLimits
 from agentnas.agents.people import messages
 from agentnas.agents.roles import Analyst, Coder, Planner
-from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, finalists
+from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, estimated, finalists
 from agentnas.agents.situation import Left, Record, Situation, turned_down
+from agentnas.agents.transfer_drafts import Transfer
 from agentnas.memory.events import FinalistsChosen
 from agentnas.memory.inbox import Inbox
 from agentnas.memory.journal import Journal
@@ -43,7 +44,7 @@ class Budget:
 @dataclass
 class House:
     """Everything that a run needs, wired by the caller. ``batch`` is the number of trials a round, ``workers`` how many run at a time;
-    with ``review`` each plan waits until a person has left their decision in the ``inbox``."""
+    with ``review`` each plan waits until a person has left their decision in the ``inbox``; ``transfer`` is what earlier tasks teach."""
 
     journal: Journal
     evaluator: Evaluator
@@ -63,6 +64,7 @@ class House:
     llm_limits: LLMLimits = field(default_factory=LLMLimits)
     inbox: Inbox | None = None
     review: bool = False
+    transfer: Transfer | None = None
     _specs: dict[str, ArchitectureSpec] = field(default_factory=dict)
     _reserve: tuple[int, float] = (-1, 0.0)
 
@@ -182,10 +184,10 @@ class House:
     def pick_finalists(self) -> Finalists:
         """Finalists as many as time allows; a run bounded by trials alone always confirms the same number."""
         situation, left = self.situation_of_scores(), self.seconds_left()
-        count = FINALISTS if left is None else MOST_FINALISTS
-        while left is not None and count > 1 and self.confirm_cost(finalists(situation, count).all()) > left - self.closing_s():
+        estimates, count = estimated(situation, self.transfer)[0], FINALISTS if left is None else MOST_FINALISTS
+        while left is not None and count > 1 and self.confirm_cost(finalists(situation, count, estimates).all()) > left - self.closing_s():
             count -= 1
-        return finalists(situation, count)
+        return finalists(situation, count, estimates)
 
     def chosen_finalists(self) -> Finalists:
         event = self.view.finalists

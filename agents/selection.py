@@ -50,9 +50,13 @@ def most_trusted(situation: Situation) -> list[Record]:
     return trusted + [record for record in ranked if record not in trusted]
 
 
-def finalists(situation: Situation, count: int = FINALISTS) -> Finalists:
-    """The ``count`` best trials, and the best plain and strong anchor by validation."""
+def finalists(situation: Situation, count: int = FINALISTS, estimates: Mapping[str, float] | None = None) -> Finalists:
+    """The ``count`` best trials, and the best plain and strong anchor by validation. With ``estimates`` of the true scores (``estimated``)
+    those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well."""
     ranked = most_trusted(situation)
+    if estimates:
+        seeds = {record.trial: len(record.full_scores(situation.rungs)) for record in ranked}
+        ranked.sort(key=lambda record: (-seeds[record.trial], -estimates[record.trial]))
     return Finalists(
         tuple(record.trial for record in ranked[:count]),
         _best_anchor(situation.ranked(), "plain"),
@@ -140,14 +144,18 @@ def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]]) -> str
 def choose_smoothed(situation: Situation, transfer: Transfer | None = None) -> Choice:
     """For tables with one score a trial: the best score after smoothing, by what earlier tasks say where any are remembered, else by the
     cross-fitted surrogate."""
+    estimates, reason = estimated(situation, transfer)
+    return _best_smoothed(situation, estimates, f"best {reason}")
+
+
+def estimated(situation: Situation, transfer: Transfer | None = None) -> tuple[dict[str, float], str]:
+    """The true score of each ranked trial as far as it can be told, and from what."""
     posterior = transfer.posterior(situation) if transfer else None
     if posterior is not None:
         trials = [record.trial for record in situation.ranked()]
-        estimates = dict(zip(trials, map(float, posterior.smoothed), strict=True))
-        return _best_smoothed(situation, estimates, "best estimate from validation, structure and earlier tasks")
+        return dict(zip(trials, map(float, posterior.smoothed), strict=True)), "estimate from validation, structure and earlier tasks"
     vectors = {record.proposal.spec_hash: situation.space.vector(record.spec) for record in situation.ranked()}
-    estimates = surrogate.smoothed(situation, vectors)
-    return _best_smoothed(situation, estimates, "best smoothed validation (0.75 own score, 0.25 surrogate fitted without it)")
+    return surrogate.smoothed(situation, vectors), "smoothed validation (0.75 own score, 0.25 surrogate fitted without it)"
 
 
 def _best_smoothed(situation: Situation, estimates: Mapping[str, float], reason: str) -> Choice:

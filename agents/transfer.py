@@ -56,10 +56,10 @@ class PastTask:
 @dataclass(frozen=True)
 class Past:
     """Designs that earlier tasks tried, each once: ``vectors`` [designs, features] as the space makes them, ``spec(i)`` the i-th of them
-    as a spec of this space, ``evidence(i)`` ids to cite for it. ``complete``: the space holds no others."""
+    as a spec of this space (None where it cannot be said), ``evidence(i)`` ids to cite for it. ``complete``: the space holds no others."""
 
     vectors: Array
-    spec: Callable[[int], ArchitectureSpec]
+    spec: Callable[[int], ArchitectureSpec | None]
     tasks: tuple[PastTask, ...]
     evidence: Callable[[int], tuple[str, ...]]
     complete: bool = False
@@ -157,9 +157,7 @@ class Belief:
 
     def number(self, vector: Array) -> int | None:
         """Which of the past's designs has this vector; None where none has."""
-        import numpy as np
-
-        return self._numbers.get(np.asarray(vector, dtype=np.float32).tobytes())
+        return self._numbers.get(_key(vector))
 
     @property
     def _moved(self) -> float:
@@ -168,9 +166,7 @@ class Belief:
 
     @cached_property
     def _numbers(self) -> dict[bytes, int]:
-        import numpy as np
-
-        return {row.tobytes(): number for number, row in enumerate(np.asarray(self.past.vectors, dtype=np.float32))}
+        return {_key(row): number for number, row in enumerate(self.past.vectors)}
 
     @cached_property
     def _smoothed(self) -> list[tuple[Array, Smoother]]:
@@ -184,6 +180,13 @@ class Belief:
         spread = np.std(self.past.vectors, axis=0)
         varied = spread > 0
         return np.asarray(np.asarray(vectors, dtype=np.float32)[:, varied] / (spread[varied] * np.sqrt(max(1, varied.sum()))))
+
+
+def _key(vector: Array) -> bytes:
+    """Equal for vectors that were kept with fewer digits."""
+    import numpy as np
+
+    return bytes((np.round(np.asarray(vector, dtype=np.float64), 4) + 0.0).astype(np.float32).tobytes())
 
 
 def _nearness(card: tuple[float, ...], other: tuple[float, ...]) -> float:

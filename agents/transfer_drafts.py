@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from agentnas.agents.roles import Draft
 from agentnas.agents.situation import Record, Situation
-from agentnas.agents.transfer import Belief, Options, PastTrials, Points
+from agentnas.agents.transfer import Belief, Options, PastTask, PastTrials, Points
 from agentnas.agents.transfer_posterior import Posterior
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import SearchSpace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 AUTHOR = "coder/transfer"
 OPTIMISM = 0.5
@@ -48,25 +55,36 @@ class Transfer:
         scores = np.array([situation.score(record) for record in ranked], dtype=np.float64)
         return Posterior(belief, self._points(belief, ranked, situation.space), scores)
 
-    def drafts(self, situation: Situation, others: Sequence[Draft], count: int, fits: Callable[[ArchitectureSpec], bool]) -> list[Draft]:
-        """The ``count`` most promising of the past's designs and ``others``: new ones that ``fits`` lets pass; fewer where few are left."""
+    def drafts(
+        self, situation: Situation, others: Sequence[Draft], count: int, fits: Callable[[ArchitectureSpec], bool], taken: Set[str]
+    ) -> list[Draft]:  # fmt: skip
+        """The ``count`` most promising of the past's designs and ``others``: those whose hash is not ``taken`` and that ``fits`` lets pass;
+        fewer where few are left."""
         posterior = self.posterior(situation)
         if posterior is None:
             return list(others[:count])
         belief, size = posterior.belief, len(posterior.belief.past.vectors)
         points = self._with(belief, others, situation.space)
-        taken, seen = situation.hashes(), self._tried(belief, situation)
+        taken, seen = set(taken), self._tried(belief, situation)
         drafts: list[Draft] = []
         for _ in range(ATTEMPTS):
             for point in posterior.best(points, count - len(drafts), OPTIMISM, sorted(seen)):
                 seen.add(point)
                 draft = others[point - size] if point >= size else self._remembered(belief, point)
-                if spec_hash(draft.spec) not in taken and fits(draft.spec):
+                if draft is not None and spec_hash(draft.spec) not in taken and fits(draft.spec):
                     taken.add(spec_hash(draft.spec))
                     drafts.append(draft)
             if len(drafts) == count or len(seen) == len(points.told):
                 break
         return drafts
+
+    def by_promise(self, situation: Situation, drafts: Sequence[Draft]) -> list[Draft]:
+        """The drafts, most promising first; as they came where the past says nothing."""
+        posterior = self.posterior(situation)
+        if posterior is None or not drafts:
+            return list(drafts)
+        points = posterior.belief.points(self._vectors_of(drafts, situation.space))
+        return [drafts[point] for point in posterior.best(points, len(drafts), OPTIMISM)]
 
     def _with(self, belief: Belief, others: Sequence[Draft], space: SearchSpace) -> Points:
         """The past's designs, then the others."""
@@ -74,9 +92,14 @@ class Transfer:
 
         if not others:
             return belief.designs
-        more = belief.points(np.array([space.vector(draft.spec) for draft in others], dtype=np.float32))
+        more = belief.points(self._vectors_of(others, space))
         held = belief.designs
         return Points(np.vstack([held.structure, more.structure]), np.vstack([held.told, more.told]))
+
+    def _vectors_of(self, drafts: Sequence[Draft], space: SearchSpace) -> Array:
+        import numpy as np
+
+        return np.array([space.vector(draft.spec) for draft in drafts], dtype=np.float32)
 
     def _points(self, belief: Belief, records: Sequence[Record], space: SearchSpace) -> Points:
         import numpy as np
@@ -96,10 +119,18 @@ class Transfer:
             self._vectors[key] = space.vector(record.spec)
         return self._vectors[key]
 
-    def _remembered(self, belief: Belief, design: int) -> Draft:
+    def _remembered(self, belief: Belief, design: int) -> Draft | None:
         """A design of the past, with what the tasks that count most say of it."""
+        spec = belief.past.spec(design)
+        if spec is None:
+            return None
         told, weights = belief.designs.told[design], belief.weights
         heaviest = sorted(range(len(weights)), key=lambda task: -weights[task])[:NAMED]
-        words = ", ".join(f"{told[task]:+.1f} on {belief.past.tasks[task].name}" for task in heaviest)
-        text = f"standard deviations above the average design: {words}, the tasks most like this one"
-        return Draft(belief.past.spec(design), AUTHOR, text, belief.past.evidence(design))
+        words = ", ".join(_told(belief.past.tasks[task], design, told[task]) for task in heaviest)
+        text = f"standard deviations above the average design on what is most like this task: {words}"
+        return Draft(spec, AUTHOR, text, belief.past.evidence(design))
+
+
+def _told(task: PastTask, design: int, units: float) -> str:
+    estimated = "" if math.isfinite(task.scores[design]) else " (estimated)"
+    return f"{units:+.1f} on {task.name}{estimated}"

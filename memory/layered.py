@@ -11,7 +11,7 @@ from agentnas.memory.keeping import keep_run
 from agentnas.memory.kin import design_key
 from agentnas.memory.library import Library, shipped_library
 from agentnas.memory.memory import InMemory
-from agentnas.memory.records import Evidence, TaskCardLike
+from agentnas.memory.records import Evidence, TaskCardLike, TaskTrials
 from agentnas.memory.store import Store
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import StoreError
@@ -37,6 +37,10 @@ class Layered(InMemory):
     def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """The evidence with this id, of this run or another; what this run was told stays known while the store is away."""
         return super().get(id) or self._ask(lambda: self.store.get(id), None)
+
+    def past_trials(self, card: TaskCardLike | None) -> list[TaskTrials]:
+        """What the store knows of other runs; nothing while it is away."""
+        return self._ask(lambda: self.store.past_trials(card, self.run), [])
 
     def keep(self) -> None:
         """Write the run's trials and findings to the store; while that is away, a later start does it from the journal."""

@@ -21,6 +21,7 @@ from agentnas.memory.records import (
     Kind,
     Record,
     TaskCardLike,
+    TaskTrials,
     TrialRecord,
     card_evidence,
     one_line,
@@ -30,8 +31,8 @@ from agentnas.memory.records import (
 from agentnas.memory.view import JournalView
 
 __all__ = [
-    "LONGEST_TEXT", "Evidence", "FindingRecord", "InMemory", "Kind", "Memory", "Record", "TaskCardLike", "TrialRecord", "finding_records",
-    "global_id", "one_line", "task_similarity", "trial_records",
+    "LONGEST_TEXT", "Evidence", "FindingRecord", "InMemory", "Kind", "Memory", "Record", "TaskCardLike", "TaskTrials", "TrialRecord",
+    "finding_records", "global_id", "one_line", "task_similarity", "trial_records",
 ]  # fmt: skip
 POOL = 50  # trials from the head of the leaderboard that a recall looks at: keeps recall fast in a run of 10,000 trials
 FAILURES = 5
@@ -52,6 +53,10 @@ class Memory(Protocol):
 
     def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """The evidence with this id, or None: how a citation is checked to exist."""
+        ...
+
+    def past_trials(self, card: TaskCardLike | None) -> list[TaskTrials]:
+        """What other runs tried, by task, those most like the card's task first: all that a recall may show, up to a bound."""
         ...
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> None:
@@ -108,6 +113,15 @@ class InMemory:
                 return _finding_evidence(*found)
             return record_evidence(self._findings[name], 1.0) if name in self._findings else self._recalled(id)
         return None
+
+    def past_trials(self, card: TaskCardLike | None) -> list[TaskTrials]:
+        """The added records of other runs, as ``Memory.past_trials`` says."""
+        vector, tasks = tuple(card.vector()) if card is not None else (), dict[str, list[TrialRecord]]()
+        for id_, record in sorted(self._trials.items()):
+            if self._own(id_) is None:
+                tasks.setdefault(record.key, []).append(record)
+        told = [TaskTrials(key, trials[0].task_vector, tuple(trials)) for key, trials in tasks.items()]
+        return sorted(told, key=lambda task: (-task_similarity(vector, task.task_vector), task.key))
 
     def _recalled(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """What the journal holds of evidence from other runs that this run was told."""

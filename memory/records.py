@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -81,6 +81,14 @@ class TrialRecord(Record):
         if self.rank is None or self.ranked is None:
             return 0.5
         return 1 - (self.rank - 1) / max(1, self.ranked - 1)
+
+
+class TaskTrials(NamedTuple):
+    """What other runs tried on one task (``Record.key``), whose card has this vector (empty if unknown)."""
+
+    key: str
+    task_vector: tuple[float, ...]
+    trials: tuple[TrialRecord, ...]
 
 
 class FindingRecord(Record):

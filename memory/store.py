@@ -15,11 +15,22 @@ from agentnas.memory.embedding import Embedder, Lexical, Vectors
 from agentnas.memory.kin import Belief, graph_of
 from agentnas.memory.library import Library, library_of, recall_cards
 from agentnas.memory.recalling import Asked
-from agentnas.memory.records import Evidence, FindingRecord, Record, TaskCardLike, TrialRecord, card_evidence, record_evidence
+from agentnas.memory.records import (
+    Evidence,
+    FindingRecord,
+    Record,
+    TaskCardLike,
+    TaskTrials,
+    TrialRecord,
+    card_evidence,
+    record_evidence,
+)
 from agentnas.memory.shelf import Data, Item, Name, Shelf
 from agentnas.tools.errors import DataError
 
 EVERYTHING = "*"
+# What a transfer learns from: tasks, most like the one that is asked about first, and trials of each.
+PAST_TASKS, PAST_TRIALS = 8, 1000
 
 
 class RunMark(NamedTuple):
@@ -146,6 +157,19 @@ class Store:
         """All trials of a task (``Record.key``), by id: what a surrogate model is fed with."""
         with self.shelf.reading():
             return [read(data, TrialRecord) for data in self.shelf.get("trials", where={"key": key}).values()]
+
+    def past_trials(self, card: TaskCardLike | None, run: str = "") -> list[TaskTrials]:
+        """What runs but ``run`` tried, as ``Memory.past_trials`` says."""
+        asked, found = self.asked(card, "", run), list[TaskTrials]()
+        with self.shelf.reading():
+            tasks = self._read_known().tasks
+            for key in self._trusted(asked):
+                rows = self.shelf.get("trials", where={"key": key}, limit=PAST_TRIALS)
+                trials = tuple(trial for data in rows.values() if asked.allows(trial := read(data, TrialRecord)))
+                found += [TaskTrials(key, tasks[key].task_vector, trials)] if trials else []
+                if len(found) == PAST_TASKS:
+                    break
+        return found
 
     def tasks(self) -> dict[str, TaskRecord]:
         """The tasks that were tried, by ``Record.key``."""

@@ -37,6 +37,24 @@ def test_a_run_is_told_what_the_one_before_learnt(tmp_path: Path) -> None:
     assert [note for run in (first, second, again) for note in run.view.notes] == []
 
 
+def test_what_was_best_elsewhere_is_proposed_first_beside_an_anchor(tmp_path: Path) -> None:
+    where: dict[str, Any] = {"runs_dir": tmp_path / "runs", "memory_dir": tmp_path / "memory"}
+    first = agentnas.design("nasbench:citeseer", **TABLE | {"trials": 15}, **where)
+    second = agentnas.design("nasbench:cora", **TABLE | {"trials": 10}, **where)
+    proposals = list(second.view.proposals.values())
+    assert proposals[0].author == "coder/transfer"
+    remembered = proposals[0].evidence[0]
+    assert remembered.startswith(f"trial:{first.name}/")
+    assert (first.view.rank(remembered.rpartition("/")[2]) or 99) <= 3
+    assert proposals[0].hypothesis.endswith("on nasbench:citeseer")
+    for round_ in (0, 1):
+        assert any(second.view.proposals[trial].anchor for trial in second.view.rounds[round_])
+    assert second.view.test is not None
+    assert "plain" in second.view.test.comparison
+    alone = agentnas.design("nasbench:cora", **TABLE, runs_dir=tmp_path / "alone", memory_dir=None)
+    assert {proposal.author for proposal in alone.view.proposals.values()} == {"coder/anchors", "coder/evolution"}
+
+
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{file}"])
 def test_a_memory_that_cannot_be_used_is_noted_and_the_run_goes_on(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")

@@ -122,7 +122,12 @@ def strong_anchors() -> tuple[Anchor, ...]:
 
 def scaled(anchors: tuple[Anchor, ...], scale: str) -> tuple[Anchor, ...]:
     """The anchors with another scaling of raw features."""
-    return tuple(replace(a, spec=a.spec.model_copy(update={"input": a.spec.input.model_copy(update={"scale": scale})})) for a in anchors)
+    return tuple(replace(anchor, spec=with_scale(anchor.spec, scale)) for anchor in anchors)
+
+
+def with_scale(spec: ArchitectureSpec, scale: str) -> ArchitectureSpec:
+    """The spec with another scaling of raw features."""
+    return spec.model_copy(update={"input": spec.input.model_copy(update={"scale": scale})})
 
 
 def usual_scale(density: float, label_rate: float) -> str:

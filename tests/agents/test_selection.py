@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentnas.agents.selection import Finalists, best_confirmed, choose, comparison, finalists, median_seed
+from agentnas.agents.selection import Finalists, best_confirmed, choose, comparison, estimated, finalists, median_seed
 from agentnas.tools.errors import BudgetEndedError
 from agentnas.tools.evaluate.base import CONFIRM
 from tests.agents.making import record, situation
@@ -28,6 +28,24 @@ def test_the_best_anchor_of_each_kind_is_confirmed_too() -> None:
         record(4, {"full": {0: 85.0}}),
     ]
     assert finalists(situation(*records), 1).all() == ("t0004", "t0002", "t0003")
+
+
+def test_estimates_order_those_with_the_most_seeds_alone() -> None:
+    most = {"full": {0: 80.0}, "seeds": {1: 80.0, 2: 80.0}}
+    told = situation(record(1, {"full": {0: 95.0}}), record(2, most), record(3, {"full": {0: 81.0}, "seeds": {1: 81.0, 2: 81.0}}))
+    estimates = {"t0001": 99.0, "t0002": 82.0, "t0003": 80.5}
+    assert finalists(told, 3, estimates).finalists == ("t0002", "t0003", "t0001")
+    assert finalists(told, 3).finalists == ("t0003", "t0002", "t0001")
+
+
+def test_an_estimate_draws_a_lucky_leader_towards_designs_like_it() -> None:
+    """Wide designs score 80 and narrow ones 70; a narrow one that got 81 once is not thought that good."""
+    scored = [record(width, {"full": {0: 80.0 if width > 100 else 70.0}}) for width in range(8, 200, 8)]
+    lucky = record(4, {"full": {0: 81.0}})
+    estimates, reason = estimated(situation(*scored, lucky))
+    assert reason == "smoothed validation (0.75 own score, 0.25 surrogate fitted without it)"
+    assert max(estimates, key=lambda trial: estimates[trial]) != "t0004"
+    assert estimates["t0152"] == pytest.approx(80.0, abs=0.5)
 
 
 def test_the_choice_compares_equal_numbers_of_seeds() -> None:

@@ -16,7 +16,7 @@ from agentnas.agents.transfer import Belief, Options, Past, PastTask
 from agentnas.agents.transfer_drafts import AUTHOR, Transfer
 from agentnas.agents.transfer_posterior import Posterior
 from agentnas.agents.transfer_smoothing import normal_scores, smoothed
-from agentnas.tools.anchors import plain_anchors
+from agentnas.tools.anchors import Anchor, plain_anchors, scaled, strong_anchors
 from agentnas.tools.evaluate.base import Limits
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.space import SearchSpace
@@ -164,7 +164,37 @@ def test_the_first_proposals_are_what_was_best_elsewhere_and_say_so() -> None:
     best = drafts[0]
     assert spec_hash(best.spec) == spec_hash(SPECS[-1])
     assert (best.author, best.evidence) == (AUTHOR, ("trial:run/t0007",))
-    assert best.hypothesis == "standard deviations above the average design: +1.5 on citeseer, the tasks most like this one"
+    assert best.hypothesis == "standard deviations above the average design on what is most like this task: +1.5 on citeseer"
+
+
+def test_a_share_of_every_round_goes_to_anchors_and_the_first_has_the_best_of_either_kind() -> None:
+    told, made = (
+        first_round(),
+        RuleCoder(scaled((*plain_anchors(), *strong_anchors()), "none"), lambda spec: {}, transfer=Transfer(Store(), tuple)),
+    )
+    drafts = made.draft(told, RulePlanner().plan(told), 8)
+    assert [draft.anchor for draft in drafts[-2:]] == ["plain", "strong"]
+    assert drafts[0].author == AUTHOR, "what is remembered comes first"
+    tried = [record(512 + 8 * i, {"full": {0: 75.0}}) for i in range(4)]
+    later = situation(*tried)
+    assert sum(draft.anchor is not None for draft in made.draft(later, RulePlanner().plan(later), 8)) >= 2
+
+
+def test_a_remembered_design_that_is_an_anchor_here_is_called_one() -> None:
+    anchor = Anchor("wide", "plain", "gcn", SPECS[-1])
+    drafts = RuleCoder((anchor,), lambda spec: {}, transfer=Transfer(Store(), tuple)).draft(
+        first_round(), RulePlanner().plan(first_round()), 4
+    )
+    assert [(draft.anchor, draft.name) for draft in drafts if spec_hash(draft.spec) == spec_hash(SPECS[-1])] == [("plain", "wide")]
+
+
+def test_children_are_weighed_beside_what_is_remembered_and_say_what_is_known_of_their_factor() -> None:
+    scored = [record(width, {"full": {0: 70.0 + i}}) for i, width in enumerate((*WIDTHS, 160, 192, 224))]
+    told = situation(*scored)
+    drafts = RuleCoder((), lambda spec: {}, transfer=Transfer(Store(), tuple)).draft(told, RulePlanner().plan(told), 6)
+    assert len(drafts) == 6, "all that is remembered was tried"
+    assert all(draft.author == "coder/evolution" for draft in drafts)
+    assert any("was not varied yet" in draft.hypothesis for draft in drafts if draft.factor)
 
 
 def test_nothing_is_proposed_twice_and_limits_hold() -> None:

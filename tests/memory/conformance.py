@@ -105,6 +105,15 @@ class MemoryConformance:
         assert "72.50" in trial.why
         assert "citeseer" in trial.why
 
+    def test_past_trials_come_by_task_the_most_similar_first(self, memory: Memory) -> None:
+        assert memory.past_trials(Card()) == []
+        memory.add_trials([FAR, NEAR])
+        assert [(task.key, task.task_vector, task.trials) for task in memory.past_trials(Card())] == [
+            ("citeseer, public split", NEAR.task_vector, (NEAR,)),
+            ("texas", FAR.task_vector, (FAR,)),
+        ]
+        assert {task.key for task in memory.past_trials(None)} == {"citeseer, public split", "texas"}
+
     def test_trials_of_two_runs_with_the_same_ids_are_both_remembered(self, memory: Memory) -> None:
         for run, task, val in (("amber-fox", "citeseer", 71.0), ("blue-owl", "texas", 62.0)):
             view = JournalView([

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec import cells
@@ -23,6 +23,7 @@ class CellSpace(SearchSpace):
 
     name: str
     dataset: str
+    is_table: ClassVar[bool] = True
 
     @classmethod
     def of(cls, dataset: str) -> CellSpace:
@@ -68,6 +69,14 @@ class CellSpace(SearchSpace):
         if dataset != self.dataset:
             raise UsageError(f"space {self.name}: the spec has the training settings of {dataset}; build it with cell_to_spec")
         return cell
+
+    def adopt(self, spec: ArchitectureSpec) -> ArchitectureSpec | None:
+        """The cell of another data set's spec with this one's training settings."""
+        try:
+            _, (links, ops) = cells.located(spec)
+        except UsageError:
+            return None
+        return cells.cell_to_spec(links, ops, self.dataset) if set(ops) <= set(cells.operators_of(self.dataset)) else None
 
     def violations(self, spec: ArchitectureSpec) -> dict[str, float]:
         try:

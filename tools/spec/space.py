@@ -6,7 +6,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
@@ -36,6 +36,8 @@ class SearchSpace(ABC):
     """
 
     name: str
+    is_table: ClassVar[bool] = False
+    """Whether scores in this space are looked up in a table: they say little about trained ones."""
 
     @staticmethod
     def default() -> SearchSpace:
@@ -107,6 +109,10 @@ class SearchSpace(ABC):
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
         """Plain data that two spaces share exactly when they are equal; for run configurations."""
+
+    def adopt(self, spec: ArchitectureSpec) -> ArchitectureSpec | None:
+        """A design of another task as it would be tried on this one; None where the space cannot say it."""
+        return spec
 
     def contains(self, spec: ArchitectureSpec) -> str | None:
         """None inside, else one line that says why not."""
