@@ -102,7 +102,8 @@ def _step(view: JournalView, memory: Memory, proposal: ev.Proposal) -> dict[str,
     return {
         "trial": proposal.trial, "round": view.round_of[proposal.trial], "author": proposal.author, "parent": proposal.parent,
         "anchor": proposal.name if proposal.anchor else None, "change": change_of(proposal), "architecture": proposal.text,
-        "hypothesis": proposal.hypothesis, "expected_gain": proposal.expected_gain, "gain": _gain(view, proposal),
+        "direction": proposal.direction, "hypothesis": proposal.hypothesis, "expected_gain": proposal.expected_gain,
+        "gain": _gain(view, proposal),
         "result": _result(view, proposal.trial), "evidence": [_evidence(memory, name) for name in proposal.evidence],
     }  # fmt: skip
 
@@ -164,7 +165,9 @@ def _plans(events: Sequence[ev.AnyEvent], round_: int, proposal: ev.Proposal) ->
 
 
 def _is_of(direction: dict[str, Any], proposal: ev.Proposal) -> bool:
-    """A proposal does not name its direction: it is one of those that vary its factor, or say its hypothesis."""
+    """Where a proposal names no direction, as in older journals, it is one that varies its factor or says its hypothesis."""
+    if proposal.direction is not None:
+        return bool(proposal.direction == direction.get("name"))
     same_words = bool(proposal.hypothesis) and proposal.hypothesis == direction.get("hypothesis")
     return same_words or (proposal.factor is not None and proposal.factor in direction.get("factors", ()))
 

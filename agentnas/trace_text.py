@@ -43,7 +43,8 @@ def result_text(result: dict[str, Any]) -> str:
 
 def _step(step: dict[str, Any], width: int) -> Iterator[str]:
     origin = f" from {step['parent']}" if step["parent"] else ""
-    yield wrap(f"{step['change']}{origin}; round {step['round']}, {step['author']}", width, 2, f"{step['trial']}  ")
+    way = f", direction {step['direction']}" if step["direction"] else ""
+    yield wrap(f"{step['change']}{origin}; round {step['round']}, {step['author']}{way}", width, 2, f"{step['trial']}  ")
     yield wrap(step["architecture"], width, 4)
     if step["hypothesis"]:
         yield wrap(step["hypothesis"], width, 4, "because  ")
@@ -82,7 +83,8 @@ def direction_text(direction: dict[str, Any], width: int, lead: str) -> str:
     """Name, share, mode, expectation and hypothesis of one direction of a plan."""
     gain = direction.get("expected_gain")
     expected = "" if gain is None else f", expected {gain:+.2f}"
-    head = f"{direction['name']}, {direction['share']:.0%}, {direction.get('mode', 'exploit')}{expected}"
+    origin = f", from {', '.join(direction['parents'])}" if direction.get("parents") else ""
+    head = f"{direction['name']}, {direction['share']:.0%}, {direction.get('mode', 'exploit')}{origin}{expected}"
     return wrap(f"{head}: {direction.get('hypothesis') or 'no hypothesis'}", width, 2, lead)
 
 

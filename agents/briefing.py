@@ -47,6 +47,7 @@ class Briefing:
     def coder(self, situation: Situation, plan: Plan, count: int, form: Form) -> tuple[Message, ...]:
         """What the coder is asked: ``count`` proposals along the plan, as changes to parents or as whole designs."""
         cited = list(dict.fromkeys(name for direction in plan.directions for name in direction.evidence))
+        shown = [*cited, *(f"trial:{trial}" for direction in plan.directions for trial in direction.parents)]
         told = history.cited_lines(cited, situation)[:CODER_EVIDENCE] or ["The plan cites no card and no finding."]
         told += history.uncited_lines(cited, situation, CODER_EVIDENCE - len(told))
         return self._messages("coder", situation, {
@@ -54,8 +55,8 @@ class Briefing:
             "plan": _lines(history.plan_lines(plan, count)),
             "count": str(count),
             "evidence": _lines(told),
-            "designs": "\n".join(made.design_lines(situation, cited)),
-            "tried": _lines(made.tried_lines(situation, cited)),
+            "designs": "\n".join(made.design_lines(situation, shown)),
+            "tried": _lines(made.tried_lines(situation, shown)),
         })  # fmt: skip
 
     def analyst(self, situation: Situation) -> tuple[Message, ...]:

@@ -105,6 +105,8 @@ def _direction(held: Mapping[str, Any], space: SearchSpace | None = None) -> str
     facts.append(f"factors {factors}" if factors else "any factor")
     if held["expected_gain"] is not None:
         facts.append(f"expected gain {held['expected_gain']:+.2f}")
+    if held.get("parents"):
+        facts.append(f"from {listed(held['parents'], MOST_CITED)}")
     if held["evidence"]:
         facts.append(f"evidence {listed(held['evidence'], MOST_CITED)}")
     return f"{', '.join(facts)}: {quoted(scrubbed(str(held['hypothesis'])), LONGEST)}"

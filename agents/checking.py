@@ -51,7 +51,7 @@ def _proposal(trial: str, draft: Draft, key: str, evidence: tuple[str, ...]) -> 
     return ev.Proposal(
         trial=trial, spec=spec.model_dump(mode="json", exclude_defaults=True), spec_hash=key, text=one_line(spec), author=draft.author,
         parent=draft.parent, factor=draft.factor, change=draft.change, hypothesis=draft.hypothesis, expected_gain=draft.expected_gain,
-        evidence=evidence, anchor=draft.anchor, name=draft.name,
+        evidence=evidence, anchor=draft.anchor, name=draft.name, direction=draft.direction,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ class _Direction(BaseModel):
     expected_gain: float | None = None
     evidence: tuple[str, ...] = ()
     mode: Literal["exploit", "explore", "recombine"] = "exploit"
+    parents: tuple[str, ...] = ()
 
 
 class _Directions(BaseModel):
@@ -82,3 +83,6 @@ def _check_names(where: str, direction: _Direction, factors: Sequence[str], is_k
     for name in direction.evidence:
         if not is_known(name):
             raise UsageError(f"{where}: evidence {name!r} does not exist; allowed: trial:ID, finding:ID and card:ID that do")
+    for name in direction.parents:
+        if not is_known(f"trial:{name}"):
+            raise UsageError(f"{where}: parent {name!r} does not exist; allowed: ids of this run's trials, such as t0003")

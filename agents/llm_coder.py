@@ -58,7 +58,7 @@ class LLMCoder:
         anchors = self.fallback.untried_anchors(situation)[: max(0, count)]
         if not situation.records or len(anchors) >= count:
             return self.fallback.draft(situation, plan, count)
-        intake = _Intake(self, situation, count - len(anchors), tuple(anchors))
+        intake = _Intake(self, situation, count - len(anchors), tuple(anchors), tuple(direction.name for direction in plan.directions))
         opening = self.briefing.coder(situation, plan, intake.asked, self.form)
         converse(self.consultant, ROLE, situation.round, opening, answer_type(self.form, situation.space), intake.take, intake.again)
         author = author_of(self.consultant, ROLE, situation.round)
@@ -74,6 +74,7 @@ class _Intake:
     situation: Situation
     count: int
     anchors: tuple[Draft, ...] = ()
+    directions: tuple[str, ...] = ()
     asked: int = 0
     taken: dict[str, Draft] = field(default_factory=dict)
     uncited: dict[str, Draft] = field(default_factory=dict)
@@ -180,4 +181,10 @@ class _Intake:
     def _draft(self, claim: Claim, spec: ArchitectureSpec, parent: Record | None, evidence: tuple[str, ...]) -> Draft:
         factor, change = difference(parent.spec, spec, self.situation.space) if parent else (None, None)
         gain = round(claim.expected_gain, 2) if abs(claim.expected_gain) <= MOST_GAIN else None
-        return Draft(spec, ROLE, one_line(claim.hypothesis, LONGEST_TEXT), evidence, parent.trial if parent else None, factor, change, gain)
+        hypothesis, origin = one_line(claim.hypothesis, LONGEST_TEXT), parent.trial if parent else None
+        return Draft(spec, ROLE, hypothesis, evidence, origin, factor, change, gain, direction=self._direction(claim.direction))
+
+    def _direction(self, name: str) -> str | None:
+        """The direction that is meant; a name that none has is no reason to turn a design down."""
+        bare = name.strip(" «»\"'").casefold()
+        return next((known for known in self.directions if known.casefold() == bare), None)

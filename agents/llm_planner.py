@@ -25,6 +25,7 @@ from agentnas.tools.spec.edits import CELL_ALIASES
 
 ROLE = "planner"
 FEWEST, MOST = 2, 4
+MOST_PARENTS = 6
 # Shares whose sum is this near to 1 were rounded and are scaled; others were misunderstood and are asked for again.
 NEARLY = 0.05
 # Percentage points that no change of a score can exceed.
@@ -51,6 +52,7 @@ class DirectionAnswer(BaseModel):
         description="mean of its trials, in percentage points over their parents (explore: over the best so far); may be negative"
     )
     evidence: list[str] = Field(description="ids of what this rests on, such as trial:t0003, finding:r1-2 or card:gcnii; at least one")
+    parents: list[str] = Field(default_factory=list, description="ids of the trials to start from, such as t0003; empty leaves it open")
 
 
 class PlanAnswer(BaseModel):
@@ -111,6 +113,7 @@ class _Check:
         leading = [f"trial:{record.trial}" for record in situation.ranked()[:1]]
         self.examples = list(dict.fromkeys([*(item.id for item in situation.evidence[:2]), *leading]))
         self.memory = memory
+        self.trials = situation.by_trial()
 
     def plan(self, answer: PlanAnswer) -> Checked[Usable | None]:
         """The plan with all that is wrong taken out, or None where too little of it is left; and what is wrong."""
@@ -125,7 +128,8 @@ class _Check:
     def _direction(self, where: str, given: DirectionAnswer) -> tuple[Direction, list[str]]:
         factors, unknown = self._factors(given.factors)
         evidence, missing = self._evidence(given.evidence)
-        gain, problems = given.expected_gain, [*unknown, *missing]
+        parents, strangers = self._parents(given.parents)
+        gain, problems = given.expected_gain, [*unknown, *missing, *strangers]
         if abs(gain) > MOST_GAIN:
             problems.append(f"expected_gain is {gain:g}; allowed: percentage points, {-MOST_GAIN:g} to {MOST_GAIN:g}")
         if given.share <= 0:
@@ -134,8 +138,16 @@ class _Check:
             problems.append(f"it cites nothing; name what it rests on in evidence, such as {' or '.join(self.examples)}")
         hypothesis = one_line(given.hypothesis, LONGEST_TEXT)
         expected = gain if abs(gain) <= MOST_GAIN else None
-        made = Direction(_name(given), factors, given.share, hypothesis, expected, evidence, given.mode)
+        made = Direction(_name(given), factors, given.share, hypothesis, expected, evidence, given.mode, parents)
         return made, [f"{where}: {problem}" for problem in problems]
+
+    def _parents(self, names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        bare = {name: name.strip(" []()`'\"").removeprefix("trial:") for name in names}
+        known = tuple(dict.fromkeys(trial for trial in bare.values() if trial in self.trials))[:MOST_PARENTS]
+        strange = [name for name, trial in bare.items() if trial and trial not in self.trials]
+        return known, [
+            f"parent {one_line(name, LONGEST_NAME)!r} is no trial of this run; name trials that you were shown" for name in strange
+        ]
 
     def _factors(self, names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         found: dict[str, None] = {}

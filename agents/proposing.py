@@ -30,6 +30,7 @@ class Claim(BaseModel):
     hypothesis: str = Field(description="why it should score higher, in one sentence")
     factor: str = Field(description="what is changed, in the words of the paths")
     expected_gain: float = Field(description="percentage points over the parent (without one: over the best so far); may be negative")
+    direction: str = Field("", description="name of the direction of the plan that it follows, as it is written there")
 
 
 class DiffProposal(Claim):

@@ -14,7 +14,7 @@ from agentnas.tools.spec.model import ArchitectureSpec
 
 @dataclass(frozen=True)
 class Direction:
-    """Where to look next: the factors to vary, the share of the round's trials, and why."""
+    """Where to look next: the factors to vary, the share of the round's trials, and why. ``parents`` are trials to start from, if any."""
 
     name: str
     factors: tuple[str, ...]
@@ -23,16 +23,20 @@ class Direction:
     expected_gain: float | None
     evidence: tuple[str, ...]
     mode: str = "exploit"
+    parents: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "name": self.name, "factors": list(self.factors), "share": self.share, "hypothesis": self.hypothesis,
             "expected_gain": self.expected_gain, "evidence": list(self.evidence), "mode": self.mode,
+            "parents": list(self.parents),
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Direction:
-        return cls(**{**data, "factors": tuple(data["factors"]), "evidence": tuple(data["evidence"])})
+        """The direction of a journal; older ones name no parents."""
+        lists = {name: tuple(data.get(name, ())) for name in ("factors", "evidence", "parents")}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Draft:
-    """A spec that an agent wants to try, before it has been checked and given a trial id."""
+    """A spec that an agent wants to try, before it has been checked and given a trial id. ``direction`` is the name of that it follows."""
 
     spec: ArchitectureSpec
     author: str
@@ -58,6 +62,7 @@ class Draft:
     expected_gain: float | None = None
     anchor: str | None = None
     name: str | None = None
+    direction: str | None = None
 
 
 @dataclass(frozen=True)

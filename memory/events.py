@@ -98,6 +98,7 @@ class Proposal(BaseModel):
     evidence: tuple[str, ...] = ()
     anchor: Literal["plain", "strong"] | None = None
     name: str | None = Field(None, description="name of the anchor")
+    direction: str | None = Field(None, description="name of the direction of the round's plan that it follows")
 
 
 class ProposalsDrafted(Event):

@@ -91,6 +91,18 @@ What the analyst said of it
     )
 
 
+def test_the_direction_that_a_proposal_names_is_the_one_it_is_shown_under(tmp_path: Path) -> None:
+    made = make_agent_run(tmp_path)
+    with made.journal() as journal:
+        child = proposal("t0004", "gat > gcn", parent="t0001", factor="n1.op", direction="explore")
+        journal.append(ev.ProposalsDrafted(round=1, proposals=(child,)))
+    data = trace_trial(Run(made), "t0004")
+    assert [(direction["name"], direction["is_of_trial"]) for direction in data["plans"][0]["directions"]] == [
+        ("attention", False), ("explore", True)
+    ]  # fmt: skip
+    assert "round 1, coder/openai:small, direction explore" in " ".join(trial_text(data, 80).split())
+
+
 def test_the_evidence_of_a_trial_is_quoted(run: Run) -> None:
     (evidence,) = trace_trial(run, "t0001")["steps"][0]["evidence"]
     assert evidence["id"] == "card:gcn"

@@ -158,6 +158,11 @@ def test_the_coder_sees_parents_whole_and_the_shares_of_the_plan() -> None:
         "- 3 of 10: «anything», explore, any factor: «who knows»",
     ]
     best = found.ranked()[0]
+    far = found.ranked()[-1].trial
+    from_far = Plan("planner/x", (replace(directions[0], parents=(far,)), directions[1]), "because")
+    told = BRIEFING.coder(found, from_far, 10, "diff")
+    assert f"expected gain +0.40, from {far}, evidence card:gcn" in section(told, "Plan")[1]
+    assert any(line.startswith(f"{far}: ") for line in section(told, "Designs that you may start from"))
     whole = section(user, "Designs that you may start from")
     assert whole[0].startswith(f"{best.trial}: ")
     assert whole[1] == "    input: raw features"

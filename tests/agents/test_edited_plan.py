@@ -14,12 +14,12 @@ from agentnas.tools.errors import UsageError
 FACTORS = ("recipe.learning_rate", "body.op")
 DIRECTION: dict[str, Any] = {
     "name": "attention", "factors": ["body.op"], "share": 1.0, "hypothesis": "helps", "expected_gain": 0.5, "evidence": ["card:gat"],
-    "mode": "exploit",
+    "mode": "exploit", "parents": ["t0003"],
 }  # fmt: skip
 
 
 def checked(*changes: dict[str, Any]) -> tuple[Direction, ...]:
-    return checked_directions([{**DIRECTION, **change} for change in changes], FACTORS, lambda name: name == "card:gat")
+    return checked_directions([{**DIRECTION, **change} for change in changes], FACTORS, lambda name: name in ("card:gat", "trial:t0003"))
 
 
 def test_a_direction_comes_back_as_it_was_written() -> None:
@@ -50,6 +50,8 @@ def test_shares_that_were_rounded_sum_to_one() -> None:
          "direction 1 (attention): no factor 'recipe.learning_rat' in this space; did you mean recipe.learning_rate?"),
         ({"evidence": ["card:tag"]},
          "direction 1 (attention): evidence 'card:tag' does not exist; allowed: trial:ID, finding:ID and card:ID that do"),
+        ({"parents": ["t0009"]},
+         "direction 1 (attention): parent 't0009' does not exist; allowed: ids of this run's trials, such as t0003"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line(change: dict[str, Any], line: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agentnas.agents.checking import accept
 from agentnas.agents.coder import AUTHOR, RuleCoder
 from agentnas.agents.llm.base import BadRequestError, Message
 from agentnas.agents.llm.schema import strict_schema
@@ -228,6 +229,15 @@ def test_citations_are_resolved_and_those_that_do_not_exist_dropped(bench: Bench
     (draft,) = bench.draft(said(change(evidence=["t0002", "[gcnii]", "card:none", "trial:t0002"])), count=1)
     assert draft.evidence == ("trial:t0002", "card:gcnii")
     assert judged(bench.journal) == [(1, 1, ("proposal 1: evidence card:none does not exist; citation dropped",))]
+
+
+def test_a_proposal_keeps_the_direction_that_it_follows(bench: Bench) -> None:
+    name = RulePlanner().plan(SEEN).directions[0].name
+    says = said(change(direction=f"«{name.upper()}»"), change("recipe.learning_rate = 0.03", direction="of my own"))
+    assert [draft.direction for draft in bench.draft(says)] == [name, None]
+    drafts = bench.draft(said(change()), count=1)
+    proposals, _ = accept([dataclasses.replace(draft, direction=name) for draft in drafts], {}, 1, InMemory(bench.journal.view))
+    assert [proposal.direction for proposal in proposals] == [name]
 
 
 def test_what_cannot_be_read_is_told_and_less_is_asked_for(bench: Bench) -> None:

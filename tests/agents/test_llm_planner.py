@@ -73,6 +73,19 @@ def test_a_plan_without_fault_is_carried_out_as_it_is(journal: Journal) -> None:
     assert judged(journal) == [(2, 2, ())]
 
 
+def test_a_direction_names_the_trials_to_start_from(journal: Journal) -> None:
+    good = plan_of(way(parents=["t0002", "trial:t0001", "t0002"]), FRESH)
+    mind = Mind(plan_of(way(parents=["t0099"]), FRESH), good)
+    made = planner(journal, mind).plan(SEEN)
+    assert [direction.parents for direction in made.directions] == [("t0002", "t0001"), ()]
+    assert judged(journal)[0] == (
+        2, 1, ("direction 1 (wider layers): parent 't0099' is no trial of this run; name trials that you were shown",)
+    )  # fmt: skip
+    assert Direction.from_dict(made.directions[0].as_dict()) == made.directions[0]
+    older = {name: value for name, value in made.directions[1].as_dict().items() if name != "parents"}
+    assert Direction.from_dict(older) == made.directions[1]
+
+
 def test_the_first_round_is_planned_by_rules_and_no_model_is_asked(journal: Journal) -> None:
     mind, empty = Mind(), situation(round_=0)
     assert planner(journal, mind).plan(empty) == RulePlanner().plan(empty)
