@@ -16,7 +16,7 @@ from typing import Any
 from agentnas.agents import surrogate
 from agentnas.agents.roles import Direction, Draft, Plan
 from agentnas.agents.situation import Record, Situation
-from agentnas.agents.statistics import Effect, effects
+from agentnas.agents.statistics import Effect, early_effects, effects
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.tools.anchors import Anchor
 from agentnas.tools.errors import SpecError
@@ -62,13 +62,13 @@ class RuleCoder:
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
         model = surrogate.fit(situation, self._known_vectors(situation))
         taken = situation.hashes() | {spec_hash(draft.spec) for draft in beside}
-        seen = {effect.factor: effect for effect in effects(situation)}
+        seen = _seen(situation)
         drafts: list[Draft] = []
         for direction, number in slots(plan, count):
             pool = self._pool(situation, direction, number * POOL if model else number, rng, taken)
             chosen = self._screen(pool, number, model, situation)
             taken |= {spec_hash(draft.spec) for draft in chosen}
-            drafts += [_explained(draft, seen) for draft in chosen]
+            drafts += [_explained(replace(draft, direction=direction.name), seen) for draft in chosen]
         return drafts + self._fill(situation, count - len(drafts), rng, taken)
 
     def untried_anchors(self, situation: Situation) -> list[Draft]:
@@ -93,11 +93,11 @@ class RuleCoder:
 
     def _children(self, situation: Situation, plan: Plan, count: int, rng: random.Random, taken: set[str]) -> list[Draft]:
         """Children of this run's best, as many as a screening takes: what the transfer weighs against what it remembers."""
-        seen = {effect.factor: effect for effect in effects(situation)}
+        seen = _seen(situation)
         children: list[Draft] = []
         for direction, number in slots(plan, count) if situation.records else ():
             pool = self._pool(situation, direction, number * POOL, rng, taken | _hashes(children))
-            children += [_explained(draft, seen) for draft in pool]
+            children += [_explained(replace(draft, direction=direction.name), seen) for draft in pool]
         return children
 
     def _known_vectors(self, situation: Situation) -> dict[str, list[float]]:
@@ -173,14 +173,17 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
-    elites = situation.ranked()[:ELITES]
+    """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
+    ranked = situation.ranked()
+    ranks = {record.trial: rank for rank, record in enumerate(ranked, start=1)}
+    elites = [record for record in ranked if record.trial in direction.parents] or ranked[:ELITES]
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:
             yield _sampled(situation, direction, rng)
         elif direction.mode == "recombine" and len(elites) > 1:
-            yield _crossed(situation, direction, elites, rng)
+            yield _crossed(situation, ranks, elites, rng)
         else:
-            yield from _mutated(situation, direction, elites, rng)
+            yield from _mutated(situation, direction, ranks, elites, rng)
 
 
 def _sampled(situation: Situation, direction: Direction, rng: random.Random) -> Draft:
@@ -194,24 +197,31 @@ def _cards_of(spec: ArchitectureSpec) -> tuple[str, ...]:
     return tuple(f"card:{card}" for card in cards if card)
 
 
-def _crossed(situation: Situation, direction: Direction, elites: list[Record], rng: random.Random) -> Draft:
+def _crossed(situation: Situation, ranks: Mapping[str, int], elites: list[Record], rng: random.Random) -> Draft:
     first, second = rng.sample(elites, 2)
     better, other = sorted((first, second), key=elites.index)
     evidence = (f"trial:{better.trial}", f"trial:{other.trial}")
-    text = f"{better.trial} and {other.trial} rank {elites.index(better) + 1} and {elites.index(other) + 1}; their parts may add up"
+    text = f"{better.trial} and {other.trial} rank {ranks[better.trial]} and {ranks[other.trial]}; their parts may add up"
     child = situation.space.crossover(better.spec, other.spec, rng)
     return Draft(child, AUTHOR, text, evidence, parent=better.trial, change=f"crossover with {other.trial}")
 
 
-def _mutated(situation: Situation, direction: Direction, elites: list[Record], rng: random.Random) -> Iterator[Draft]:
+def _mutated(
+    situation: Situation, direction: Direction, ranks: Mapping[str, int], elites: list[Record], rng: random.Random
+) -> Iterator[Draft]:
     parent = min(rng.sample(elites, min(TOURNAMENT, len(elites))), key=elites.index)
     mutation = situation.space.mutate(parent.spec, rng, direction.factors or None)
     if mutation is None:
         return
     new = set(_cards_of(mutation.spec)) - set(_cards_of(parent.spec))
     evidence = (f"trial:{parent.trial}", *direction.evidence, *sorted(new))
-    text = f"{parent.trial} ranks {elites.index(parent) + 1}"
+    text = f"{parent.trial} ranks {ranks[parent.trial]}"
     yield Draft(mutation.spec, AUTHOR, text, evidence, parent.trial, mutation.factor, mutation.change)
+
+
+def _seen(situation: Situation) -> dict[str, Effect]:
+    """What is known of each factor: from pairs trained in full where there are any."""
+    return {effect.factor: effect for effect in (*early_effects(situation), *effects(situation))}
 
 
 def _explained(draft: Draft, seen: Mapping[str, Effect]) -> Draft:
@@ -222,7 +232,8 @@ def _explained(draft: Draft, seen: Mapping[str, Effect]) -> Draft:
     if effect is None:
         return replace(draft, hypothesis=f"{draft.hypothesis}; {draft.factor} was not varied yet")
     spread = "" if effect.se is None else f" ± {effect.se:.2f}"
-    known = f"changing {draft.factor} gave {effect.raw:+.2f}{spread} over {effect.count} pairs"
+    known = f"changing {draft.factor} gave {effect.raw:+.2f}{spread} over {effect.count} pair{'s' * (effect.count > 1)}"
+    known += " before full training" * effect.early
     return replace(draft, hypothesis=f"{draft.hypothesis}; {known}")
 
 

@@ -96,7 +96,8 @@ def _edits(view: JournalView, run: str, about: dict[str, Any]) -> Iterator[Findi
         gain, se = _mean(edits), _se(view, edits)
         spread = "?" if se is None else f"{se:.2f}"
         word = "gained" if gain >= 0 else "lost"
-        text = f"on {about['task']}, changing {factor} ({change}) {word} {abs(gain):.2f} ± {spread} points over {len(edits)} pairs"
+        pairs = f"{len(edits)} pair{'s' * (len(edits) > 1)}"
+        text = f"on {about['task']}, changing {factor} ({change}) {word} {abs(gain):.2f} ± {spread} points over {pairs}"
         yield FindingRecord(
             **about, id=global_id(run, f"edit-{edits[0].child}"), text=text, factor=factor, change=change, gain=gain, se=se,
             trials=tuple(dict.fromkeys(global_id(run, trial) for edit in edits for trial in (edit.parent, edit.child))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from typing import Any
 
 import pytest
@@ -95,6 +96,30 @@ def test_a_mutation_varies_the_factor_that_was_planned_and_cites_its_parent(size
         assert draft.evidence == (f"trial:{draft.parent}", CARD.id)
         assert draft.spec.recipe.learning_rate != parent.spec.recipe.learning_rate
         assert draft.spec.recipe.model_copy(update={"learning_rate": parent.spec.recipe.learning_rate}) == parent.spec.recipe
+
+
+@pytest.mark.parametrize("mode", ["exploit", "recombine"])
+def test_a_direction_that_names_parents_varies_those_and_is_named_by_its_children(sizes: Sizes, mode: str) -> None:
+    told = after_anchors()
+    (way,) = only(mode).directions
+    plan = Plan("test", (dataclasses.replace(way, parents=("t0001", "t0002")),), "")
+    made = coder(sizes).draft(told, plan, 4)
+    assert {draft.parent for draft in made} <= {"t0001", "t0002"}
+    assert {draft.direction for draft in made} == {"one"}
+    assert "rank" in made[0].hypothesis
+    assert re.search(r"t0002 (?:and t0001 )?ranks? 4\b", " ".join(draft.hypothesis for draft in made)), "the rank among all trials"
+
+
+def test_what_is_known_of_a_factor_is_said_of_cut_trials_too(sizes: Sizes) -> None:
+    told = after_anchors()
+    child = told.records[-1].proposal.model_copy(
+        update={"trial": "t0006", "spec_hash": "x", "parent": "t0005", "factor": "recipe.learning_rate"}
+    )
+    cut = Record(child, told.records[-1].spec, {"short": {0: 60.0}})
+    rival = dataclasses.replace(told.records[-1], scores={"short": {0: 65.0}, "full": {0: 75.0}})
+    seen = dataclasses.replace(told, records=(*told.records[:-1], rival, cut))
+    (draft,) = coder(sizes).draft(seen, only("exploit", "recipe.learning_rate"), 1)
+    assert draft.hypothesis.endswith("; changing recipe.learning_rate gave -5.00 over 1 pair before full training")
 
 
 def test_a_crossover_names_both_parents(sizes: Sizes) -> None:

@@ -32,7 +32,7 @@ def test_a_run_leaves_trials_findings_and_edits(tmp_path: Path) -> None:
     assert best.design != other.design
     assert [(f.id, f.text) for f in found.findings] == [
         ("r/r0-1", "gat leads"),
-        ("r/edit-t0002", "on citeseer, changing body.a.op (gcn -> gat) gained 2.00 ± 0.71 points over 1 pairs"),
+        ("r/edit-t0002", "on citeseer, changing body.a.op (gcn -> gat) gained 2.00 ± 0.71 points over 1 pair"),
     ]
     assert found.findings[1].trials == ("r/t0001", "r/t0002")
 
