@@ -11,10 +11,10 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agentnas.memory.lexical import LexicalIndex
-from agentnas.tools.errors import DataError
+from agentnas.tools.errors import DataError, suggest
 
 FIELD_WEIGHTS = {"title": 2.0, "topics": 2.0, "trigger": 2.0, "insight": 1.5, "action": 1.0, "evidence": 0.5, "caveat": 0.5}
 
@@ -30,10 +30,19 @@ class PaperCard(BaseModel):
     topics: tuple[str, ...] = Field(min_length=1, description="most important first")
     trigger: str = Field(min_length=1, description="observable condition under which the card applies")
     insight: str = Field(min_length=1, description="the mechanism")
-    action: str = Field(min_length=1, description="what to change, in words of the spec language")
+    action: str = Field(description="what to change, in words of the spec language; empty only on a card that nobody reviewed")
     evidence: str = Field(description="what the source reports; empty when written from general knowledge")
     caveat: str = Field(description="where it fails or what it costs")
     source: str = Field(min_length=1, description="what the card was written from")
+    reviewed: bool = Field(True, description="false where a rule or a model made it from a text and no person looked at it")
+    by: str = Field("", description="what made a card that nobody reviewed: rule, or the model's name")
+    file: str = Field("", description="name of the file that it was made from")
+
+    @model_validator(mode="after")
+    def _advises(self) -> PaperCard:
+        if not self.action and self.reviewed:
+            raise ValueError("action is empty; say what to change")
+        return self
 
     def fields(self) -> dict[str, str]:
         """The searchable fields as text."""
@@ -41,8 +50,10 @@ class PaperCard(BaseModel):
         return {**data, "topics": " ".join(self.topics)}
 
     def text(self) -> str:
-        """One line for prompts and people."""
-        return f"When: {self.trigger} Why: {self.insight} Do: {self.action}"
+        """One line for prompts and people; a card that nobody reviewed says so."""
+        mark = "" if self.reviewed else f"Unreviewed, made by {self.by or 'nobody knows whom'}. "
+        evidence = "" if self.reviewed or not self.evidence else f" Reported: {self.evidence}"
+        return f"{mark}When: {self.trigger} Why: {self.insight}{f' Do: {self.action}' if self.action else ''}{evidence}"
 
 
 def load_cards(path: Traversable | None = None) -> tuple[PaperCard, ...]:
@@ -54,20 +65,24 @@ def load_cards(path: Traversable | None = None) -> tuple[PaperCard, ...]:
         raise DataError(f"cannot read cards: {path}: {error}") from None
     cards: dict[str, PaperCard] = {}
     for number, line in enumerate(lines, start=1):
-        card = _parse(line, f"{path}:{number}")
+        card = parse_card(line, f"{path}:{number}")
         if card.id in cards:
             raise DataError(f"{path}:{number}: id {card.id!r} is used twice; give each card its own id")
         cards[card.id] = card
     return tuple(cards.values())
 
 
-def _parse(line: str, where: str) -> PaperCard:
+def parse_card(line: str, where: str) -> PaperCard:
+    """A card from a line of JSON; raises DataError with ``where``, the field, the value seen and what is allowed."""
     try:
         return PaperCard.model_validate_json(line)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in problem["loc"])
-        raise DataError(f"{where}: {field + ': ' if field else ''}{problem['msg']}: {str(problem['input'])[:60]!r}") from None
+        if problem["type"] == "extra_forbidden":
+            raise DataError(f"{where}: a card has no field {field!r}; {suggest(field, PaperCard.model_fields)}") from None
+        message = problem["msg"].removeprefix("Value error, ")
+        raise DataError(f"{where}: {field + ': ' if field else ''}{message}: {str(problem['input'])[:60]!r}") from None
 
 
 @lru_cache(maxsize=1)

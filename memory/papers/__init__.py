@@ -1,0 +1,1 @@
+"""Papers that a person adds to the memory: files into papers, papers into cards."""
