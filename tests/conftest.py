@@ -63,6 +63,18 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def papers_dir(data_dir: Path) -> Path:
+    """The folder with listings of abstracts, beside the data sets; missing, it is treated as they are."""
+    folder = data_dir.parent / "papers"
+    if folder.is_dir():
+        return folder
+    reason = f"needs listings of papers; {folder} does not exist"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
 def live_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished live run on digits with a winner; tests look at it and leave it as it is."""
     import agentnas
