@@ -16,7 +16,7 @@ from agentnas.memory.library import Library, library_of, rank_cards
 from agentnas.tools.errors import DataError
 
 HYBRID = "hybrid"
-MACRO, ALL = "mean of kinds", "all queries"
+MACRO, ALL = "mean of kinds (macro)", "all queries"
 MEASURES = ("recall@5", "recall@10", "MRR")
 
 Ranker = Callable[[str], list[str]]

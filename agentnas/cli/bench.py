@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from agentnas.bench.report import Outcome
 
 app = group_app(COMMANDS["bench"].help)
-app.command()(retrieval)
 Searchers = Annotated[str | None, typer.Option(help="Names with commas between; all if left out.", show_default=False)]
 Seeds = Annotated[int, typer.Option(min=1, help="Searches of each searcher that draws.")]
 Regime = Annotated[str, typer.Option(help="strict: validation scores are remembered; published: test scores too.")]
@@ -81,6 +80,9 @@ def table(
         file, split(searchers), seeds=seeds, maximize=maximize, regime=regime, without=without or (), workers=workers, done=_progress
     )  # fmt: skip
     show(outcome, csv, markdown, plot, json)
+
+
+app.command()(retrieval)
 
 
 def split(names: str | None) -> list[str]:

@@ -28,7 +28,7 @@ def test_queries_are_measured_and_told(run: Run, tmp_path: Path) -> None:
         "| --- | --- | --- | --- | --- | --- |",
         "| hybrid | fancy | 6 | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 |",
         "| hybrid | plain | 6 | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 |",
-        "| hybrid | mean of kinds | 12 | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 |",
+        "| hybrid | mean of kinds (macro) | 12 | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 |",
         "| hybrid | all queries | 12 | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 |",
     ]
     assert "Left out, since no card of grade 2 answers them: 1 (useful)." in printed.out
@@ -46,7 +46,7 @@ def test_what_is_not_found_lowers_the_figures(run: Run, tmp_path: Path) -> None:
     file = write_lines(tmp_path / "q.jsonl", wanting)
     data = run("bench", "retrieval", file, "--cards", write_cards(tmp_path / "cards.jsonl"), "--json").data
     found = {row["group"]: row["recall@5"]["value"] for row in data["rows"]}
-    assert found == pytest.approx({"fancy": 11 / 12, "plain": 1.0, "mean of kinds": 23 / 24, "all queries": 23 / 24})
+    assert found == pytest.approx({"fancy": 11 / 12, "plain": 1.0, "mean of kinds (macro)": 23 / 24, "all queries": 23 / 24})
     assert data["left_out"] == []
     assert data["tuned"] is None
 
