@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agentnas.agents.llm.base import LLM
     from agentnas.agents.transfer_drafts import Transfer
     from agentnas.memory.journal import Journal
-    from agentnas.memory.memory import Memory
+    from agentnas.memory.memory import InMemory, Memory
     from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.base import Evaluator
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agentnas.tools.tasks import Task
 
 Listener = Callable[[ev.AnyEvent], None]
+Remember = Callable[[Config, "RunDirectory", "Journal"], AbstractContextManager["InMemory"]]
 
 
 class Started(NamedTuple):
@@ -90,7 +91,7 @@ def design(
     models = thinking.make_models(config, resolved)
     directory = RunDirectory.create(config.runs_dir, chosen.name)
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
-    return _work(directory, config, chosen, models, on_event, on_start, stop, note)
+    return work(directory, config, chosen, models, on_event, on_start, stop, note)
 
 
 def check_names(settings: Mapping[str, Any]) -> None:
@@ -179,7 +180,7 @@ def _resume(
         )
     models = thinking.make_models(config, resolved, directory.view())
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": fingerprint})
-    return _work(directory, config, task, models, on_event, on_start, stop)
+    return work(directory, config, task, models, on_event, on_start, stop)
 
 
 def stored_settings(directory: RunDirectory) -> tuple[Config, str]:
@@ -208,11 +209,15 @@ def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: 
     return stored.model_copy(update=changes)
 
 
-def _work(
-    directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], on_event: Listener | None,
-    on_start: Callable[[Started], None] | None, stop: threading.Event | None, note: str | None = None,
+def work(
+    directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], on_event: Listener | None = None,
+    on_start: Callable[[Started], None] | None = None, stop: threading.Event | None = None, note: str | None = None, *,
+    remember: Remember = remembered, transfer: Transfer | None = None,
 ) -> Run:  # fmt: skip
-    """Run the graph to its end, and make every ending a stored state before an exception travels on."""
+    """Run the graph to its end, and make every ending a stored state before an exception travels on.
+
+    ``remember`` opens the run's memory; ``transfer`` is what earlier tasks teach, where that is not read from the memory.
+    """
     with ExitStack() as stack:
         thinking.closing(models, stack)
         journal = stack.enter_context(directory.journal())
@@ -224,8 +229,8 @@ def _work(
         for line in [*([note] if note else []), *thinking.notes(models, config)]:
             if line not in noted:  # of a resumed run
                 journal.append(ev.Noted(level="warning", message=line))
-        memory = stack.enter_context(remembered(config, directory, journal))
-        house = wire(journal, directory, config, task, models, stop or threading.Event(), memory)
+        memory = stack.enter_context(remember(config, directory, journal))
+        house = wire(journal, directory, config, task, models, stop or threading.Event(), memory, transfer)
         stack.callback(house.evaluator.close)
         try:
             run_graph(house, directory, ended_before)
@@ -266,9 +271,10 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
 
 def wire(
     journal: Journal, directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], stop: threading.Event,
-    remembers: Memory | None = None,
+    remembers: Memory | None = None, transfer: Transfer | None = None,
 ) -> House:  # fmt: skip
-    """The house of a run; roles without a model think by rules. Without a memory of its own it remembers this run alone."""
+    """The house of a run; roles without a model think by rules. Without a memory of its own it remembers this run alone; ``transfer`` is
+    read from the memory where it is not given."""
     from agentnas.agents.analyst import RuleAnalyst
     from agentnas.agents.coder import RuleCoder
     from agentnas.agents.house import Budget, House
@@ -281,7 +287,7 @@ def wire(
 
     space, anchors, batch = space_and_anchors(config, task)
     evaluator, memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
-    transfer = _transfer(memory, journal, None if task.table else _usual_scale(task))
+    transfer = transfer or _transfer(memory, journal, None if task.table else _usual_scale(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
     return House(
