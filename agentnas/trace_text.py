@@ -10,13 +10,15 @@ from agentnas.words import money, plural, spread, wrap
 # Deeper descendants are not moved further to the right.
 DEEPEST = 10
 SHORT_HASH = 8
+# Columns of the table of calls, the one that is missed least first.
+SPARE = ("prompt", "s", "round", "in/out/cached")
 
 
 def run_text(data: dict[str, Any], width: int) -> str:
     """What ``trace_run`` gave."""
     faults = _faults(data["faults"], width) or "  none"
     family = "\n".join(_relative(node, width) for node in data["family"]) or "  nothing was proposed yet"
-    return "\n\n".join((f"Calls\n{calls_text(data['calls'])}", f"Faults\n{faults}", f"Proposals and what came of them\n{family}"))
+    return "\n\n".join((f"Calls\n{calls_text(data['calls'], width)}", f"Faults\n{faults}", f"Proposals and what came of them\n{family}"))
 
 
 def trial_text(data: dict[str, Any], width: int) -> str:
@@ -26,7 +28,7 @@ def trial_text(data: dict[str, Any], width: int) -> str:
         wrap(f"run {data['run']}, round {data['round']}: {result_text(last['result'])}", width, lead=f"{data['trial']}  "),
         "How it came about\n" + "\n".join(line for step in data["steps"] for line in _step(step, width)),
         "\n".join(_plans(data, width)),
-        f"Calls behind it\n{calls_text(data['calls'])}",
+        f"Calls behind it\n{calls_text(data['calls'], width)}",
         f"What the models were told, and what failed\n{_faults(data['faults'], width)}" if data["faults"] else "",
         "What the analyst said of it\n" + ("\n".join(_findings(data["findings"], width)) or "  nothing yet"),
     ]
@@ -98,25 +100,38 @@ def _faults(faults: Sequence[dict[str, Any]], width: int) -> str:
 
 
 def _relative(node: dict[str, Any], width: int) -> str:
-    """One line of the family tree: as much as fits."""
+    """A place in the family tree, folded under itself where it is longer than a line."""
     depth = min(node["depth"], DEEPEST)
     result = node["result"]
     score = result["state"] if result["validation"] is None else spread(result["validation"], result["sd"])
-    line = f"{'  ' * depth}{'└ ' if depth else ''}{node['trial']} {score}  {node['change']} ({node['author']})"
-    line = "  " + " ".join(line.split("\n"))
-    return line if len(line) <= width else f"{line[: width - 3]}..."
+    lead = f"{'└ ' if depth else ''}{node['trial']} {score}  "
+    return wrap(f"{node['change']} ({node['author']})", width, 2 + 2 * depth, lead)
 
 
-def calls_text(calls: Sequence[dict[str, Any]]) -> str:
-    """A table of calls; unknown figures are ``?``. A model is named above, with its role, unless a role asked several."""
+def calls_text(calls: Sequence[dict[str, Any]], width: int) -> str:
+    """A table of calls; unknown figures are ``?``. A model is named above, with its role, unless a role asked several.
+
+    On a narrow terminal the columns that say least are left out.
+    """
     if not calls:
         return "  no language model was asked"
     pairs = list(dict.fromkeys((call["role"], call["model"]) for call in calls))
     head = ["call", "round", "role", "prompt", "in/out/cached", "cost", "s", "outcome", "taken"]
     rows = [_call_cells(call) for call in calls]
     if len(pairs) == len({role for role, _ in pairs}):
-        return "\n".join([*(f"  {role}: {model}" for role, model in pairs), *_aligned([head, *rows])])
-    return "\n".join(_aligned([[*head, "model"], *([*row, call["model"]] for row, call in zip(rows, calls, strict=True))]))
+        return "\n".join([*(f"  {role}: {model}" for role, model in pairs), *_narrowed([head, *rows], width)])
+    named = [[*row, call["model"]] for row, call in zip(rows, calls, strict=True)]
+    return "\n".join(_narrowed([[*head, "model"], *named], width))
+
+
+def _narrowed(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """The table without as many of the spare columns as it takes to fit."""
+    for spare in range(len(SPARE) + 1):
+        kept = [i for i, name in enumerate(rows[0]) if name not in SPARE[:spare]]
+        lines = _aligned([[row[i] for i in kept] for row in rows])
+        if max(map(len, lines)) <= width:
+            break
+    return lines
 
 
 def _call_cells(call: dict[str, Any]) -> list[str]:

@@ -19,12 +19,12 @@ from tests.agent_runs import asked, make_agent_run, proposal
 CALLS = """\
   planner: openai:big
   coder: openai:small
-  call   round  role      prompt    in/out/cached  cost     s    outcome       taken
-  c0001  1      planner   c0001012  ?/?/?          $0.0000  2.5  rate_limited  -
-  c0002  1      planner   c0002012  1500/300/100   $0.0100  2.5  answered      2/2
-  c0003  1      coder     c0003012  2000/1000/?    $0.0200  ?    unanswered    -
-  c0004  1      coder     c0004012  1500/300/100   $0.0100  2.5  answered      2/3
-  c0005  1      coder r1  c0005012  1500/300/100   $0.0100  2.5  answered      1/1
+  call   round  role      in/out/cached  cost     s    outcome       taken
+  c0001  1      planner   ?/?/?          $0.0000  2.5  rate_limited  -
+  c0002  1      planner   1500/300/100   $0.0100  2.5  answered      2/2
+  c0003  1      coder     2000/1000/?    $0.0200  ?    unanswered    -
+  c0004  1      coder     1500/300/100   $0.0100  2.5  answered      2/3
+  c0005  1      coder r1  1500/300/100   $0.0100  2.5  answered      1/1
 """
 FAULTS = """\
   c0001 rate_limited: too many requests
@@ -89,6 +89,30 @@ What the models were told, and what failed
 What the analyst said of it
   finding:r1-1  (round 1, analyst/openai:small) gat gains over gcn"""
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (100, "call round role prompt in/out/cached cost s outcome taken"),
+        (80, "call round role in/out/cached cost s outcome taken"),
+        (60, "call role cost outcome taken"),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns_and_no_longer_lines(run: Run, width: int, columns: str) -> None:
+    text = run_text(trace_run(run), width)
+    assert next(line for line in text.splitlines() if line.startswith("  call ")).split() == columns.split()
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_a_long_change_is_folded_and_not_cut(tmp_path: Path) -> None:
+    made = make_agent_run(tmp_path)
+    change = "; ".join(f"n{i}.dropout 0.5 -> 0.{i}" for i in range(1, 9))
+    with made.journal() as journal:
+        journal.append(ev.ProposalsDrafted(round=2, proposals=(proposal("t0004", "gat > gcn", parent="t0001", change=change),)))
+    text = run_text(trace_run(Run(made)), 60)
+    assert change in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 60
 
 
 def test_the_direction_that_a_proposal_names_is_the_one_it_is_shown_under(tmp_path: Path) -> None:

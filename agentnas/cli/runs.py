@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +10,9 @@ import typer
 from agentnas.cli.options import Json, RunsDir
 from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.runs_compare import compare, winner_test
-from agentnas.cli.runs_found import RunName, folder, found
+from agentnas.cli.runs_found import RunName, folder, found, width
 from agentnas.cli.runs_review import review
+from agentnas.cli.runs_state import stage, stage_of
 from agentnas.cli.runs_tell import tell
 from agentnas.cli.runs_trace import trace
 from agentnas.cli.shell import COMMANDS, group_app
@@ -19,6 +20,10 @@ from agentnas.config import format_duration
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.runs import list_runs
 from agentnas.memory.view import JournalView
+from agentnas.words import spread, wrap
+
+# Of the lines below a trial.
+INDENT = 7
 
 app = group_app(COMMANDS["runs"].help)
 
@@ -29,12 +34,12 @@ def list_(runs_dir: RunsDir = None, json: Json = False) -> None:
     where = folder(runs_dir)
     runs = list_runs(where)
     if json:
-        emit_json([{"name": run.name, **vars(run)} for run in runs])
+        emit_json([{"name": run.name, **vars(run), "stage": stage_of(run)} for run in runs])
         return
     if not runs:
         say(f"{where} holds no runs; agentnas design starts one")
         return
-    emit(table(("run", "task", "state", "outcome"), ((run.name, run.task, run.state, run.outcome or "-") for run in runs)))
+    emit(table(("run", "task", "state", "outcome"), ((run.name, run.task, stage_of(run), run.outcome or "-") for run in runs)))
     for run in runs:
         if run.problem:
             say(f"{run.name}: {run.problem}")
@@ -48,22 +53,19 @@ def show(
     json: Json = False,
 ) -> None:
     """One run: how far it came, what its language models cost, its leaderboard, its winner."""
-    from agentnas.report_agents import SPENDING_HEAD, spending_rows
-
     directory = found(run, runs_dir)
     view = directory.view()
     if json:
         emit_json({**_summary(directory, view), "leaderboard": list(_leaderboard(view, top))})
         return
-    summary = _summary(directory, view)
+    summary, columns = _summary(directory, view), width()
     spent = summary.pop("spending")
-    for key, value in summary.items():
-        emit(f"{key.replace('_', ' '):<15} {_said(key, value)}")
+    for key, value in (summary | {"state": summary.pop("stage")}).items():
+        emit(_summary_line(key, value, columns))
     if spent:
-        emit("\n" + table(SPENDING_HEAD, spending_rows(view)))
-    board = list(_leaderboard(view, top))
-    if board:
-        emit("\n" + table([name.replace("_", " ") for name in board[0]], (row.values() for row in map(_as_row, board))))
+        emit("\n" + _spending_text(view, columns))
+    if board := list(_leaderboard(view, top)):
+        emit("\n" + _board_text(board, columns))
 
 
 @app.command()
@@ -91,6 +93,7 @@ def _summary(directory: RunDirectory, view: JournalView) -> dict[str, Any]:
         "task": directory.task,
         "protocol": view.started.protocol if view.started else None,
         "state": _state(directory, view),
+        "stage": stage(view, is_running=directory.writer() is not None),
         "outcome": end.outcome if end else None,
         "message": (end.message or None) if end else None,
         "active_seconds": view.active_seconds,
@@ -133,9 +136,30 @@ def _leaderboard(view: JournalView, top: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _as_row(entry: dict[str, Any]) -> dict[str, Any]:
-    design = entry["design"] or ""
-    return entry | {"design": " ".join(design.split())[:80]}
+def _board_text(board: Sequence[dict[str, Any]], columns: int) -> str:
+    """A line of scores for each trial, and its design, whole, below it."""
+    rows = [(row["trial"], row["rung"], spread(row["validation"], row["sd"]), row["seeds"]) for row in board]
+    head, *lines = table(("trial", "rung", "validation", "seeds"), rows).splitlines()
+    told = [wrap(f"{row['author']}: {row['design'] or ''}", columns, INDENT) for row in board]
+    return "\n".join([head, *(f"{line}\n{design}" for line, design in zip(lines, told, strict=True))])
+
+
+def _spending_text(view: JournalView, columns: int) -> str:
+    """A table, or a paragraph a role where the terminal is too narrow for one."""
+    from agentnas.report_agents import SPENDING_HEAD, spending_rows
+
+    rows = spending_rows(view)
+    whole = table(SPENDING_HEAD, rows)
+    head, *lines = whole.splitlines()
+    if max(len(head) - len(typer.style("", bold=True)), *map(len, lines)) <= columns:
+        return whole
+    told = (", ".join(f"{name} {cell}" for name, cell in zip(SPENDING_HEAD[1:], row[1:], strict=True)) for row in rows)
+    return "\n".join(wrap(text, columns, lead=f"{row[0]:<8}") for row, text in zip(rows, told, strict=True))
+
+
+def _summary_line(key: str, value: Any, columns: int) -> str:
+    lead, said = f"{key.replace('_', ' '):<15} ", _said(key, value)
+    return wrap(said, columns, lead=lead) if " " in said else lead + said  # a path or a name stays in one piece
 
 
 def _said(key: str, value: Any) -> str:
@@ -144,6 +168,5 @@ def _said(key: str, value: Any) -> str:
     if key == "active_seconds":
         return format_duration(round(value))
     if isinstance(value, dict):
-        spread = "?" if value["sd"] is None else f"{value['sd']:.2f}"
-        return f"{value['mean']:.2f} ± {spread} ({counted(value['seeds'], 'seed')})"
+        return f"{spread(value['mean'], value['sd'])} ({counted(value['seeds'], 'seed')})"
     return str(value)

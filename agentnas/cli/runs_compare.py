@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +35,7 @@ def compare(runs: Runs, runs_dir: RunsDir = None, json: Json = False) -> None:
         raise UsageError(f"{len(runs)} run to compare; give two or more")
     where = folder(runs_dir)
     found = [find(where, name) for name in runs]
+    _refuse_twice(runs, found)
     views = [directory.view() for directory in found]
     equal = min(view.num_tried for view in views)
     rows = [_compared(directory, view, views[0], equal) for directory, view in zip(found, views, strict=True)]
@@ -44,6 +47,16 @@ def compare(runs: Runs, runs_dir: RunsDir = None, json: Json = False) -> None:
     emit(table([labels[0], *(column[0] for column in columns)], zip(labels[1:], *(column[1:] for column in columns), strict=True)))
     if len({(row["task"], row["protocol"]) for row in rows}) > 1:
         say("tasks or protocols differ: these scores say nothing about each other, and no difference is computed")
+
+
+def _refuse_twice(names: Sequence[str], found: Sequence[RunDirectory]) -> None:
+    """Two names of one run are a slip: its difference from itself would look like a result."""
+    known: dict[Path, str] = {}
+    for name, directory in zip(names, found, strict=True):
+        place = directory.path.resolve()
+        if place in known:
+            raise UsageError(f"{known[place]} and {name} are the same run, {directory.name}; give different runs")
+        known[place] = name
 
 
 def _compared(directory: RunDirectory, view: JournalView, first: JournalView, equal: int) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def refuse_ended(directory: RunDirectory, view: JournalView) -> None:
 
 def _when(directory: RunDirectory, view: JournalView, runs_dir: Path | None) -> str:
     if directory.writer():
-        earliest = max(view.plans, default=-1) + (view.awaiting is None)
+        # The first round tries the anchors, and no planner is asked before them.
+        earliest = max(1, max(view.plans, default=-1) + (view.awaiting is None))
         return f"the planner of run {directory.name} reads it before its next plan, in round {earliest} at the earliest"
     return f"the planner reads it when the run goes on: {resume_command(directory, runs_dir)}"
 

@@ -38,6 +38,8 @@ FILES = ("scripted", "replay")
 KINDS = (*VARIABLES, *FILES)
 EXAMPLES = "for example openai:gpt-5-mini, anthropic:claude-sonnet-4-5 or openai:llama3.1:8b@http://127.0.0.1:11434/v1"
 _NAME = re.compile(r"(?P<model>[^\s?]+?)(?:@(?P<url>https?://[^\s?]+))?(?:\?mode=(?P<mode>\w+))?")
+# What some clouds write after @: claude-sonnet-4@20250514.
+_VERSION = re.compile(r"v?\d+|latest|default")
 _ENTRY = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^#\n]*?))[ \t]*(?:#.*)?$""", re.MULTILINE
 )
@@ -82,6 +84,10 @@ def parse(kind: str, rest: str) -> Named:
             f"{shown(f'{kind}:{rest}')}: is no name of a model; allowed: MODEL, MODEL@URL and ?mode=MODE at the end; {EXAMPLES}"
         )
     url, mode = found["url"], found["mode"]
+    model, at, rest_of_it = found["model"].rpartition("@")
+    if at and model and url is None and not _VERSION.fullmatch(rest_of_it):
+        allowed = "allowed after @: http://HOST:PORT/PATH or https://..."
+        raise UsageError(f"{kind}:{model.partition('@')[0]}@{rest_of_it}: {rest_of_it!r} is no address; {allowed}; {EXAMPLES}")
     if mode is not None and mode not in MODES:
         raise UsageError(f"{kind}:{found['model']}: unknown mode {mode!r}; {suggest(mode, MODES)}")
     if url is not None and (urlsplit(url).username is not None or not urlsplit(url).hostname):

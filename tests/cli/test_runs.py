@@ -62,7 +62,7 @@ def test_list_newest_first_with_what_became_of_each(run: Run, runs_dir: Path) ->
     assert [line.split() for line in printed.out.splitlines()] == [
         ["run", "task", "state", "outcome"],
         [names[1], "cora", "finished", "designed"],
-        [names[0], "cora", "unfinished", "-"],
+        [names[0], "cora", "broken", "off", "-"],
         ["torn", "?", "half-written", "-"],
     ]
     assert printed.err.startswith("torn: ")
@@ -79,8 +79,46 @@ def test_show_tells_how_far_a_run_came(run: Run, runs_dir: Path) -> None:
     lines = run("runs", "show").out.splitlines()
     assert "validation      81.00 ± 0.50 (3 seeds)" in lines
     assert "test            82.00 ± 1.00 (3 seeds)" in lines
-    assert lines[-2].split() == ["t0002", "full", "81.00", "?", "1", "coder", "gat", "width", "64"]
-    assert lines[-1].split() == ["t0001", "full", "79.00", "1.41", "2", "coder", "(gcn)", "gcn"]
+    assert [" ".join(line.split()) for line in lines[-4:]] == [
+        "t0002 full 81.00 ± ? 1", "coder: gat width 64", "t0001 full 79.00 ± 1.41 2", "coder (gcn): gcn"
+    ]  # fmt: skip
+
+
+def test_show_has_designs_whole_and_fits_a_narrow_terminal(run: Run, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, design = make_run(runs_dir, 1), " > ".join(f"gat{width}" for width in range(100, 130))
+    with made.journal() as journal:
+        journal.append(ev.RunResumed())
+        journal.append(ev.ProposalsDrafted(round=1, proposals=(proposal("t0003", design),)))
+        journal.append(finished("t0003", 0, 90.0))
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = run("runs", "show").out
+    assert design in " ".join(shown.split())
+    assert [line for line in shown.splitlines() if len(line) > 60 and not line.startswith("path ")] == []
+
+
+def listed_stage(run: Run) -> tuple[str, str]:
+    """How the only run is listed, in words and as data."""
+    line, (entry,) = run("runs", "list").out.splitlines()[1], run("runs", "list", "--json").data
+    return " ".join(line.split()[2:-1]), entry["state"]
+
+
+def test_list_tells_how_a_run_without_an_end_stands(run: Run, runs_dir: Path) -> None:
+    made = RunDirectory.create(runs_dir, "cora", now=datetime(2026, 1, 31, 9, 1, tzinfo=UTC), rng=random.Random(1))
+    with made.journal() as journal:
+        journal.append(ev.RunStarted(task="cora", protocol="public", config={}, environment={}, metric="accuracy"))
+    assert listed_stage(run) == ("not begun", "unfinished")
+    with made.journal() as journal:
+        journal.append(ev.ProposalsDrafted(round=0, proposals=(proposal("t0001", "gcn"),)))
+    assert listed_stage(run) == ("broken off", "unfinished")
+    with made.journal() as journal:
+        journal.append(ev.RunInterrupted(reason="asked to stop"))
+        assert listed_stage(run) == ("running", "running")
+    assert listed_stage(run) == ("interrupted", "unfinished")
+    assert "state           interrupted" in run("runs", "show").out.splitlines()
+    for outcome, code, told in (("failed", 1, "failed"), ("no_design_fits", 3, "no design"), ("designed", 0, "finished")):
+        with made.journal() as journal:
+            journal.append(ev.RunFinished.model_validate({"outcome": outcome, "exit_code": code}))
+        assert listed_stage(run) == (told, "finished")
 
 
 def test_show_keeps_the_test_sealed_until_it_is_opened(run: Run, runs_dir: Path) -> None:
@@ -122,6 +160,7 @@ def test_compare_refuses_to_subtract_what_does_not_compare(run: Run, runs_dir: P
         (("show", "nothing"), "no run 'nothing': runs holds no runs; agentnas design starts one"),
         (("path",), "no latest run: runs holds no runs; agentnas design starts one"),
         (("compare", "one"), "1 run to compare; give two or more"),
+        (("compare", "latest", "latest"), "no latest run: runs holds no runs; agentnas design starts one"),
     ],
 )
 def test_bad_input_is_one_line_and_2(run: Run, words: tuple[str, ...], line: str) -> None:
@@ -196,6 +235,18 @@ def test_compare_says_what_is_subtracted_and_how_long_in_seconds(run: Run, runs_
     assert [line.split("  ")[0] for line in lines[-3:]] == ["test minus first run's", "standard error", "inside noise"]
     assert lines[-1].split()[-2:] == ["-", "False"]
     assert all(isinstance(row["active_seconds"], float) for row in run("runs", "compare", *names, "--json").data)
+
+
+def test_compare_refuses_a_run_beside_itself(run: Run, runs_dir: Path) -> None:
+    names = [make_run(runs_dir, minute).name for minute in (1, 2)]
+
+    def refused(*words: str) -> str:
+        printed = run("runs", "compare", *words)
+        assert (printed.code, printed.out) == (2, "")
+        return printed.err
+
+    assert refused("latest", "latest") == f"agentnas: error: latest and latest are the same run, {names[1]}; give different runs\n"
+    assert refused(*names, "latest") == f"agentnas: error: {names[1]} and latest are the same run, {names[1]}; give different runs\n"
 
 
 def test_one_seed_is_singular(run: Run, runs_dir: Path) -> None:

@@ -59,7 +59,11 @@ def test_the_comparison_as_data(run: Run, names: list[str]) -> None:
     ]
 
 
-def test_show_tells_the_spending_by_role(run: Run, names: list[str]) -> None:
+def test_show_tells_the_spending_by_role(run: Run, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = run("runs", "show", names[0]).out
+    assert "planner models openai:big, calls 2, tokens in 3,500, tokens\n        out 300, cost $0.0100, seconds 5\n" in narrow
+    monkeypatch.setenv("COLUMNS", "100")
     lines = run("runs", "show", names[0]).out.splitlines()
     start = lines.index("") + 1
     assert [line.split() for line in lines[start : start + 4]] == [

@@ -153,7 +153,7 @@ def test_tell_says_when_a_run_that_is_going_on_reads_it(run: Run, design: Review
     told = run("runs", "tell", name, "try\nattention", "--json")
     assert told.data["text"] == "try attention"
     assert told.err == (
-        f"the planner of run {name} reads it before its next plan, in round 0 at the earliest; its rule-based planner reads no messages\n"
+        f"the planner of run {name} reads it before its next plan, in round 1 at the earliest; its rule-based planner reads no messages\n"
     )
 
 

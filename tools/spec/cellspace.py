@@ -11,6 +11,7 @@ from agentnas.tools.errors import UsageError
 from agentnas.tools.spec import cells
 from agentnas.tools.spec.cells import LINKS, OPS, SIZE, Cell
 from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.render import cell_text
 from agentnas.tools.spec.space import Mutation, SearchSpace
 
 FACTORS = ("cell.op", "cell.links")
@@ -137,7 +138,4 @@ def cell_vector(cell: Cell) -> list[float]:
 
 
 def _in_words(old: Cell, new: Cell) -> str:
-    def written(cell: Cell) -> str:
-        return f"{''.join(map(str, cell[0]))} {' '.join(cell[1])}"
-
-    return f"cell {written(old)} -> {written(new)}"
+    return f"cell {cell_text(old)} -> {cell_text(new)}"
