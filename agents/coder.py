@@ -32,8 +32,8 @@ ATTEMPTS = 6
 # Fresh samples that are priced before a limit is called too tight for the space.
 LAST_ATTEMPTS = 1000
 OPTIMISM = 0.5
-# Of a round that memory orders, until all anchors were tried.
-ANCHOR_SHARE = 0.25
+# Of the first round that memory orders, and of each later one until all anchors were tried.
+FIRST_ANCHORS, ANCHOR_SHARE = 0.5, 0.25
 
 Price = Callable[[ArchitectureSpec], dict[str, Any]]
 
@@ -150,7 +150,8 @@ def _due(anchors: Sequence[Draft], situation: Situation, count: int) -> list[Dra
     first = [next((draft for draft in anchors if draft.anchor == kind), None) for kind in ("plain", "strong")]
     due = [] if situation.records else [draft for draft in first if draft is not None][:count]
     due += [draft for draft in anchors if draft not in due]
-    return due[: max(int(count > 1), int(ANCHOR_SHARE * count))]
+    share = ANCHOR_SHARE if situation.records else FIRST_ANCHORS
+    return due[: max(int(count > 1), int(share * count))]
 
 
 def _as_anchor(draft: Draft, anchor: Draft | None) -> Draft:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from agentnas.agents.roles import Draft
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.transfer import Belief, Options, PastTask, PastTrials, Points
 from agentnas.agents.transfer_posterior import Posterior
+from agentnas.memory.kin import design_key
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import SearchSpace
@@ -24,6 +26,8 @@ AUTHOR = "coder/transfer"
 OPTIMISM = 0.5
 # Batches that may be turned down for the limits, after which others have to fill the round.
 ATTEMPTS = 20
+# Of designs whose operators are connected alike, at most so many a round: what is best elsewhere is often one design in many settings.
+ALIKE = 2
 NAMED = 2
 
 
@@ -58,19 +62,19 @@ class Transfer:
     def drafts(
         self, situation: Situation, others: Sequence[Draft], count: int, fits: Callable[[ArchitectureSpec], bool], taken: Set[str]
     ) -> list[Draft]:  # fmt: skip
-        """The ``count`` most promising of the past's designs and ``others``: those whose hash is not ``taken`` and that ``fits`` lets pass;
-        fewer where few are left."""
+        """The ``count`` most promising of the past's designs and ``others``, unlike each other: those whose hash is not ``taken`` and
+        that ``fits`` lets pass; fewer where few are left."""
         posterior = self.posterior(situation)
         if posterior is None:
             return list(others[:count])
         belief, size = posterior.belief, len(posterior.belief.past.vectors)
         points = self._with(belief, others, situation.space)
-        taken, seen = set(taken), self._tried(belief, situation)
+        taken, seen, alike = set(taken), self._tried(belief, situation), Counter[str]()
         drafts: list[Draft] = []
         for _ in range(ATTEMPTS):
             for point in posterior.best(points, count - len(drafts), OPTIMISM, sorted(seen)):
                 seen.add(point)
-                draft = others[point - size] if point >= size else self._remembered(belief, point)
+                draft = others[point - size] if point >= size else self._remembered(belief, point, alike)
                 if draft is not None and spec_hash(draft.spec) not in taken and fits(draft.spec):
                     taken.add(spec_hash(draft.spec))
                     drafts.append(draft)
@@ -119,11 +123,12 @@ class Transfer:
             self._vectors[key] = space.vector(record.spec)
         return self._vectors[key]
 
-    def _remembered(self, belief: Belief, design: int) -> Draft | None:
-        """A design of the past, with what the tasks that count most say of it."""
+    def _remembered(self, belief: Belief, design: int, alike: Counter[str]) -> Draft | None:
+        """A design of the past, with what the tasks that count most say of it; None where it cannot be said here, or ``ALIKE`` were."""
         spec = belief.past.spec(design)
-        if spec is None:
+        if spec is None or alike[design_key(spec)] == ALIKE:
             return None
+        alike[design_key(spec)] += 1
         told, weights = belief.designs.told[design], belief.weights
         heaviest = sorted(range(len(weights)), key=lambda task: -weights[task])[:NAMED]
         words = ", ".join(_told(belief.past.tasks[task], design, told[task]) for task in heaviest)

@@ -173,7 +173,7 @@ def test_a_share_of_every_round_goes_to_anchors_and_the_first_has_the_best_of_ei
         RuleCoder(scaled((*plain_anchors(), *strong_anchors()), "none"), lambda spec: {}, transfer=Transfer(Store(), tuple)),
     )
     drafts = made.draft(told, RulePlanner().plan(told), 8)
-    assert [draft.anchor for draft in drafts[-2:]] == ["plain", "strong"]
+    assert [draft.anchor for draft in drafts[-4:-2]] == ["plain", "strong"]
     assert drafts[0].author == AUTHOR, "what is remembered comes first"
     tried = [record(512 + 8 * i, {"full": {0: 75.0}}) for i in range(4)]
     later = situation(*tried)
@@ -186,6 +186,13 @@ def test_a_remembered_design_that_is_an_anchor_here_is_called_one() -> None:
         first_round(), RulePlanner().plan(first_round()), 4
     )
     assert [(draft.anchor, draft.name) for draft in drafts if spec_hash(draft.spec) == spec_hash(SPECS[-1])] == [("plain", "wide")]
+
+
+def test_one_design_in_many_settings_does_not_fill_a_round() -> None:
+    """All eight that are remembered have one layer of one operator."""
+    drafts = RuleCoder((), lambda spec: {}, transfer=Transfer(Store(), tuple)).draft(first_round(), RulePlanner().plan(first_round()), 8)
+    assert sum(draft.author == AUTHOR for draft in drafts) == 2
+    assert len(drafts) == 8
 
 
 def test_children_are_weighed_beside_what_is_remembered_and_say_what_is_known_of_their_factor() -> None:

@@ -24,8 +24,9 @@ from agentnas.tools.evaluate.base import CONFIRM
 def main(argv: Sequence[str] | None = None) -> None:
     asked = _arguments(argv)
     memory = asked.folder / "memory"
-    for task in asked.sources.split(","):
-        _design(asked, task, asked.source_trials, 0, memory, asked.folder / "sources", time=asked.source_time)
+    for source in asked.sources.split(","):
+        task, _, trials = source.partition(":")
+        _design(asked, task, int(trials or asked.trials), 0, memory, asked.folder / "sources", trial_time="4m")
     rows = [_compared(asked, seed, memory) for seed in range(asked.seeds)]
     print(f"{asked.target}, memory of {asked.sources}: best validation so far")
     print("seed  cold end (trials)  warm end (trials)  warm reaches it after  cold needs of warm's end")
@@ -41,10 +42,8 @@ def _arguments(argv: Sequence[str] | None) -> Any:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--sources", default="citeseer,photo,cs,texas")
+    parser.add_argument("--sources", default="citeseer,texas,photo:10,cs:4", help="task, or task:trials")
     parser.add_argument("--target", default="cora")
-    parser.add_argument("--source-trials", type=int, default=32)
-    parser.add_argument("--source-time", default="6m", help="most time for each source")
     parser.add_argument("--trials", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=5)
     return parser.parse_args(argv)
