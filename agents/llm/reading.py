@@ -43,10 +43,9 @@ _START = re.compile(r"[{\[]")
 
 def read_reply(text: str, answer: type[T], finish: Finish, usage: Usage, model: str) -> Reply[T]:
     """What a model answered, read. An answer that was refused has no value; one that was cut off has the items that are complete."""
-    if finish == "length":
-        value, problem = read_cut(text, answer), UNFINISHED[finish]
-    else:
-        value, problem = (None, UNFINISHED[finish]) if finish in UNFINISHED else read_answer(text, answer)
+    if finish in UNFINISHED:
+        return Reply(text, read_cut(text, answer) if finish == "length" else None, UNFINISHED[finish], usage, finish, model)
+    value, problem = read_answer(text, answer)
     return Reply(text, value, problem, usage, finish, model)
 
 
