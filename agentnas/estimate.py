@@ -11,7 +11,7 @@ from agentnas.config import Config, format_duration
 
 CHARACTERS_A_TOKEN = 4
 # Tokens of a usual answer, and seconds of a usual call.
-ANSWER_TOKENS = {"planner": 700, "coder": 1_500, "analyst": 800}
+ANSWER_TOKENS = {"planner": 700, "coder": 1_500, "analyst": 800, "reader": 1_000}
 CALL_S = 15.0
 # Share of questions that need a repair round.
 REPAIRS = 0.3
@@ -35,7 +35,7 @@ def estimate(names: Mapping[str, str], config: Config, prompt: int, batch: int) 
             f"{rounds} rounds, {sum(calls.values())} calls, {tokens_in:,} tokens in and {tokens_out:,} out,"
             f" {format_duration(round(seconds))} of thinking"
         ),
-        "cost": _cost(names, calls, prompt, config),
+        "cost": cost_line(names, calls, prompt, config),
     }
 
 
@@ -46,7 +46,8 @@ def _rounds(config: Config, batch: int) -> int | None:
     return None if config.time_s is None else max(1, round(config.time_s / ROUND_S))
 
 
-def _cost(names: Mapping[str, str], calls: Mapping[str, int], prompt: int, config: Config) -> str:
+def cost_line(names: Mapping[str, str], calls: Mapping[str, int], prompt: int, config: Config) -> str:
+    """What calls cost at these models' prices, beside the limit; ``prompt`` is the length of one in characters."""
     prices = load_prices(config.prices)
     names = {role: name for role, name in names.items() if name.partition(":")[0] not in FREE}
     if not names:

@@ -65,11 +65,11 @@ def make_models(config: Config, resolved: Resolved, view: JournalView | None = N
             raise UsageError(f"--record {config.record}: the file exists, and a recording holds one run; name another file")
         made = {name: Recording(model, config.record, task=str(config.task)) for name, model in made.items()}
     for model in made.values():
-        _require_there(model)
+        require_there(model)
     return {role: made[name] for role, name in names.items()}
 
 
-def _require_there(model: LLM) -> None:
+def require_there(model: LLM) -> None:
     """Raise ConfigError where no call could succeed: what passes in mid-run is for a person to mend before a start."""
     from agentnas.agents.llm.base import LLMError
 

@@ -11,8 +11,12 @@ from importlib import resources
 from agentnas.tools.errors import ConfigError, suggest
 
 # The placeholders that templates outside of roles may and must use.
-PLACEHOLDERS: dict[str, frozenset[str]] = {"recall": frozenset({"task", "tried"})}
+PLACEHOLDERS: dict[str, frozenset[str]] = {
+    "recall": frozenset({"task", "tried"}),
+    "reader": frozenset({"topics", "operators", "settings", "papers", "count"}),
+}
 _FRONT = re.compile(r"---\n(?P<fields>.*?)\n?---\n(?P<text>.*)", re.DOTALL)
+_PARTS = re.compile(r"# System\n(?P<system>.*?)\n# User\n(?P<user>.*)", re.DOTALL)
 _VERSION = re.compile(r"version:[ \t]*(?P<version>[A-Za-z0-9][A-Za-z0-9._-]{0,31})[ \t]*")
 
 
@@ -41,6 +45,14 @@ def load(name: str) -> Template:
     if missing := PLACEHOLDERS[name] - template.placeholders:
         raise ConfigError(f"prompt {name}: lacks {_braced(missing)}")
     return template
+
+
+def load_parts(name: str) -> tuple[Template, Template]:
+    """The parts # System and # User of a shipped template; raises ConfigError as ``load`` does, and where one is missing."""
+    match = _PARTS.fullmatch(load(name).text.lstrip("\n"))
+    if match is None:
+        raise ConfigError(f"prompt {name}: lacks a part; write the lines # System and # User, each with its text below")
+    return check(name, match["system"], PLACEHOLDERS[name]), check(name, match["user"], PLACEHOLDERS[name])
 
 
 def versioned(name: str, text: str) -> tuple[str, str]:

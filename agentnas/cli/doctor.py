@@ -14,14 +14,18 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from agentnas.cli.options import DataDir, Json, RunsDir
+from agentnas.cli.options import DataDir, Embedder, Json, MemoryDir, RunsDir
 from agentnas.cli.output import emit, emit_json
 from agentnas.cli.shell import command_app
 from agentnas.config import Config, resolve
 from agentnas.tools.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agentnas.memory.embedding import Embedder as Embedding
 
 app = command_app()
 OLDEST_PYTHON = (3, 11)
@@ -39,9 +43,11 @@ class Check:
 
 
 @app.command()
-def doctor(data_dir: DataDir = None, runs_dir: RunsDir = None, json: Json = False) -> None:
+def doctor(
+    data_dir: DataDir = None, runs_dir: RunsDir = None, memory_dir: MemoryDir = None, embedder: Embedder = None, json: Json = False
+) -> None:  # fmt: skip
     """Check that this machine has what AgentNAS needs."""
-    config = resolve({"data_dir": data_dir, "runs_dir": runs_dir}).config
+    config = resolve({"data_dir": data_dir, "runs_dir": runs_dir, "memory_dir": memory_dir, "embedder": embedder}).config
     checks = list(examine(config))
     if json:
         emit_json(checks)
@@ -60,6 +66,7 @@ def examine(config: Config) -> Iterator[Check]:
     yield from _torch()
     yield from _data_sets(config.data_dir)
     yield _runs_dir(config.runs_dir)
+    yield _memory(config)
     yield _disk(config.runs_dir)
 
 
@@ -132,6 +139,36 @@ def _runs_dir(folder: Path) -> Check:
     except OSError as error:
         return Check("runs directory", False, f"{folder}: {error.strerror}", "choose another with --runs-dir")
     return Check("runs directory", True, str(folder.resolve()))
+
+
+def _memory(config: Config) -> Check:
+    """The memory that outlives runs is opened for real; one that is not there yet is not made."""
+    from agentnas.memory.chroma import is_url
+    from agentnas.memory.embedding import make_embedder
+    from agentnas.tools.errors import AgentNASError
+
+    place = config.memory_dir
+    if place is None:
+        return Check("memory", None, "off (memory_dir is none)")
+    try:
+        embedder = make_embedder(config.embedder)
+        if not is_url(place) and not (Path(place).exists() and any(Path(place).iterdir())):
+            return Check("memory", None, f"nothing yet in {place}; embedder {embedder.name}", "the first run makes it")
+        return Check("memory", True, f"{place}; embedder {embedder.name}; {_records(place, embedder)}")
+    except (AgentNASError, OSError) as error:
+        return Check("memory", False, str(error), "choose another place with --memory-dir, or none to do without")
+
+
+def _records(place: str, embedder: Embedding) -> str:
+    from agentnas.memory.codec import layout
+    from agentnas.memory.shelf import NAMES, Shelf
+
+    shelf = Shelf(place, layout(embedder))
+    try:
+        with shelf.reading():
+            return ", ".join(f"{shelf.count(name)} {name}" for name in NAMES)
+    finally:
+        shelf.close()
 
 
 def _disk(folder: Path) -> Check:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agentnas.cli.memory_files import reader_of
+from agentnas.cli import llm_options as models
 from agentnas.cli.options import DataDir, Embedder, ForgetTask, Json, MemoryDir, RunsDir, Split
 from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 app = group_app(COMMANDS["memory"].help)
 Kinds = Annotated[str | None, typer.Option(help="Only trials, findings or cards.", show_default=False)]
+ReaderLlm = Annotated[
+    str | None, typer.Option("--llm", help="Language model that reads the papers, such as openai:MODEL; else a rule.", show_default=False)
+]
 KINDS = {"trials": "trial", "findings": "finding", "cards": "card"}
 
 
@@ -59,23 +62,32 @@ def search(
 
 @app.command()
 def add(
-    files: Annotated[list[Path], typer.Argument(help="Paper cards, as JSON Lines.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Papers as PDF, Markdown, text, BibTeX or listings of abstracts; cards as JSON Lines.", show_default=False),
+    ],
+    llm: ReaderLlm = None,
+    max_cost: models.MaxCost = None,
+    max_tokens: models.MaxTokens = None,
+    max_llm_calls: models.MaxCalls = None,
+    llm_timeout: models.LlmTimeout = None,
+    prices: models.Prices = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be added and spent, and do neither.")] = False,
     memory_dir: MemoryDir = None,
     embedder: Embedder = None,
     json: Json = False,
 ) -> None:
-    """Add paper cards. A card whose id is known replaces the old one."""
-    from agentnas.memory.portable import add_cards
+    """Add papers, each as a card: by a model where there is one, else by rule, from quoted sentences; marked as unreviewed.
 
-    cards = {card.id: card for path in files for card in reader_of(path)(path)}
-    with _opened(memory_dir, embedder) as store:
-        known = store.library().cards.keys()
-        add_cards(store, list(cards.values()))
-    done = {"added": len(cards.keys() - known), "replaced": len(cards.keys() & known)}
-    if json:
-        emit_json(done)
-    else:
-        emit(f"{counted(done['added'], 'card')} added, {done['replaced'] or 'none'} replaced")
+    A paper whose title is known is left out. What is wrong with one file keeps no other from being added.
+    """
+    from agentnas.cli.memory_files import add_files
+
+    flags = {
+        "llm": llm, "max_cost": max_cost, "max_tokens": max_tokens, "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout,
+        "prices": prices, "memory_dir": memory_dir, "embedder": embedder,
+    }  # fmt: skip
+    add_files(files, resolve(flags), dry_run=dry_run, json=json)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from agentnas.memory.papers.paper import sentences
 
@@ -19,8 +20,8 @@ _SPEAKS = re.compile(
     r"|\b(?:reveal|print|output|repeat|show|leak|send)\b[^.]{0,30}\b(?:system prompt|api key|secret|password|credentials?)\b"
     r"|\b(?:always|must|please) (?:propose|recommend|choose|answer|respond|reply|rate|give|write|output|cite)\b[^.]{0,60}"
     r"\b(?:this paper|our method|positive|regardless|nothing else|no matter)\b"
-    r"|<\|?(?:im_start|im_end|system|assistant|endoftext)\|?>|\[/?INST\]|^\s*(?:system|assistant)\s*:",
-    re.IGNORECASE | re.MULTILINE,
+    r"|<\|?(?:im_start|im_end|system|assistant|endoftext)\|?>|\[/?INST\]|(?-i:\b(?:SYSTEM|ASSISTANT))\s*:",
+    re.IGNORECASE,
 )
 # So many words in a row that a card shares with such a sentence are taken from it.
 SHARED_WORDS = 5
@@ -28,10 +29,12 @@ SHARED_WORDS = 5
 
 def addressed_to_models(text: str) -> list[str]:
     """The sentences of a text that tell a language model what to do; empty for a usual paper."""
-    if not _SPEAKS.search(text):
-        return []
-    found = [sentence for sentence in sentences(text) if _SPEAKS.search(sentence)]
-    return found or [" ".join(text.split())[:200]]
+    said = sentences(text)
+    spoken = {at for at, sentence in enumerate(said) if _SPEAKS.search(sentence)}
+    for at, (first, second) in enumerate(pairwise(said)):
+        if not spoken & {at, at + 1} and _SPEAKS.search(f"{first} {second}"):
+            spoken |= {at, at + 1}
+    return [said[at] for at in sorted(spoken)]
 
 
 def without(text: str, spoken: list[str]) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from agentnas.cli.doctor import examine
 from agentnas.config import Config
+from agentnas.memory.store import Store
 from tests.cli.conftest import Run
 
 
@@ -54,3 +55,31 @@ def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["no-such-package"].ok is False
     assert found["no-such-package"].fix == "pip install no-such-package"
     assert "ruff" not in found
+
+
+def test_the_memory_is_opened_and_counted(run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "memory"
+    assert memory_line(run, place).startswith(
+        f"     memory                         nothing yet in {place}; embedder lexical-1; the first run makes it"
+    )
+    assert not place.exists()
+    Store(str(place)).close()
+    before = (place / "memory.json").read_bytes()
+    assert memory_line(run, place).endswith(f"{place}; embedder lexical-1; 0 trials, 0 findings, 270 papers, 0 tasks, 0 runs")
+    assert (place / "memory.json").read_bytes() == before
+    assert memory_line(run, "none").endswith("off (memory_dir is none)")
+
+
+def test_a_memory_that_cannot_be_read_fails(run: Run, tmp_path: Path) -> None:
+    place = tmp_path / "memory"
+    Store(str(place)).close()
+    (place / "memory.json").write_text("{", encoding="utf-8")
+    assert "agentnas memory reindex" in memory_line(run, place)
+    (place / "memory.json").write_text('{"schema_version": 99, "embedder": "lexical-1", "generation": 1}', encoding="utf-8")
+    assert memory_line(run, place).startswith("FAIL memory")
+    assert memory_line(run, "http://127.0.0.1:9").startswith("FAIL memory")
+
+
+def memory_line(run: Run, place: Path | str) -> str:
+    (line,) = [line for line in run("doctor", "--memory-dir", place).out.splitlines() if line[5:].startswith("memory ")]
+    return line

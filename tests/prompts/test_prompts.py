@@ -35,7 +35,7 @@ def test_every_partial_is_used() -> None:
 
 def test_every_file_that_ships_is_known() -> None:
     files = {path.name for path in resources.files("agentnas.prompts").iterdir() if path.name.endswith(".md")}
-    assert files == {f"{stem}.md" for stem in (*ROLES, *(f"_{name}" for name in PARTIALS), "recall")}
+    assert files == {f"{stem}.md" for stem in (*ROLES, *(f"_{name}" for name in PARTIALS), "recall", "reader")}
 
 
 def test_partials_stand_in_the_text() -> None:
