@@ -168,12 +168,12 @@ def forget(
         gone += [portable.forget_run(store, run)] if run else []
         gone += [portable.forget_task(store, task)] if task else []
     total = {name: sum(getattr(forgotten, name) for forgotten in gone) for name in ("trials", "findings", "cards")}
+    if not any(total.values()):
+        raise UsageError(f"the memory holds nothing of {', '.join([*(ids or ()), *filter(None, (run, task))])}")
     if json:
         emit_json(total)
     else:
         emit("forgotten: " + ", ".join(counted(count, name.removesuffix("s")) for name, count in total.items()))
-    if not any(total.values()):
-        raise UsageError(f"the memory holds nothing of {', '.join([*(ids or ()), *filter(None, (run, task))])}")
 
 
 @app.command()
