@@ -77,7 +77,9 @@ def add(
     embedder: Embedder = None,
     json: Json = False,
 ) -> None:
-    """Add papers, each as a card: by a model where there is one, else by rule, from quoted sentences; marked as unreviewed.
+    """Add papers as cards, made by a model or by rule.
+
+    Without a model a card quotes its paper. Either way it is marked as unreviewed.
 
     A paper whose title is known is left out. What is wrong with one file keeps no other from being added.
     """

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentnas.memory.cards import shipped_cards
-from agentnas.memory.papers.paper import card_id
+from agentnas import adding
+from agentnas.memory.cards import PaperCard, shipped_cards
+from agentnas.memory.papers.paper import Paper, Reading, card_id
 from agentnas.memory.papers.rules import card_by_rule
 from agentnas.memory.store import Store
 from tests.cli.conftest import Run
@@ -78,6 +80,21 @@ def test_adding_again_changes_nothing(run: Run, listing: Path) -> None:
     before = run("memory", "export").out
     assert run("memory", "add", listing).out == "no cards added, none replaced, 4 duplicates left out\n"
     assert run("memory", "export").out == before
+
+
+def test_what_was_made_before_an_interruption_is_kept(own: Path) -> None:
+    papers = [Paper(title, ABSTRACT, "x.txt", "x.txt") for title in ("First", "Second")]
+
+    def made() -> Iterator[list[PaperCard]]:
+        yield [card_by_rule(papers[0])]
+        raise KeyboardInterrupt
+
+    store = Store(str(own))
+    with pytest.raises(KeyboardInterrupt):
+        adding.add_planned(store, adding.Plan(papers), made(), ())
+    (left,) = adding.planned([(Path("x.txt"), Reading("text", tuple(papers)))], store.library().cards, with_model=False).papers
+    store.close()
+    assert left.title == "Second"
 
 
 def test_search_says_that_a_card_is_unreviewed(run: Run, listing: Path) -> None:
@@ -156,8 +173,6 @@ def test_cards_of_a_person_take_the_place_of_unreviewed_ones(run: Run, tmp_path:
 
 
 def card_by_rule_of(title: str) -> str:
-    from agentnas.memory.papers.paper import Paper
-
     return card_by_rule(Paper(title, ABSTRACT, "x.txt", "x.txt")).model_dump_json()
 
 
