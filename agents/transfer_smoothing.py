@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ class Smoother:
 
         if not self.models or not len(vectors):
             return np.zeros(len(vectors))
-        return np.asarray(np.mean([model.predict(vectors) for model in self.models], axis=0))
+        with _one_thread():
+            return np.asarray(np.mean([model.predict(vectors) for model in self.models], axis=0))
 
 
 def normal_scores(scores: Array) -> Array:
@@ -52,8 +54,9 @@ def smoothed(vectors: Array, scores: Array, share: float) -> tuple[Array, Smooth
     halves = shuffled[::2], shuffled[1::2]
     smoother = Smoother(tuple(_fitted(vectors[half[:LARGEST_FIT]], scores[half[:LARGEST_FIT]]) for half in halves))
     told = smoother.predict(vectors)
-    for half, other in zip(halves, reversed(smoother.models), strict=True):
-        told[half] = share * other.predict(vectors[half]) + (1 - share) * scores[half]
+    with _one_thread():
+        for half, other in zip(halves, reversed(smoother.models), strict=True):
+            told[half] = share * other.predict(vectors[half]) + (1 - share) * scores[half]
     return told, smoother
 
 
@@ -62,4 +65,13 @@ def _fitted(vectors: Array, scores: Array) -> Any:
 
     least = max(2, min(20, len(scores) // 10))
     model = HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=15, max_bins=32, min_samples_leaf=least, early_stopping=False)
-    return model.fit(vectors, scores)
+    with _one_thread():
+        return model.fit(vectors, scores)
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """Threads that wait for each other take ten times as long on a machine that does other work."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="openmp")
+    return limits

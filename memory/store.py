@@ -30,7 +30,7 @@ from agentnas.tools.errors import DataError
 
 EVERYTHING = "*"
 # What a transfer learns from: tasks, most like the one that is asked about first, and trials of each.
-PAST_TASKS, PAST_TRIALS = 8, 1000
+PAST_TASKS, PAST_TRIALS = 6, 400
 
 
 class RunMark(NamedTuple):

@@ -18,8 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agentnas.agents.transfer_drafts import Transfer
+from agentnas.agents.transfer_memory import RememberedTrials
 from agentnas.memory.codec import trial_query
 from agentnas.memory.library import recall_cards
+from agentnas.memory.memory import InMemory, TaskCardLike, TaskTrials
 from agentnas.memory.records import TrialRecord
 from agentnas.memory.shelf import BATCH
 from agentnas.memory.store import Store
@@ -45,6 +48,7 @@ def main() -> int:
         start = started(folder)
         store = Store(str(folder))
         times, busy = recalled(store, specs)
+        first = believed(store)
         agreement = agreed(store, specs, vectors)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
     finally:
@@ -52,6 +56,7 @@ def main() -> int:
     slow = float(np.percentile(times, 95))
     print(f"{count} trials of {TASKS} tasks, {size:.0f} MiB")
     print(f"opening and the first recall  {start:8.2f} s    (limit {MOST_START_S:.0f} s, the import of chromadb included)")
+    print(f"what the past teaches         {first:8.2f} s    (read and fitted once a run, before its first proposals)")
     for share in (50, 95):
         wall, used = np.percentile(times, share), np.percentile(busy, share)
         print(f"recall, {share} of 100 within      {wall:8.1f} ms   (limit {MOST_MS:.0f} ms for 95; processor time {used:.1f} ms)")
@@ -139,6 +144,22 @@ def recalled(store: Store, specs: list[ArchitectureSpec]) -> tuple[list[float], 
         busy.append(1000 * (time.process_time() - used))
         assert len(found[1]) == 8, "a recall finds trials"
     return times, busy
+
+
+def believed(store: Store) -> float:
+    """Seconds from the store to a belief over its designs, scikit-learn imported."""
+    from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: F401
+
+    class Held(InMemory):
+        def past_trials(self, card: TaskCardLike | None) -> list[TaskTrials]:
+            return store.past_trials(card)
+
+    began = time.perf_counter()
+    transfer = Transfer(RememberedTrials(Held(), lambda: CITESEER), CITESEER.vector)
+    belief = transfer.belief(SearchSpace.default())
+    assert belief is not None
+    assert len(belief.designs.told) > 0
+    return time.perf_counter() - began
 
 
 class Placed(CountedCard):
