@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -212,7 +213,7 @@ def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: 
 def work(
     directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], on_event: Listener | None = None,
     on_start: Callable[[Started], None] | None = None, stop: threading.Event | None = None, note: str | None = None, *,
-    remember: Remember = remembered, transfer: Transfer | None = None,
+    remember: Remember | None = None, transfer: Transfer | None = None,
 ) -> Run:  # fmt: skip
     """Run the graph to its end, and make every ending a stored state before an exception travels on.
 
@@ -229,7 +230,8 @@ def work(
         for line in [*([note] if note else []), *thinking.notes(models, config)]:
             if line not in noted:  # of a resumed run
                 journal.append(ev.Noted(level="warning", message=line))
-        memory = stack.enter_context(remember(config, directory, journal))
+        opened = remember or partial(remembered, recorded=thinking.recorded_memory(models))
+        memory = stack.enter_context(opened(config, directory, journal))
         house = wire(journal, directory, config, task, models, stop or threading.Event(), memory, transfer)
         stack.callback(house.evaluator.close)
         try:
@@ -279,6 +281,7 @@ def wire(
     from agentnas.agents.coder import RuleCoder
     from agentnas.agents.house import Budget, House
     from agentnas.agents.planner import RulePlanner
+    from agentnas.agents.transfer_memory import transfer_from
     from agentnas.memory.inbox import Inbox
     from agentnas.memory.memory import InMemory
     from agentnas.report import write_report
@@ -287,7 +290,7 @@ def wire(
 
     space, anchors, batch = space_and_anchors(config, task)
     evaluator, memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
-    transfer = transfer or _transfer(memory, journal, None if task.table else _usual_scale(task))
+    transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
     return House(
@@ -311,18 +314,6 @@ def wire(
         review=config.review,
         transfer=transfer,
     )
-
-
-def _transfer(memory: Memory, journal: Journal, scale: str | None) -> Transfer:
-    """What other runs tried, for a task whose card is in the journal when it is first asked."""
-    from agentnas.agents.transfer_drafts import Transfer
-    from agentnas.agents.transfer_memory import RememberedTrials
-    from agentnas.tools.tasks.card import TaskCard
-
-    def card() -> TaskCard:
-        return TaskCard.model_validate(journal.view.card)
-
-    return Transfer(RememberedTrials(memory, card, scale), lambda: card().vector())
 
 
 def _weigh(task: Task) -> Weigh | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from agentnas.config import Config
@@ -49,18 +50,24 @@ def open_store(config: Config) -> Store:
 
 
 @contextmanager
-def remembered(config: Config, directory: RunDirectory, journal: Journal) -> Iterator[InMemory]:
-    """The memory of a run: its own, and beneath it what outlives runs, unless that is off or cannot be used, which is then noted."""
+def remembered(config: Config, directory: RunDirectory, journal: Journal, recorded: Sequence[str] | None = None) -> Iterator[InMemory]:
+    """The memory of a run: its own, and beneath it what outlives runs, unless that is off or cannot be used, which is then noted.
+
+    A replay remembers what the ``recorded`` run did (exported lines), in a store that is thrown away: its answers cite that.
+    """
     from agentnas.memory.layered import Layered
     from agentnas.memory.memory import InMemory
 
     note = _noting(journal)
-    store = _opened(config, note)
-    if store is None:
-        yield InMemory(journal.view, directory.name)
-        return
-    with closing(store):
-        _catch_up(store, config.runs_dir, directory.name, note)
+    with ExitStack() as stack:
+        store = _opened(config, note) if recorded is None else _replayed(recorded, config, stack)
+        if store is None:
+            yield InMemory(journal.view, directory.name)
+            return
+        stack.enter_context(closing(store))
+        if recorded is None:
+            _catch_up(store, config.runs_dir, directory.name, note)
+        _record(store, config, note)
         memory = Layered(journal.view, directory.name, store, note)
         try:
             yield memory
@@ -87,6 +94,31 @@ def _opened(config: Config, note: Note) -> Store | None:
     except (StoreError, ConfigError) as error:
         note(f"{error}; the run goes on without memory of other runs")
         return None
+
+
+def _replayed(recorded: Sequence[str], config: Config, stack: ExitStack) -> Store | None:
+    from agentnas.memory.portable import import_lines
+    from agentnas.memory.store import Store
+
+    if not recorded:
+        return None
+    store = Store(stack.enter_context(TemporaryDirectory(prefix="agentnas-replay-")), forget_task=config.forget_task)
+    import_lines(store, recorded, "recording")
+    return store
+
+
+def _record(store: Store, config: Config, note: Note) -> None:
+    """What the run remembers goes into its recording, so that a replay knows the same."""
+    from agentnas.agents.llm.recording import record_memory
+    from agentnas.memory.portable import export_lines
+
+    if config.record is not None and config.record.exists():
+        try:
+            problem = record_memory(config.record, list(export_lines(store)))
+        except StoreError as error:
+            problem = f"--record {config.record}: {error}"
+        if problem:
+            note(problem)
 
 
 def _catch_up(store: Store, runs_dir: Path, run: str, note: Note) -> None:

@@ -139,6 +139,13 @@ def llm_limits(config: Config) -> Limits:
     return Limits(config.max_cost, config.max_tokens, config.max_llm_calls)
 
 
+def recorded_memory(models: Mapping[str, LLM]) -> tuple[str, ...] | None:
+    """What a recorded run remembered of others; None where no recording is replayed."""
+    from agentnas.agents.llm.recording import Replay
+
+    return next((model.memory for model in models.values() if isinstance(model, Replay)), None)
+
+
 def closing(models: Mapping[str, LLM], stack: ExitStack) -> None:
     """Close every model, each once, when the stack unwinds."""
     for model in {id(model): model for model in models.values()}.values():

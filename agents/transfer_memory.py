@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentnas.agents.transfer import Past, PastTask
+from agentnas.agents.transfer_drafts import Transfer
 from agentnas.memory.memory import Memory, TaskCardLike, TaskTrials, TrialRecord
+from agentnas.memory.view import JournalView
 from agentnas.tools.anchors import with_scale
 from agentnas.tools.errors import SpecError
 from agentnas.tools.evaluate.ladder import MANY_SPLITS, ONE_SPLIT, TABLE
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace
+from agentnas.tools.tasks.card import TaskCard
 
 CUT = {rung.name for rung in (*ONE_SPLIT, *MANY_SPLITS) if rung.epochs < 1.0}
 SCALE = "input.scale="
@@ -33,6 +36,15 @@ class RememberedTrials:
         """Designs of other runs that the space can express, each once; tables teach tables, and trained trials trained ones."""
         tasks = [task for task in self.memory.past_trials(self.card()) if _is_table(task) == space.is_table]
         return _past(tasks, space, self.scale) if tasks else None
+
+
+def transfer_from(memory: Memory, view: JournalView, scale: str | None) -> Transfer:
+    """What other runs tried, for a run whose card is in its journal when this is first asked."""
+
+    def card() -> TaskCard:
+        return TaskCard.model_validate(view.card)
+
+    return Transfer(RememberedTrials(memory, card, scale), lambda: card().vector())
 
 
 def _is_table(task: TaskTrials) -> bool:

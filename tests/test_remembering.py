@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 import agentnas
+from agentnas.agents.llm.recording import load_recording
 from agentnas.memory import events as ev
 from agentnas.memory.embedding import Lexical
 from agentnas.memory.store import Store
 from agentnas.run import Run
 from agentnas.tools.errors import ConfigError
+from tests.llm_server import LLMServer
+from tests.minds import role_of, think
 
 TABLE: dict[str, Any] = {"trials": 6, "seed": 1}
 
@@ -53,6 +56,37 @@ def test_what_was_best_elsewhere_is_proposed_first_beside_an_anchor(tmp_path: Pa
     assert "plain" in second.view.test.comparison
     alone = agentnas.design("nasbench:cora", **TABLE, runs_dir=tmp_path / "alone", memory_dir=None)
     assert {proposal.author for proposal in alone.view.proposals.values()} == {"coder/anchors", "coder/evolution"}
+
+
+def test_a_replay_remembers_what_the_recorded_run_did_and_nothing_else(tmp_path: Path) -> None:
+    recording = tmp_path / "calls.jsonl"
+    where: dict[str, Any] = {"runs_dir": tmp_path / "runs", "memory_dir": tmp_path / "memory"}
+    agentnas.design("nasbench:citeseer", **TABLE | {"trials": 10}, **where)
+    with LLMServer(think, role_of=role_of) as server:
+        first = agentnas.design("nasbench:cora", **TABLE | {"trials": 12}, **where, llm=f"openai:m@{server.url}", record=recording)
+    agentnas.design("nasbench:pubmed", **TABLE, **where)
+    again = agentnas.design(
+        "nasbench:cora",
+        **TABLE | {"trials": 12},
+        runs_dir=tmp_path / "elsewhere",
+        memory_dir=tmp_path / "memory",
+        llm=f"replay:{recording}",
+    )
+    assert any("/" in name for name in told(first))
+    assert told(again) == told(first)
+    assert [p.spec_hash for p in again.view.proposals.values()] == [p.spec_hash for p in first.view.proposals.values()]
+    assert [note.message for note in again.view.notes if "differs" in note.message] == []
+    assert again.name not in Store(str(tmp_path / "memory")).marks(), "its runs folder is another one's"
+
+
+def test_a_memory_too_large_for_a_recording_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentnas.agents.llm.recording.MOST_REMEMBERED", 3)
+    where: dict[str, Any] = {"runs_dir": tmp_path / "runs", "memory_dir": tmp_path / "memory"}
+    agentnas.design("nasbench:citeseer", **TABLE, **where)
+    with LLMServer(think, role_of=role_of) as server:
+        run = agentnas.design("nasbench:cora", **TABLE, **where, llm=f"openai:m@{server.url}", record=tmp_path / "calls.jsonl")
+    assert any("at most 3 are recorded; a replay goes without it" in note.message for note in run.view.notes)
+    assert load_recording(tmp_path / "calls.jsonl", "calls")[1] == ()
 
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{file}"])

@@ -1,6 +1,7 @@
 """Calls of a run in a file, and a model that gives the same answers again: a run can be shown and tested with no key.
 
-The file is JSON Lines: a header, then one line for each answer in the order in which it came. It holds no prompts, only their hashes.
+The file is JSON Lines: a header, what the run remembered of others before it began, then one line for each answer in the order in which it
+came. It holds no prompts, only their hashes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,7 +23,8 @@ from agentnas.agents.llm.scripted import NoAnswerLeftError, pieces
 from agentnas.tools.errors import ConfigError
 
 T = TypeVar("T", bound=BaseModel)
-VERSION = 1
+VERSION = 2
+MOST_REMEMBERED = 2000
 
 
 class Header(BaseModel):
@@ -34,6 +36,14 @@ class Header(BaseModel):
     version: int = VERSION
     recorded: str
     task: str = ""
+
+
+class Remembered(BaseModel):
+    """One record of the memory, as ``agentnas memory export`` writes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    memory: dict[str, Any]
 
 
 class Line(BaseModel):
@@ -116,6 +126,22 @@ class Recording:
             os.fsync(file.fileno())
 
 
+def record_memory(file: Path, lines: Sequence[str]) -> str | None:
+    """Add what the run remembers of others, exported lines, to a recording that holds no answer yet; a warning where that cannot be."""
+    try:
+        if len(file.read_bytes().splitlines()) != 1:
+            return None  # of a run that is resumed
+        if len(lines) > MOST_REMEMBERED:
+            return (
+                f"--record {file}: the memory holds {len(lines)} records, at most {MOST_REMEMBERED} are recorded; a replay goes without it"
+            )
+        with file.open("a", encoding="utf-8") as recording:
+            recording.writelines(json.dumps({"memory": json.loads(line)}, ensure_ascii=False) + "\n" for line in lines)
+    except OSError as error:
+        return f"--record {file}: cannot be written: {error.strerror}"
+    return None
+
+
 class Replay:
     """The answers of a recording, matched by role and order; ``skip`` of each role were used before, by the run that is resumed.
 
@@ -127,7 +153,7 @@ class Replay:
 
     def __init__(self, file: Path, name: str, skip: Mapping[str, int] | None = None) -> None:
         self.name = name
-        self.header, lines = load_recording(file, name)
+        self.header, self.memory, lines = load_recording(file, name)
         self.warnings: list[str] = []
         self._at = dict(skip or {})
         self._lines: dict[str, list[Line]] = {}
@@ -165,8 +191,8 @@ class Replay:
             return lines[at]
 
 
-def load_recording(file: Path, name: str) -> tuple[Header, list[Line]]:
-    """Header and answers of a recording; a torn last line is left out. Raises ConfigError for any other file."""
+def load_recording(file: Path, name: str) -> tuple[Header, tuple[str, ...], list[Line]]:
+    """Header, exported memory and answers of a recording; a torn last line is left out. Raises ConfigError for any other file."""
     try:
         texts = file.read_text(encoding="utf-8").splitlines(keepends=True)
     except OSError as error:
@@ -178,7 +204,13 @@ def load_recording(file: Path, name: str) -> tuple[Header, list[Line]]:
     header = _parsed(Header, texts[0] if texts else "", f"{name}: is no recording; allowed: a file that --record wrote")
     if header.version > VERSION:
         raise ConfigError(f"{name}: is a recording of version {header.version}, allowed: 1 to {VERSION}; a newer AgentNAS may read it")
-    return header, [_parsed(Line, text, f"{name}: line {number} is no answer") for number, text in enumerate(texts[1:], start=2)]
+    parsed = [_line(text, f"{name}: line {number} is no answer") for number, text in enumerate(texts[1:], start=2)]
+    memory = tuple(json.dumps(line.memory, ensure_ascii=False) for line in parsed if isinstance(line, Remembered))
+    return header, memory, [line for line in parsed if isinstance(line, Line)]
+
+
+def _line(text: str, otherwise: str) -> Line | Remembered:
+    return _parsed(Remembered, text, otherwise) if text.startswith('{"memory": ') else _parsed(Line, text, otherwise)
 
 
 M = TypeVar("M", bound=BaseModel)

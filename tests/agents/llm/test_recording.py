@@ -35,7 +35,7 @@ def test_a_recording_holds_answers_and_no_prompt(tmp_path: Path) -> None:
     file = tmp_path / "run.jsonl"
     recorded(file)
     header, *lines = map(json.loads, file.read_text().splitlines())
-    assert (header["recording"], header["version"], header["task"]) == ("agentnas", 1, "cora")
+    assert (header["recording"], header["version"], header["task"]) == ("agentnas", 2, "cora")
     schema = json.dumps(Plan.model_json_schema(), sort_keys=True)
     assert lines[0] == {
         "role": "planner", "prompt_hash": prompt_hash(QUESTION, schema), "text": TEXT, "finish": "stop", "model": "openai:p",
@@ -98,7 +98,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
         (b"", "is no recording"),
         (b'{"type": "run_started"}\n', "is no recording"),
         (b"\xff\xfe\n", "is no recording"),
-        (b'{"recording": "agentnas", "version": 9, "recorded": "2030-01-01"}\n', "version 9, allowed: 1 to 1"),
+        (b'{"recording": "agentnas", "version": 9, "recorded": "2030-01-01"}\n', "version 9, allowed: 1 to 2"),
         (b'{"recording": "agentnas", "version": 1, "recorded": "2026-01-01"}\n{"role": "planner"}\n', "line 2 is no answer"),
     ],
 )

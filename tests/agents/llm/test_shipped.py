@@ -14,7 +14,7 @@ from agentnas.agents.llm.recording import load_recording
 
 @pytest.mark.parametrize("name", sorted(recordings()))
 def test_what_ships_is_whole_and_holds_answers_of_all_three_roles(name: str) -> None:
-    header, lines = load_recording(Path(str(recordings()[name])), name)
+    header, _, lines = load_recording(Path(str(recordings()[name])), name)
     assert header.task.replace(":", "-") == name
     assert {line.role for line in lines} == {"planner", "coder", "analyst"}
     assert all(line.text and line.finish == "stop" for line in lines)
