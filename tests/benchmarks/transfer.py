@@ -12,11 +12,14 @@ import argparse
 import shutil
 import statistics
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import agentnas
+from agentnas.memory.keeping import reconcile
 from agentnas.memory.rundir import RunDirectory
+from agentnas.memory.store import Store
 from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import CONFIRM
 
@@ -27,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for source in asked.sources.split(","):
         task, _, trials = source.partition(":")
         _design(asked, task, int(trials or asked.trials), 0, memory, asked.folder / "sources", trial_time="4m")
+    with closing(Store(str(memory))) as store:
+        reconcile(store, asked.folder / "sources")  # a source that was stopped counts with what it had
     rows = [_compared(asked, seed, memory) for seed in range(asked.seeds)]
     print(f"{asked.target}, memory of {asked.sources}: best validation so far")
     print("seed  cold end (trials)  warm end (trials)  warm reaches it after  cold needs of warm's end")
@@ -66,7 +71,8 @@ def _design(asked: Any, task: str, trials: int, seed: int, memory: Path, runs: P
     """The finished run of a task and seed: found, or made."""
     for folder in sorted(runs.glob(f"*-{task}-*")):
         view = RunDirectory.open(folder).view()
-        if view.finished and view.started and view.started.config["seed"] == seed:
+        done = view.finished or ("sources" in runs.parts and view.num_tried >= trials)
+        if done and view.started and view.started.config["seed"] == seed:
             return view
     where: dict[str, Any] = {"memory_dir": memory, "runs_dir": runs, "data_dir": asked.data_dir}
     found = agentnas.design(task, trials=trials, seed=seed, confirm_seeds=2, **where, **more)
