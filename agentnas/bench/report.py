@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
+from agentnas.bench.account import Account
 from agentnas.bench.measure import Kind, Score
 from agentnas.bench.summary import Difference, Mean, by_target, differences, means, published
 from agentnas.words import markdown_table
@@ -19,13 +20,14 @@ KINDS: tuple[Kind, ...] = ("oracle", "honest")
 @dataclass(frozen=True)
 class Outcome:
     """All scores of one benchmark. ``averaged`` are the data sets of the means, ``apart`` those that are shown by themselves; differences
-    are those of ``ours``, none where it is None; ``cited``: the published rows belong beside these."""
+    are those of ``ours``, none where it is None; ``cited``: the published rows belong beside these; ``llm``: what models took."""
 
     scores: tuple[Score, ...]
     averaged: tuple[str, ...]
     apart: tuple[str, ...]
     ours: str | None
     cited: bool = False
+    llm: Account | None = None
 
     def means(self) -> list[Mean]:
         return means(self.scores, self.averaged)
@@ -90,8 +92,10 @@ def _data_sets(outcome: Outcome, at: int) -> str:
 def _notes(outcome: Outcome) -> list[str]:
     lines = [
         "oracle: the test score is the reward and its highest counts. honest: searched and chosen by validation, the test score of the "
-        "choice counts. ± is the standard error over search seeds; searchers without one draw nothing."
+        "choice counts. ± is the standard error over search seeds; searchers without one draw nothing, or were searched once."
     ]
+    if outcome.llm:
+        lines.append(outcome.llm.words())
     if outcome.cited:
         lines.append(f"published: {published()['source']}; {published()['note']}.")
     return lines
@@ -136,4 +140,5 @@ def as_dict(outcome: Outcome) -> dict[str, Any]:
         "means": [asdict(mean) for mean in outcome.means()],
         "differences": [asdict(gap) for gap in outcome.differences()],
         "published": published() if outcome.cited else None,
+        "llm": asdict(outcome.llm) if outcome.llm else None,
     }

@@ -14,6 +14,9 @@ import pytest
 
 from tests.bench.worlds import write_table
 from tests.cli.conftest import Run
+from tests.llm_server import Answer, Fault, LLMServer
+from tests.llm_server_shapes import Asked
+from tests.minds import role_of, think
 
 QUICK = ("--searchers", "random,transfer-mean-rank,agentnas", "--seeds", "3", "--workers", "1")
 
@@ -75,7 +78,13 @@ def test_a_killed_benchmark_leaves_no_process(tmp_path: Path) -> None:
         (("nasbench", "--searchers", "randm"), "searcher 'randm' does not exist; did you mean random?"),
         (("nasbench", "--datasets", "coral"), "data set 'coral' does not exist; did you mean cora?"),
         (("nasbench", "--regime", "test"), "regime 'test' does not exist; allowed: published, strict"),
-        (("nasbench", "--without", "cards"), "ablation 'cards' does not exist; allowed: memory, similarity, smoothing"),
+        (("nasbench", "--without", "card"), "ablation 'card' does not exist; allowed: memory, similarity, smoothing"),
+        (("nasbench", "--without", "cards"), "--without cards: rules read no paper cards; give --llm too, or leave it out"),
+        (("nasbench", "--searchers", "agentnas llm"), "searcher 'agentnas llm' needs a language model; give --llm, for example"),
+        (("nasbench", "--max-cost", "2"), "--max-cost is about language models, and none is named; add --llm, or leave it out"),
+        (("nasbench", "--runs-dir", "r"), "--runs-dir is about language models, and none is named; add --llm, or leave it out"),
+        (("nasbench", "--llm", "rules"), "no language model is named; give --llm, for example --llm openai:gpt-5-mini"),
+        (("nasbench", "--llm", "opnai:m"), "unknown provider 'opnai'; did you mean openai"),
         (("nasbench", "--csv", "no/such.csv"), "no/such.csv: the folder no does not exist; create it"),
         (("table", "none.csv"), "cannot read none.csv: [Errno 2] No such file or directory: 'none.csv'"),
     ],
@@ -84,6 +93,24 @@ def test_what_does_not_exist_is_said_before_anything_is_measured(run: Run, words
     printed = run("bench", *words)
     assert (printed.code, printed.out) == (2, "")
     assert said in printed.err
+
+
+def test_a_model_that_leaves_costs_no_other_result(run: Run, tmp_path: Path) -> None:
+    def mind(request: Asked) -> Answer:
+        return Fault(403) if role_of(request) == "coder" else think(request)
+
+    with LLMServer(mind, role_of=role_of) as server:
+        name = f"openai:m@{server.url}"
+        words = ("--searchers", "transfer-mean-rank", "--datasets", "cora,arxiv", "--workers", "1", "--evaluations", "12")
+        printed = run("bench", "nasbench", *words, "--llm", name, "--markdown", "t.md", "--json")
+    assert printed.code == 1
+    assert {mean["searcher"] for mean in printed.data["means"]} == {"transfer-mean-rank"}
+    assert (printed.data["llm"]["searches"], printed.data["llm"]["planned"]) == (0, 2)
+    lines = printed.err.splitlines()
+    assert lines[0].startswith(f"agentnas llm: 2 searches of 12 evaluations with {name}; 2 rounds, 9 calls, ")
+    assert lines[-1].startswith("agentnas llm stopped after 0 of 2 searches: agentnas llm on cora, seed 0: coder: ")
+    assert "403" in lines[-1]
+    assert "agentnas llm: 0 of 2 searches, 12 evaluations each" in (tmp_path / "t.md").read_text()
 
 
 def test_the_anchors_of_the_benchmark_stand_beside(run: Run) -> None:
