@@ -29,7 +29,7 @@ class Account:
         spent = f"{self.calls:,} calls, {self.tokens:,} tokens, {money(self.cost)}"
         own = f"{self.written} of {self.proposed} designs after the first rounds are the models' own"
         end = f"; stopped: {self.stopped}" if self.stopped else ""
-        return f"agentnas llm: {done}; {spent}; {own}; searched by validation alone, oracle is the best test score among its designs{end}."
+        return f"agentnas-llm: {done}; {spent}; {own}; searched by validation alone, oracle is the best test score among its designs{end}."
 
 
 def money(cost: float | None) -> str:

@@ -10,7 +10,7 @@ from agentnas.tools.errors import UsageError, suggest
 
 AGENTS = "agentnas"
 # The same agents with language models; asked in runs of their own, see bench.llm_agents.
-LLM = f"{AGENTS} llm"
+LLM = f"{AGENTS}-llm"
 SEARCHERS: dict[str, Searcher] = {
     "random": searchers.random_search,
     "evolution": searchers.evolution,

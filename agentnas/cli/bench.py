@@ -74,7 +74,7 @@ def nasbench(
 ) -> None:
     """Searchers on NAS-Bench-Graph, each data set in turn the new one.
 
-    Random, evolution, local, tpe, gbdt, transfer-mean-rank and agentnas; with --llm also agentnas llm, whose limits hold for all of its
+    Random, evolution, local, tpe, gbdt, transfer-mean-rank and agentnas; with --llm also agentnas-llm, whose limits hold for all of its
     searches together. Oracle and honest scores after 1 to 100 evaluations.
     """
     check_writable(csv, markdown, plot)
@@ -92,7 +92,7 @@ def nasbench(
     )  # fmt: skip
     show(outcome, csv, markdown, plot, json)
     if outcome.llm and outcome.llm.stopped:
-        say(f"agentnas llm stopped after {outcome.llm.searches} of {outcome.llm.planned} searches: {outcome.llm.stopped}")
+        say(f"agentnas-llm stopped after {outcome.llm.searches} of {outcome.llm.planned} searches: {outcome.llm.stopped}")
         raise typer.Exit(1)
 
 

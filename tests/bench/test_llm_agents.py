@@ -116,7 +116,7 @@ def test_a_search_counts_what_the_product_would_have_chosen(server: LLMServer, t
     assert account.calls == len(server.history) > 0
     assert account.tokens > 0
     assert account.cost is None, "nobody knows this model's price"
-    assert lines == [f"agentnas llm on {TARGET}, seed 0: {EVALUATIONS} designs, {account.calls} calls, $?"]
+    assert lines == [f"agentnas-llm on {TARGET}, seed 0: {EVALUATIONS} designs, {account.calls} calls, $?"]
     prompts = "".join(request.text for request in server.history)
     assert f"nasbench-{SOURCE}-whole-table" in prompts
     assert f"nasbench-{TARGET}-whole-table" not in prompts
@@ -147,7 +147,7 @@ def test_the_limits_are_those_of_all_searches_together(server: LLMServer, target
     assert {score.seed for score in scores} == {0}
     assert (account.searches, account.planned) == (1, 3)
     assert account.calls == len(server.history) <= 6
-    assert "agentnas llm on cora, seed 1: " in account.stopped
+    assert "agentnas-llm on cora, seed 1: " in account.stopped
     assert "--max-llm-calls" in account.stopped
 
 
@@ -162,13 +162,13 @@ def test_a_model_that_leaves_ends_the_part_and_what_rules_did_in_its_place_does_
         scores, account, _ = measured(asked_of(server, seeds=2), target, source)
     assert scores == []
     assert (account.searches, account.planned) == (0, 2)
-    assert account.stopped.startswith(f"agentnas llm on cora, seed 0: {role}: openai:m@http")
+    assert account.stopped.startswith(f"agentnas-llm on cora, seed 0: {role}: openai:m@http")
     assert "403" in account.stopped
 
 
 def test_without_cards_is_a_searcher_of_its_own(server: LLMServer, target: Problem, source: Problem) -> None:
     scores, account, lines = measured(asked_of(server, without_cards=True), target, source)
-    assert {score.searcher for score in scores} == {"agentnas llm", "agentnas llm without cards"}
+    assert {score.searcher for score in scores} == {"agentnas-llm", "agentnas-llm without cards"}
     assert (account.searches, len(lines)) == (2, 2)
 
 

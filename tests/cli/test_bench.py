@@ -80,7 +80,7 @@ def test_a_killed_benchmark_leaves_no_process(tmp_path: Path) -> None:
         (("nasbench", "--regime", "test"), "regime 'test' does not exist; allowed: published, strict"),
         (("nasbench", "--without", "card"), "ablation 'card' does not exist; allowed: memory, similarity, smoothing"),
         (("nasbench", "--without", "cards"), "--without cards: rules read no paper cards; give --llm too, or leave it out"),
-        (("nasbench", "--searchers", "agentnas llm"), "searcher 'agentnas llm' needs a language model; give --llm, for example"),
+        (("nasbench", "--searchers", "agentnas-llm"), "searcher 'agentnas-llm' needs a language model; give --llm, for example"),
         (("nasbench", "--max-cost", "2"), "--max-cost is about language models, and none is named; add --llm, or leave it out"),
         (("nasbench", "--runs-dir", "r"), "--runs-dir is about language models, and none is named; add --llm, or leave it out"),
         (("nasbench", "--llm", "rules"), "no language model is named; give --llm, for example --llm openai:gpt-5-mini"),
@@ -107,10 +107,10 @@ def test_a_model_that_leaves_costs_no_other_result(run: Run, tmp_path: Path) -> 
     assert {mean["searcher"] for mean in printed.data["means"]} == {"transfer-mean-rank"}
     assert (printed.data["llm"]["searches"], printed.data["llm"]["planned"]) == (0, 2)
     lines = printed.err.splitlines()
-    assert lines[0].startswith(f"agentnas llm: 2 searches of 12 evaluations with {name}; 2 rounds, 9 calls, ")
-    assert lines[-1].startswith("agentnas llm stopped after 0 of 2 searches: agentnas llm on cora, seed 0: coder: ")
+    assert lines[0].startswith(f"agentnas-llm: 2 searches of 12 evaluations with {name}; 2 rounds, 9 calls, ")
+    assert lines[-1].startswith("agentnas-llm stopped after 0 of 2 searches: agentnas-llm on cora, seed 0: coder: ")
     assert "403" in lines[-1]
-    assert "agentnas llm: 0 of 2 searches, 12 evaluations each" in (tmp_path / "t.md").read_text()
+    assert "agentnas-llm: 0 of 2 searches, 12 evaluations each" in (tmp_path / "t.md").read_text()
 
 
 def test_the_anchors_of_the_benchmark_stand_beside(run: Run) -> None:
