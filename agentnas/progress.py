@@ -211,6 +211,7 @@ def _what(proposal: ev.Proposal) -> str:
     if proposal.name:
         return f"anchor {proposal.name}"
     origin = f"from {proposal.parent}: " if proposal.parent else ""
-    change = f"{proposal.factor} {proposal.change}" if proposal.factor else proposal.change or f"fresh: {shortened(proposal.text)}"
+    whole = f"{proposal.change or 'fresh'}: {shortened(proposal.text)}"
+    change = f"{proposal.factor} {proposal.change}" if proposal.factor else str(proposal.change) if proposal.parent else whole
     why = f" · {one_line(proposal.hypothesis, LONGEST)}" if ":" in proposal.author and proposal.hypothesis else ""
     return f"{origin}{change}{why}"

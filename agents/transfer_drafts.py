@@ -130,10 +130,12 @@ class Transfer:
             return None
         alike[design_key(spec)] += 1
         told, weights = belief.designs.told[design], belief.weights
-        heaviest = sorted(range(len(weights)), key=lambda task: -weights[task])[:NAMED]
-        words = ", ".join(_told(belief.past.tasks[task], design, told[task]) for task in heaviest)
+        heaviest_first = sorted(range(len(weights)), key=lambda task: -weights[task])
+        words = ", ".join(_told(belief.past.tasks[task], design, told[task]) for task in heaviest_first[:NAMED])
         text = f"standard deviations above the average design on what is most like this task: {words}"
-        return Draft(spec, AUTHOR, text, belief.past.evidence(design))
+        tried = [task for task in heaviest_first if math.isfinite(belief.past.tasks[task].scores[design])]
+        change = f"remembered from {belief.past.tasks[tried[0]].name}" if tried else None
+        return Draft(spec, AUTHOR, text, belief.past.evidence(design), change=change)
 
 
 def _told(task: PastTask, design: int, units: float) -> str:

@@ -50,6 +50,7 @@ def test_what_was_best_elsewhere_is_proposed_first_beside_an_anchor(tmp_path: Pa
     assert remembered.startswith(f"trial:{first.name}/")
     assert (first.view.rank(remembered.rpartition("/")[2]) or 99) <= 3
     assert proposals[0].hypothesis.endswith("on nasbench:citeseer")
+    assert proposals[0].change == "remembered from nasbench:citeseer"
     for round_ in (0, 1):
         assert any(second.view.proposals[trial].anchor for trial in second.view.rounds[round_])
     assert second.view.test is not None
