@@ -32,7 +32,7 @@ ANCHORS = "the anchors were tried"
 PLANS = 3
 # Findings are told whole, the newest first, as many as fit into so many characters.
 FINDINGS_CHARACTERS = 2_400
-MOST_EVIDENCE = 5
+MOST_EVIDENCE = 9
 MOST_CITED = 6
 LONGEST, LONGEST_NAME, LONGEST_FINDING, LONGEST_MESSAGE = 400, 60, 700, 600
 MOST_MESSAGES = 5

@@ -32,7 +32,6 @@ from agentnas.prompts import load as load_prompt
 from agentnas.tools.evaluate.base import CONFIRM, Request
 from agentnas.tools.evaluate.ladder import spearman
 
-RECALLED = 8
 # Rounds in a row without one acceptable trial, after which the search gives up.
 EMPTY_ROUNDS = 5
 
@@ -95,7 +94,7 @@ def recall(house: House, state: State) -> dict[str, Any]:
     round_ = state["round"]
     if not house.view.has(ev.EvidenceRecalled, round_):
         question = _question(house)
-        found = house.memory.recall(house.card(), question, RECALLED)
+        found = house.recalled(round_, question)
         house.journal.append(ev.EvidenceRecalled(round=round_, question=question, evidence=tuple(e.model_dump() for e in found)))
     return {}
 

@@ -23,6 +23,8 @@ from agentnas.tools.evaluate.base import Evaluator, Limits
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.card import TaskCard
 
+# Pieces of evidence a round: what is near the question, and designs of earlier tasks that promise most here.
+RECALLED, SUGGESTED = 8, 4
 # At most this share of a run's time goes into confirmation: fresh seeds for the finalists and the anchors they are compared with.
 CONFIRM_SHARE = 0.45
 # Active seconds kept for opening the test, export and report; of a short run, at most this share.
@@ -117,6 +119,12 @@ class House:
             batch=self.round_size(round_),
             turned_down=tuple(turned_down(self.view)),
         )
+
+    def recalled(self, round_: int, question: str) -> list[Evidence]:
+        """Designs of earlier tasks that promise most here, then what is near the question; each piece once."""
+        promising = self.transfer.suggestions(self.situation(round_), SUGGESTED) if self.transfer else []
+        known = {evidence.id for evidence in promising}
+        return promising + [found for found in self.memory.recall(self.card(), question, RECALLED) if found.id not in known]
 
     def left(self) -> Left:
         """What is left of every limit."""

@@ -13,8 +13,10 @@ from agentnas.agents.situation import Record, Situation
 from agentnas.agents.transfer import Belief, Options, PastTask, PastTrials, Points
 from agentnas.agents.transfer_posterior import Posterior
 from agentnas.memory.kin import design_key
+from agentnas.memory.records import Evidence, task_similarity
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.render import one_line
 from agentnas.tools.spec.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -82,6 +84,24 @@ class Transfer:
                 break
         return drafts
 
+    def suggestions(self, situation: Situation, count: int) -> list[Evidence]:
+        """The remembered designs that promise most here and were not tried yet, each as its trial elsewhere with what is expected."""
+        posterior = self.posterior(situation)
+        if posterior is None:
+            return []
+        belief, seen, alike = posterior.belief, self._tried(posterior.belief, situation), Counter[str]()
+        found: dict[str, Evidence] = {}
+        for _ in range(ATTEMPTS):
+            points = posterior.best(belief.designs, count - len(found), OPTIMISM, sorted(seen))
+            for point in points:
+                seen.add(point)
+                draft, cited = self._remembered(belief, point, alike), belief.past.evidence(point)
+                if draft is not None and cited and spec_hash(draft.spec) not in situation.hashes():
+                    found[cited[0]] = _suggestion(cited[0], draft, point, posterior)
+            if len(found) == count or not points:
+                break
+        return list(found.values())
+
     def by_promise(self, situation: Situation, drafts: Sequence[Draft]) -> list[Draft]:
         """The drafts, most promising first; as they came where the past says nothing."""
         posterior = self.posterior(situation)
@@ -141,3 +161,21 @@ class Transfer:
 def _told(task: PastTask, design: int, units: float) -> str:
     estimated = "" if math.isfinite(task.scores[design]) else " (estimated)"
     return f"{units:+.1f} on {task.name}{estimated}"
+
+
+def _suggestion(id_: str, draft: Draft, design: int, posterior: Posterior) -> Evidence:
+    """Tasks stand as recalled trials name them, so that a private one's name can be taken out."""
+    belief = posterior.belief
+    tried = [task for task in range(len(belief.weights)) if math.isfinite(belief.past.tasks[task].scores[design])]
+    nearest_first = sorted(tried, key=lambda task: -belief.weights[task])[:NAMED]
+    tasks = [(belief.past.tasks[task], belief.designs.told[design][task]) for task in nearest_first]
+    alike = [task_similarity(belief.card, task.card) for task, _ in tasks]
+    told = [
+        f"{units:+.1f} standard deviations from the average design of task {task.name}, similarity {near:.2f}"
+        for (task, units), near in zip(tasks, alike, strict=True)
+    ]
+    if len(posterior.scores):
+        mean, sd = (float(values[0]) for values in posterior.predict(belief.designs.at([design])))
+        told.append(f"expected here {mean:.2f} ± {sd:.2f}")
+    why = f"promising by what earlier tasks and this run's scores say: {'; '.join(told)}"
+    return Evidence(id=id_, kind="trial", similarity=round(max(alike, default=0.0), 4), text=one_line(draft.spec), why=why)

@@ -50,6 +50,9 @@ def test_what_was_best_elsewhere_is_proposed_first_beside_an_anchor(tmp_path: Pa
     assert remembered.startswith(f"trial:{first.name}/")
     assert (first.view.rank(remembered.rpartition("/")[2]) or 99) <= 3
     assert proposals[0].hypothesis.endswith("on nasbench:citeseer")
+    (recalled, *_) = [event.evidence for event in second.events if isinstance(event, ev.EvidenceRecalled)]
+    assert [item["why"].startswith("promising by") for item in recalled[:5]] == [True] * 4 + [False]
+    assert len({item["id"] for item in recalled}) == len(recalled)
     assert proposals[0].change == "remembered from nasbench:citeseer"
     for round_ in (0, 1):
         assert any(second.view.proposals[trial].anchor for trial in second.view.rounds[round_])

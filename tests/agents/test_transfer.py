@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from agentnas.agents.briefing_quote import evidence_line
 from agentnas.agents.coder import RuleCoder
 from agentnas.agents.planner import RulePlanner
 from agentnas.agents.selection import choose_smoothed
@@ -19,6 +21,7 @@ from agentnas.agents.transfer_smoothing import normal_scores, smoothed
 from agentnas.tools.anchors import Anchor, plain_anchors, scaled, strong_anchors
 from agentnas.tools.evaluate.base import Limits
 from agentnas.tools.spec.canonical import spec_hash
+from agentnas.tools.spec.render import one_line
 from agentnas.tools.spec.space import SearchSpace
 from tests.agents.making import record, situation, spec_of_width
 
@@ -193,6 +196,28 @@ def test_one_design_in_many_settings_does_not_fill_a_round() -> None:
     drafts = RuleCoder((), lambda spec: {}, transfer=Transfer(Store(), tuple)).draft(first_round(), RulePlanner().plan(first_round()), 8)
     assert sum(draft.author == AUTHOR for draft in drafts) == 2
     assert len(drafts) == 8
+
+
+def test_what_promises_most_is_suggested_as_evidence_with_what_is_expected_and_a_private_task_stays_unnamed() -> None:
+    class Private(Store):
+        def past(self, space: SearchSpace) -> Past | None:
+            found = super().past(space)
+            return found and replace(found, tasks=(replace(found.tasks[0], name="anna's patients"),))
+
+    transfer = Transfer(Private(), tuple)
+    first, second = transfer.suggestions(first_round(), 4)
+    assert (first.id, first.text) == ("trial:run/t0007", one_line(SPECS[-1]))
+    assert first.why.startswith(
+        "promising by what earlier tasks and this run's scores say: +1.5 standard deviations from the average design"
+    )
+    assert "expected here" not in first.why
+    assert "anna" in first.why
+    assert "anna" not in evidence_line(first)
+    scored = situation(record(128, {"full": {0: 75.0}}), record(96, {"full": {0: 74.0}}))
+    later = transfer.suggestions(scored, 4)
+    assert [item.id for item in later] == ["trial:run/t0005", "trial:run/t0004"], "what was tried is not suggested again"
+    assert "expected here 7" in later[0].why
+    assert second.id == "trial:run/t0006"
 
 
 def test_children_are_weighed_beside_what_is_remembered_and_say_what_is_known_of_their_factor() -> None:
