@@ -24,7 +24,7 @@ from agentnas.tools.evaluate.ladder import TABLE
 
 Form = Literal["diff", "full"]
 # Pieces of evidence that the coder reads: what the plan cites, then what was recalled.
-CODER_EVIDENCE = 8
+CODER_EVIDENCE = 7
 
 
 class Briefing:

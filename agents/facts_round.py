@@ -12,6 +12,7 @@ from agentnas.tools.spec.cellspace import CellSpace
 MOST_LINES = 12
 LONGEST_CHANGE = 120
 EVOLVED = "coder/evolution"
+NOTHING = "no score that can be compared"
 
 
 def round_lines(situation: Situation, round_: int) -> list[str]:
@@ -31,7 +32,8 @@ def round_lines(situation: Situation, round_: int) -> list[str]:
 def _line(record: Record, rival: Record | None, situation: Situation) -> str:
     expected = record.proposal.expected_gain
     promised = "" if expected is None else f"promised {expected:+.2f}, "
-    return f"{_design(record, rival, situation)}; {promised}came {_came(record, rival, situation)}"
+    came = _came(record, rival, situation)
+    return f"{_design(record, rival, situation)}" + (f"; {promised}came {came}" if expected is not None or came != NOTHING else "")
 
 
 def _design(record: Record, rival: Record | None, situation: Situation) -> str:
@@ -48,7 +50,7 @@ def _design(record: Record, rival: Record | None, situation: Situation) -> str:
 def _came(record: Record, rival: Record | None, situation: Situation) -> str:
     found = gain_and_rung(record, rival, situation.rungs) if rival is not None else None
     if rival is None or found is None:
-        return "no score that can be compared"
+        return NOTHING
     gain, rung = found
     lower = f" (both at rung {rung.name})" if rung.epochs < 1.0 else ""
     return f"{gain:+.2f}{lower}" + ("" if record.proposal.parent == rival.trial else f" against {rival.trial}, the best before")

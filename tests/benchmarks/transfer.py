@@ -55,11 +55,12 @@ def _arguments(argv: Sequence[str] | None) -> Any:
 
 
 def _compared(asked: Any, seed: int, memory: Path) -> dict[str, Any]:
-    cold = best_so_far(_design(asked, asked.target, asked.trials, seed, asked.folder / f"cold-{seed}", asked.folder / "cold"))
-    copy = asked.folder / f"warm-{seed}"
-    if not copy.exists():
-        shutil.copytree(memory, copy)
-    warm = best_so_far(_design(asked, asked.target, asked.trials // 2, seed, copy, asked.folder / "warm"))
+    """Each run has a runs folder of its own: what lies in one is caught up with."""
+    place = asked.folder / f"seed-{seed}"
+    cold = best_so_far(_design(asked, asked.target, asked.trials, seed, place / "cold-memory", place / "cold"))
+    if not (place / "warm-memory").exists():
+        shutil.copytree(memory, place / "warm-memory")
+    warm = best_so_far(_design(asked, asked.target, asked.trials // 2, seed, place / "warm-memory", place / "warm"))
     reached = next((count for count, score in enumerate(warm, start=1) if score >= cold[-1]), None)
     back = next((count for count, score in enumerate(cold, start=1) if score >= warm[-1]), None)
     ends = f"{cold[-1]:9.2f} ({len(cold):3})    {warm[-1]:9.2f} ({len(warm):3})"
