@@ -104,8 +104,8 @@ def header(watched: Watched, moment: Moment, width: int) -> list[Text]:
     view = watched.view
     first = Text.assemble((moment.stage, STAGE_STYLES.get(moment.stage, "yellow")), " · ", (watched.name, "bold"))
     task = f"{view.started.task}, {view.started.protocol}" if view.started else "waiting for its first event"
-    share = 1.0 if view.finished and view.winner else _share(watched, moment)
-    doing = Text.assemble((_bar(share), "cyan"), "  ", _line(_outcome(view) if moment.is_end else _doing(view)))
+    how_far = Text.assemble((_bar(_share(watched, moment)), "cyan"), "  ", _line(_doing(view)))
+    doing = _line(_outcome(view)) if moment.is_end else how_far
     asked = f"the plan of round {view.awaiting} waits for you: {moment.review}" if view.awaiting is not None and not moment.is_end else ""
     question = [_line(line, "yellow") for line in wrap(asked, width).splitlines()]
     return [first, _line(task, "dim"), doing, *question, *_packed(list(budget(watched, moment)), width)]
@@ -260,12 +260,12 @@ def _outcome(view: JournalView) -> str:
     """What the run found, as far as it came."""
     if view.winner is None:
         best = view.best
-        return f"best so far {best.trial}, {spread(best.val_mean, best.val_sd)} on validation" if best else "no score"
+        return f"best so far {best.trial}: validation {spread(best.val_mean, best.val_sd)}" if best else "no score"
     from agentnas.agents.statistics import mean_and_sd
 
     scores = list(view.test.scores.get(view.winner.trial, {}).values()) if view.test else []
-    test = f", {spread(*mean_and_sd(scores))} on test" if scores else ""
-    return f"winner {view.winner.trial}, {spread(view.winner.val_mean, view.winner.val_sd)} on validation{test}"
+    test = f", test {spread(*mean_and_sd(scores))}" if scores else ""
+    return f"winner {view.winner.trial}: validation {spread(view.winner.val_mean, view.winner.val_sd)}{test}"
 
 
 def _phase(view: JournalView) -> str:
