@@ -162,11 +162,12 @@ def _beside(first: Text, second: Text, half: int) -> Text:
 
 def _sections(watched: Watched, width: int, curve_rows: int) -> list[Section]:
     view = watched.view
+    curve = curve_lines(watched.leading, width, curve_rows, higher_is_better=view.higher_is_better)
     metric = (view.started.metric if view.started else "") or "score"
     return [
         Section(_plan_title(view), _plan_lines(view)),
         Section(_clean(f"Leaderboard: validation {metric} ± sd over seeds"), _board_lines(view)),
-        Section("Score of the leader, by evaluation", [Text(line, "cyan") for line in curve_lines(watched.leading, width, curve_rows)]),
+        Section("Score of the leader, by evaluation", [Text(line, "cyan") for line in curve]),
         Section("Last events", [_event_line(t, text) for t, text in watched.told], keep_last=True),
     ]
 

@@ -164,6 +164,12 @@ def test_a_curve_rises_from_the_lowest_to_the_highest(values: list[float], lines
     assert curve_lines(values, 9, 2) == lines
 
 
+def test_the_worst_tenth_does_not_set_the_scale() -> None:
+    scores = [10.0, *[80.0] * 5, *[82.0] * 4]
+    assert curve_lines(scores, 17, 2) == [" 82.00       ████", "<80.00 ▁▁▁▁▁▁████"]
+    assert curve_lines([-s for s in scores], 18, 2, higher_is_better=False) == [">-80.00 ██████", " -82.00 ██████▁▁▁▁"]
+
+
 def test_more_values_than_columns_end_with_the_last() -> None:
     assert sampled([float(i) for i in range(10)], 4) == [1.0, 4.0, 6.0, 9.0]
     assert sampled([1.0, 2.0], 5) == [1.0, 1.0, 2.0, 2.0]
