@@ -154,7 +154,7 @@ def test_a_terminal_without_utf8_gets_ascii(terminal: Start, tmp_path: Path) -> 
 
 
 def test_a_run_of_another_process_is_watched_to_its_end(terminal: Start, tmp_path: Path) -> None:
-    words = ("design", "--task", "nasbench:cora", "--trials", "6", "--seed", "1")
+    words = ("design", "--task", "nasbench:cora", "--trials", "15", "--seed", "1")
     design = subprocess.Popen([*COMMAND, *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while not list(tmp_path.glob("runs/*/run.json")):
