@@ -168,6 +168,8 @@ def tell(event: ev.AnyEvent, view: JournalView) -> str | None:
             return f"  {event.trial} failed ({event.kind}): {event.reason}"
         case ev.Noted() if event.level == "warning":
             return f"  warning: {event.message}"
+        case ev.Noted() if event.message.startswith(ev.MEMORY_NOTE):
+            return event.message
         case _:
             return _milestone(event, view)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agentnas.config import Config
 from agentnas.memory import events as ev
 from agentnas.tools.errors import ConfigError, StoreError
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.memory.journal import Journal
@@ -67,6 +68,7 @@ def remembered(config: Config, directory: RunDirectory, journal: Journal, record
         stack.enter_context(closing(store))
         if recorded is None:
             _catch_up(store, config.runs_dir, directory.name, note)
+        _tell_memory(store, journal)
         _record(store, config, note)
         memory = Layered(journal.view, directory.name, store, note)
         try:
@@ -94,6 +96,15 @@ def _opened(config: Config, note: Note) -> Store | None:
     except (StoreError, ConfigError) as error:
         note(f"{error}; the run goes on without memory of other runs")
         return None
+
+
+def _tell_memory(store: Store, journal: Journal) -> None:
+    """What the search begins from belongs to what it found: with another memory it takes another way."""
+    if journal.view.memory is None:
+        with suppress(StoreError):
+            trials, tasks = store.size()
+            if trials:
+                journal.append(ev.Noted(message=f"{ev.MEMORY_NOTE}{plural(trials, 'trial')} of {plural(tasks, 'task')} by earlier runs"))
 
 
 def _replayed(recorded: Sequence[str], config: Config, stack: ExitStack) -> Store | None:

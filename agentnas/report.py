@@ -334,8 +334,11 @@ def _reproduce(run: Run) -> str:
     assert view.started is not None
     packages = view.started.environment.get("packages", {})
     versions = ", ".join(f"{name} {packages[name]}" for name in ("agentnas", "torch", "torch_geometric") if name in packages)
-    lines = [f"- `{command_of(view.started.config)}`", f"- {versions}; Python {view.started.environment.get('python')}"]
+    alone = "" if view.memory else " --memory-dir none"
+    lines = [f"- `{command_of(view.started.config)}{alone}`", f"- {versions}; Python {view.started.environment.get('python')}"]
     lines.append(f"- {view.started.environment.get('processor')}, {view.started.environment.get('cpus')} processors")
+    if view.memory:
+        lines.append(f"- {view.memory}; with another memory the search takes another way, with `--memory-dir none` it starts without")
     if view.exported:
         lines.append(f"- files: {', '.join(view.exported.files)}")
     return "## Reproduce\n\n" + "\n".join(lines)

@@ -152,7 +152,7 @@ class Transfer:
         told, weights = belief.designs.told[design], belief.weights
         heaviest_first = sorted(range(len(weights)), key=lambda task: -weights[task])
         words = ", ".join(_told(belief.past.tasks[task], design, told[task]) for task in heaviest_first[:NAMED])
-        text = f"standard deviations above the average design on what is most like this task: {words}"
+        text = f"against the average design, in standard deviations, on the tasks most like this one: {words}"
         tried = [task for task in heaviest_first if math.isfinite(belief.past.tasks[task].scores[design])]
         change = f"remembered from {belief.past.tasks[tried[0]].name}" if tried else None
         return Draft(spec, AUTHOR, text, belief.past.evidence(design), change=change)

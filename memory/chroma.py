@@ -53,7 +53,9 @@ def call(place: str, action: Callable[[], T]) -> T:
         told = (str(error).splitlines() or [type(error).__name__])[0]
         if is_url(place):
             raise StoreError(f"the memory at {place} does not answer: {told}; is a Chroma server running there?") from None
-        raise StoreError(f"the memory in {place} cannot be used: {told}; agentnas memory reindex builds it anew") from None
+        raise StoreError(
+            f"the memory in {place} cannot be used: {told}; agentnas memory reindex --memory-dir {place} builds it anew"
+        ) from None
 
 
 def errors() -> tuple[type[Exception], ...]:

@@ -304,6 +304,9 @@ class PlanReviewed(Event):
     item: str = Field("", description="file of the inbox that it came from: no item counts twice")
 
 
+MEMORY_NOTE = "memory: "
+
+
 class Noted(Event):
     """Anything a person should be able to find later: a warning, a fallback, a budget threshold."""
 

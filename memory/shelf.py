@@ -262,7 +262,9 @@ def read_state(folder: Path) -> dict[str, Any]:
     except ValueError:
         state = None
     if not isinstance(state, dict) or not isinstance(state.get("generation"), int):
-        raise StoreError(f"{path} is damaged; agentnas memory reindex builds the memory anew from its records and the runs")
+        raise StoreError(
+            f"{path} is damaged; agentnas memory reindex --memory-dir {folder} builds the memory anew from its records and the runs"
+        )
     return state
 
 
@@ -274,7 +276,7 @@ def require_fit(place: str, facts: Data, embedder: str) -> None:
     if (other := facts.get("embedder", embedder)) != embedder:
         raise ConfigError(
             f"the memory in {place} was filled with the embedder {other}, this run asks for {embedder}; "
-            f"agentnas memory reindex fills it anew, or choose the old one with --embedder"
+            f"agentnas memory reindex --memory-dir {place} fills it anew, or choose the old one with --embedder"
         )
 
 

@@ -171,6 +171,11 @@ class Store:
                     break
         return found
 
+    def size(self) -> tuple[int, int]:
+        """How many trials, and of how many tasks."""
+        with self.shelf.reading():
+            return self.shelf.count("trials"), len(self._read_known().tasks)
+
     def tasks(self) -> dict[str, TaskRecord]:
         """The tasks that were tried, by ``Record.key``."""
         with self.shelf.reading():

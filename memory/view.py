@@ -234,6 +234,11 @@ class JournalView:
         """Evaluations that finished, over all trials, rungs and seeds."""
         return self._num_evaluations
 
+    @property
+    def memory(self) -> str | None:
+        """What the run remembered of others when it began, in words; None where that was nothing."""
+        return next((note.message for note in self.notes if note.message.startswith(ev.MEMORY_NOTE)), None)
+
     def has(self, kind: type[ev.Event], round: int | None = None) -> bool:  # noqa: A002  # the field's own name
         """Whether an event of this type was written, of that round if one is given."""
         return (kind.model_fields["type"].default, round) in self._seen

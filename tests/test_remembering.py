@@ -37,7 +37,14 @@ def test_a_run_is_told_what_the_one_before_learnt(tmp_path: Path) -> None:
     assert {run: mark.journal_bytes for run, mark in store.marks().items()} == {
         run.name: (run.path / "events.jsonl").stat().st_size for run in (first, second, again)
     }
-    assert [note for run in (first, second, again) for note in run.view.notes] == []
+    assert [run.view.memory for run in (first, second, again)] == [
+        None,
+        "memory: 6 trials of 1 task by earlier runs",
+        "memory: 12 trials of 2 tasks by earlier runs",
+    ]
+    assert "--memory-dir none`" in first.report()
+    assert "- memory: 6 trials of 1 task by earlier runs; with another memory the search takes another way" in second.report()
+    assert [note for run in (first, second, again) for note in run.view.notes if note.level == "warning"] == []
 
 
 def test_what_was_best_elsewhere_is_proposed_first_beside_an_anchor(tmp_path: Path) -> None:

@@ -187,6 +187,10 @@ def reindex(runs_dir: RunsDir = None, memory_dir: MemoryDir = None, embedder: Em
     config = resolve({"memory_dir": memory_dir, "embedder": embedder, "runs_dir": runs_dir}).config
     if config.memory_dir is None:
         raise ConfigError("memory is off (memory_dir is none); give a folder with --memory-dir")
+    if runs_dir is not None and not runs_dir.is_dir():
+        raise UsageError(
+            f"--runs-dir {runs_dir} is no folder; give the folder of your runs, or leave it out for {resolve({}).config.runs_dir}"
+        )
     done = rebuild(config.memory_dir, make_embedder(config.embedder), config.runs_dir)
     if json:
         emit_json({"kept": done.kept, "lost": done.lost, "set_aside": done.set_aside, "runs": done.runs._asdict()})

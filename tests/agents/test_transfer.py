@@ -167,7 +167,7 @@ def test_the_first_proposals_are_what_was_best_elsewhere_and_say_so() -> None:
     best = drafts[0]
     assert spec_hash(best.spec) == spec_hash(SPECS[-1])
     assert (best.author, best.evidence) == (AUTHOR, ("trial:run/t0007",))
-    assert best.hypothesis == "standard deviations above the average design on what is most like this task: +1.5 on citeseer"
+    assert best.hypothesis == "against the average design, in standard deviations, on the tasks most like this one: +1.5 on citeseer"
 
 
 def test_a_share_of_every_round_goes_to_anchors_and_the_first_has_the_best_of_either_kind() -> None:

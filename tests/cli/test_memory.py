@@ -81,13 +81,16 @@ def test_an_export_is_imported_as_the_same_memory(run: Run, own: Path, tmp_path:
 
 
 def test_reindex_says_what_was_kept(run: Run, own: Path, tmp_path: Path) -> None:
+    lost = run("memory", "reindex", "--runs-dir", tmp_path / "none")
+    assert (lost.code, lost.err.count("\n")) == (2, 1), "a name that was typed wrong must not lose what the runs hold"
+    (tmp_path / "none").mkdir()
     assert run("memory", "reindex", "--runs-dir", tmp_path / "none").out == (
         "kept: 2 trials, 2 findings, 270 papers, 1 tasks, 1 runs\nfrom runs: no runs\n"
     )
     (own / "chroma" / "chroma.sqlite3").write_bytes(b"not a database at all" * 500)
     printed = run("memory", "stats")
     assert (printed.code, printed.err.count("\n")) == (1, 1)
-    assert "agentnas memory reindex builds it anew" in printed.err
+    assert "agentnas memory reindex --memory-dir " in printed.err
     printed = run("memory", "reindex", "--runs-dir", tmp_path / "none")
     assert printed.code == 0
     assert printed.err.startswith("not readable: everything: ")

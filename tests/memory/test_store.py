@@ -140,7 +140,7 @@ def test_of_a_corrupt_store_nothing_is_lost(fresh: Path, tmp_path: Path) -> None
     store.close()
     with (fresh / "chroma" / "chroma.sqlite3").open("r+b") as file:
         file.write(os.urandom(50_000))
-    with pytest.raises(StoreError, match=r"cannot be used: .*; agentnas memory reindex builds it anew"):
+    with pytest.raises(StoreError, match=r"cannot be used: .*; agentnas memory reindex --memory-dir .* builds it anew"):
         Store(str(fresh))
     done = reindex(str(fresh), Lexical(), runs)
     assert done.runs.written == (run,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from agentnas.agents.llm.recording import load_recording
 
 @pytest.mark.parametrize("name", sorted(recordings()))
 def test_what_ships_is_whole_and_holds_answers_of_all_three_roles(name: str) -> None:
-    header, _, lines = load_recording(Path(str(recordings()[name])), name)
+    header, memory, lines = load_recording(Path(str(recordings()[name])), name)
     assert header.task.replace(":", "-") == name
     assert {line.role for line in lines} == {"planner", "coder", "analyst"}
+    assert {json.loads(line)["kind"] for line in memory} == {"task", "trial", "finding"}
     assert all(line.text and line.finish == "stop" for line in lines)
 
 
@@ -31,6 +33,11 @@ def test_a_newcomer_sees_the_three_agents_at_work(tmp_path: Path, monkeypatch: p
     assert {call.asked.role for call in view.calls.by_id.values()} == {"planner", "coder", "analyst"}
     assert all(call.answered is not None and call.answered.outcome == "answered" for call in view.calls.by_id.values())
     authors = [proposal.author for proposal in view.proposals.values()]
-    assert authors.count("coder/replay:nasbench-cora") == 25, "all that the anchors left"
+    assert authors.count("coder/replay:nasbench-cora") == 20, "all but the first round"
+    assert authors.count("coder/transfer") == 5, "what the recorded run remembered of other data sets begins it"
+    cited = {name for proposal in view.proposals.values() if ":" in proposal.author for name in proposal.evidence}
+    assert any(name.startswith("trial:") and "/" in name for name in cited), "the model rests on trials of other data sets too"
     notes = [note.message for note in view.notes]
     assert "replay:nasbench-cora: demonstration recording, not a measure of any model" in notes
+    assert not any("differs" in note for note in notes)
+    assert view.memory == "memory: 120 trials of 4 tasks by earlier runs"
