@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REPORT_FILE = "report.md"
 PAGE_FILE = "report.html"
 LEADERS = 10
+OTHER_MEMORY = "with another memory the search takes another way, with `--memory-dir none` it starts without"
 
 
 def write_report(run: Run) -> None:
@@ -334,14 +335,19 @@ def _reproduce(run: Run) -> str:
     assert view.started is not None
     packages = view.started.environment.get("packages", {})
     versions = ", ".join(f"{name} {packages[name]}" for name in ("agentnas", "torch", "torch_geometric") if name in packages)
-    alone = "" if view.memory else " --memory-dir none"
-    lines = [f"- `{command_of(view.started.config)}{alone}`", f"- {versions}; Python {view.started.environment.get('python')}"]
+    lines = [f"- `{command_again(view)}`", f"- {versions}; Python {view.started.environment.get('python')}"]
     lines.append(f"- {view.started.environment.get('processor')}, {view.started.environment.get('cpus')} processors")
     if view.memory:
-        lines.append(f"- {view.memory}; with another memory the search takes another way, with `--memory-dir none` it starts without")
+        lines.append(f"- {view.memory}; {OTHER_MEMORY}")
     if view.exported:
         lines.append(f"- files: {', '.join(view.exported.files)}")
     return "## Reproduce\n\n" + "\n".join(lines)
+
+
+def command_again(view: JournalView) -> str:
+    """The command that starts the run again; one that remembered nothing must not begin to."""
+    assert view.started is not None
+    return command_of(view.started.config) + ("" if view.memory else " --memory-dir none")
 
 
 def command_of(config: Mapping[str, Any]) -> str:

@@ -154,6 +154,11 @@ def test_a_page_does_not_tell_where_the_run_lies(live_run: Run) -> None:
     assert str(live_run.path.parent) not in live_run.page()
 
 
+def test_the_page_gives_the_command_of_the_report(live_run: Run, live_page: Document) -> None:
+    (command,) = re.findall(r"^- `(agentnas design .*)`$", live_run.report(), re.MULTILINE)
+    assert command in live_page.text
+
+
 def test_every_training_in_full_is_a_dot_that_leads_to_its_row(live_run: Run, live_page: Document) -> None:
     assert live_run.view.started is not None
     done = [e for t in live_run.view.tried for rung in live_run.view.started.full for e in live_run.view.evaluations(t, rung)]

@@ -12,7 +12,7 @@ from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.events import Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
-from agentnas.report import ancestry, command_of, profile_text, reading, summarise, verdict
+from agentnas.report import OTHER_MEMORY, ancestry, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural, spread
@@ -217,7 +217,8 @@ def environment(page: Page) -> dict[str, Any]:
     facts: Mapping[str, Any] = {key: value for key, value in started.environment.items() if not isinstance(value, (dict, list))}
     packages = started.environment.get("packages", {})
     files = page.view.exported.files if page.view.exported else ()
-    return {"command": command_of(started.config), "facts": facts, "packages": packages, "files": files}
+    memory = f"{page.view.memory}; {OTHER_MEMORY}" if page.view.memory else ""
+    return {"command": command_again(page.view), "memory": memory, "facts": facts, "packages": packages, "files": files}
 
 
 def card_text(page: Page) -> str:
