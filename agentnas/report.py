@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from agentnas.run import Run
 
 REPORT_FILE = "report.md"
+PAGE_FILE = "report.html"
 LEADERS = 10
+OTHER_MEMORY = "with another memory the search takes another way, with `--memory-dir none` it starts without"
 
 
 def write_report(run: Run) -> None:
-    """Write ``report.md`` into the run directory, replacing an earlier state of it."""
+    """Write ``report.md`` and ``report.html`` into the run directory, replacing an earlier state of them."""
+    from agentnas.page.page import render_page
+
     run.directory.write_text(REPORT_FILE, render_report(run))
+    run.directory.write_text(PAGE_FILE, render_page(run))
 
 
 def render_report(run: Run) -> str:
@@ -111,27 +116,28 @@ def _answer(run: Run) -> str:
     lines += _verdicts(view)
     lines.append(f"- validation: {spread(view.winner.val_mean, view.winner.val_sd)} % over {plural(view.winner.seeds, 'seed')}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
-    return "\n".join(lines + _profile_lines(view.profiles.get(proposal.trial, {})) + _reading(view))
+    size = profile_text(view.profiles.get(proposal.trial, {}))
+    return "\n".join([*lines, *([f"- size: {size}"] if size else []), *(f"- {line}" for line in reading(view))])
 
 
-def _reading(view: JournalView) -> list[str]:
+def reading(view: JournalView) -> list[str]:
     """How to read the numbers above."""
     assert view.started is not None
-    lines = ["- scores are mean ± standard deviation over seeds; a difference is inside the noise where zero lies in its 95 % interval"]
+    lines = ["scores are mean ± standard deviation over seeds; a difference is inside the noise where zero lies in its 95 % interval"]
     if view.winner is not None and view.winner.seeds > 1:
-        lines.append("- the winner has the highest of several confirmed means, so its validation is a little too high; the test is not")
+        lines.append("the winner has the highest of several confirmed means, so its validation is a little too high; the test is not")
     if "splits" in view.started.protocol:
-        lines.append("- splits overlap: validation nodes of one are test nodes of another, and differences look more certain than they are")
+        lines.append("splits overlap: validation nodes of one are test nodes of another, and differences look more certain than they are")
     return lines
 
 
-def _profile_lines(profile: Mapping[str, Any]) -> list[str]:
+def profile_text(profile: Mapping[str, Any]) -> str:
+    """Size, cost and latency of a design, as far as they were measured."""
     known = {
         "parameters": "{:,.0f} parameters", "size_mib": "{:.2f} MiB", "flops": "{:,.0f} FLOPs a forward pass",
         "latency_ms_p50": "{:.2f} ms latency (p50)", "latency_ms": "{:.2f} ms latency", "peak_memory_mib": "{:.1f} MiB peak memory",
     }  # fmt: skip
-    texts = [text.format(profile[key]) for key, text in known.items() if profile.get(key) is not None]
-    return [f"- size: {', '.join(texts)}"] if texts else []
+    return ", ".join(text.format(profile[key]) for key, text in known.items() if profile.get(key) is not None)
 
 
 def _verdicts(view: JournalView) -> list[str]:
@@ -329,14 +335,19 @@ def _reproduce(run: Run) -> str:
     assert view.started is not None
     packages = view.started.environment.get("packages", {})
     versions = ", ".join(f"{name} {packages[name]}" for name in ("agentnas", "torch", "torch_geometric") if name in packages)
-    alone = "" if view.memory else " --memory-dir none"
-    lines = [f"- `{command_of(view.started.config)}{alone}`", f"- {versions}; Python {view.started.environment.get('python')}"]
+    lines = [f"- `{command_again(view)}`", f"- {versions}; Python {view.started.environment.get('python')}"]
     lines.append(f"- {view.started.environment.get('processor')}, {view.started.environment.get('cpus')} processors")
     if view.memory:
-        lines.append(f"- {view.memory}; with another memory the search takes another way, with `--memory-dir none` it starts without")
+        lines.append(f"- {view.memory}; {OTHER_MEMORY}")
     if view.exported:
         lines.append(f"- files: {', '.join(view.exported.files)}")
     return "## Reproduce\n\n" + "\n".join(lines)
+
+
+def command_again(view: JournalView) -> str:
+    """The command that starts the run again; one that remembered nothing must not begin to."""
+    assert view.started is not None
+    return command_of(view.started.config) + ("" if view.memory else " --memory-dir none")
 
 
 def command_of(config: Mapping[str, Any]) -> str:

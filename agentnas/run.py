@@ -79,6 +79,12 @@ class Run:
 
         return render_report(self)
 
+    def page(self) -> str:
+        """The report as one HTML page that needs no network."""
+        from agentnas.page.page import render_page
+
+        return render_page(self)
+
     def summary(self) -> dict[str, Any]:
         """The outcome as plain data, for ``--json``."""
         from agentnas.report import summarise

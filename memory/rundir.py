@@ -8,6 +8,7 @@ inbox/             what other processes leave for the run
 weights/           weights of finalists
 winner/            spec, weights, generated model.py, example of use
 report.md          the report
+report.html        the report as a page
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Limits:
     max_memory_mb: float | None = None
     max_train_memory_mb: float | None = None
 
-    _NAMES: ClassVar[dict[str, tuple[str, str]]] = {
+    NAMES: ClassVar[dict[str, tuple[str, str]]] = {
         "max_params": ("parameters", "parameters"),
         "max_latency_ms": ("latency_ms_p50", "latency (ms, p50)"),
         "max_memory_mb": ("peak_memory_mib", "peak memory of inference (MiB)"),
@@ -73,7 +73,7 @@ class Limits:
     def violations(self, profile: Mapping[str, Any]) -> list[str]:
         """Each broken limit with both numbers; figures that were not measured break nothing."""
         found = []
-        for name, (key, words) in self._NAMES.items():
+        for name, (key, words) in self.NAMES.items():
             limit, value = getattr(self, name), profile.get(key)
             if limit is not None and value is not None and value > limit:
                 found.append(f"{words} {_figure(value)} > {_figure(limit)}")
@@ -85,7 +85,7 @@ class Limits:
         return any(limit is not None for limit in (self.max_latency_ms, self.max_memory_mb, self.max_train_memory_mb))
 
     def as_text(self) -> str:
-        flags = [f"--{name.replace('_', '-')} {getattr(self, name):g}" for name in self._NAMES if getattr(self, name) is not None]
+        flags = [f"--{name.replace('_', '-')} {getattr(self, name):g}" for name in self.NAMES if getattr(self, name) is not None]
         return " ".join(flags) or "none"
 
 
