@@ -35,9 +35,12 @@ class Terminal:
         self._fd, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         env = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "LINES")}
+        # As at a prompt: a shell starts what it runs in the background with Ctrl-C ignored, and its children inherit that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
             [*COMMAND, *words], cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env={**env, "TERM": "xterm-256color", **environment}
         )
+        signal.signal(signal.SIGINT, before)
         os.close(theirs)
         self.shown = b""
 

@@ -78,7 +78,8 @@ def test_the_wheel_holds_sources_and_data_once(wheel: Path) -> None:
 
 def sources(folder: Path) -> list[Path]:
     """What a folder must contribute to the wheel, links not followed."""
-    found = [path for pattern in ("*.py", "*.md", "*.json", "*.jsonl", "py.typed") for path in folder.rglob(pattern)]
+    patterns = ("*.py", "*.md", "*.json", "*.jsonl", "*.css", "*.html", "*.js", "py.typed")
+    found = [path for pattern in patterns for path in folder.rglob(pattern)]
     return [path for path in found if not any(parent.is_symlink() for parent in path.parents)]
 
 
