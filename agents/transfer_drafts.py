@@ -42,6 +42,7 @@ class Transfer:
     options: Options = field(default_factory=Options)
     _beliefs: dict[str, Belief | None] = field(default_factory=dict)
     _vectors: dict[str, list[float]] = field(default_factory=dict)
+    _last: tuple[tuple[Any, ...], Posterior] | None = None
 
     def belief(self, space: SearchSpace) -> Belief | None:
         """What the past says of this space; None where it says nothing. Made once."""
@@ -52,14 +53,19 @@ class Transfer:
         return self._beliefs[space.name]
 
     def posterior(self, situation: Situation) -> Posterior | None:
-        """The belief after the situation's scored trials, in the order of ``situation.ranked()``."""
+        """The belief after the situation's scored trials, in the order of ``situation.ranked()``. Made once for all nodes of a round: its
+        cost grows faster than the trials."""
         import numpy as np
 
         belief, ranked = self.belief(situation.space), situation.ranked()
         if belief is None:
             return None
-        scores = np.array([situation.score(record) for record in ranked], dtype=np.float64)
-        return Posterior(belief, self._points(belief, ranked, situation.space), scores)
+        scores = [situation.score(record) for record in ranked]
+        about = (situation.space.name, tuple(record.proposal.spec_hash for record in ranked), tuple(scores))
+        if self._last is None or self._last[0] != about:
+            told = np.array(scores, dtype=np.float64)
+            self._last = about, Posterior(belief, self._points(belief, ranked, situation.space), told)
+        return self._last[1]
 
     def drafts(
         self, situation: Situation, others: Sequence[Draft], count: int, fits: Callable[[ArchitectureSpec], bool], taken: Set[str]
@@ -69,38 +75,35 @@ class Transfer:
         posterior = self.posterior(situation)
         if posterior is None:
             return list(others[:count])
-        belief, size = posterior.belief, len(posterior.belief.past.vectors)
-        points = self._with(belief, others, situation.space)
-        taken, seen, alike = set(taken), self._tried(belief, situation), Counter[str]()
-        drafts: list[Draft] = []
-        for _ in range(ATTEMPTS):
-            for point in posterior.best(points, count - len(drafts), OPTIMISM, sorted(seen)):
-                seen.add(point)
-                draft = others[point - size] if point >= size else self._remembered(belief, point, alike)
-                if draft is not None and spec_hash(draft.spec) not in taken and fits(draft.spec):
-                    taken.add(spec_hash(draft.spec))
-                    drafts.append(draft)
-            if len(drafts) == count or len(seen) == len(points.told):
-                break
-        return drafts
+        return [draft for _, draft in self._promising(posterior, situation, others, count, fits, taken)]
 
     def suggestions(self, situation: Situation, count: int) -> list[Evidence]:
         """The remembered designs that promise most here and were not tried yet, each as its trial elsewhere with what is expected."""
         posterior = self.posterior(situation)
         if posterior is None:
             return []
-        belief, seen, alike = posterior.belief, self._tried(posterior.belief, situation), Counter[str]()
-        found: dict[str, Evidence] = {}
+        found = self._promising(posterior, situation, (), count, lambda spec: True, situation.hashes())
+        return [_suggestion(draft, design, posterior) for design, draft in found if draft.evidence]
+
+    def _promising(
+        self, posterior: Posterior, situation: Situation, others: Sequence[Draft], count: int,
+        fits: Callable[[ArchitectureSpec], bool], taken: Set[str],
+    ) -> list[tuple[int, Draft]]:  # fmt: skip
+        """Numbers among the past's designs and the ``others`` after them, with their drafts, as ``drafts`` says."""
+        belief, size = posterior.belief, len(posterior.belief.past.vectors)
+        points = self._with(belief, others, situation.space)
+        taken, seen, alike = set(taken), self._tried(belief, situation), Counter[str]()
+        found: list[tuple[int, Draft]] = []
         for _ in range(ATTEMPTS):
-            points = posterior.best(belief.designs, count - len(found), OPTIMISM, sorted(seen))
-            for point in points:
+            for point in posterior.best(points, count - len(found), OPTIMISM, sorted(seen)):
                 seen.add(point)
-                draft, cited = self._remembered(belief, point, alike), belief.past.evidence(point)
-                if draft is not None and cited and spec_hash(draft.spec) not in situation.hashes():
-                    found[cited[0]] = _suggestion(cited[0], draft, point, posterior)
-            if len(found) == count or not points:
+                draft = others[point - size] if point >= size else self._remembered(belief, point, alike)
+                if draft is not None and spec_hash(draft.spec) not in taken and fits(draft.spec):
+                    taken.add(spec_hash(draft.spec))
+                    found.append((point, draft))
+            if len(found) == count or len(seen) == len(points.told):
                 break
-        return list(found.values())
+        return found
 
     def by_promise(self, situation: Situation, drafts: Sequence[Draft]) -> list[Draft]:
         """The drafts, most promising first; as they came where the past says nothing."""
@@ -149,26 +152,33 @@ class Transfer:
         if spec is None or alike[design_key(spec)] == ALIKE:
             return None
         alike[design_key(spec)] += 1
-        told, weights = belief.designs.told[design], belief.weights
-        heaviest_first = sorted(range(len(weights)), key=lambda task: -weights[task])
+        told = belief.designs.told[design]
+        heaviest_first = _heaviest_first(belief)
         words = ", ".join(_told(belief.past.tasks[task], design, told[task]) for task in heaviest_first[:NAMED])
         text = f"against the average design, in standard deviations, on the tasks most like this one: {words}"
-        tried = [task for task in heaviest_first if math.isfinite(belief.past.tasks[task].scores[design])]
+        tried = [task for task in heaviest_first if _was_tried(belief.past.tasks[task], design)]
         change = f"remembered from {belief.past.tasks[tried[0]].name}" if tried else None
         return Draft(spec, AUTHOR, text, belief.past.evidence(design), change=change)
 
 
+def _heaviest_first(belief: Belief) -> list[int]:
+    return sorted(range(len(belief.weights)), key=lambda task: -belief.weights[task])
+
+
+def _was_tried(task: PastTask, design: int) -> bool:
+    return math.isfinite(task.scores[design])
+
+
 def _told(task: PastTask, design: int, units: float) -> str:
-    estimated = "" if math.isfinite(task.scores[design]) else " (estimated)"
+    estimated = "" if _was_tried(task, design) else " (estimated)"
     return f"{units:+.1f} on {task.name}{estimated}"
 
 
-def _suggestion(id_: str, draft: Draft, design: int, posterior: Posterior) -> Evidence:
+def _suggestion(draft: Draft, design: int, posterior: Posterior) -> Evidence:
     """Tasks stand as recalled trials name them, so that a private one's name can be taken out."""
     belief = posterior.belief
-    tried = [task for task in range(len(belief.weights)) if math.isfinite(belief.past.tasks[task].scores[design])]
-    nearest_first = sorted(tried, key=lambda task: -belief.weights[task])[:NAMED]
-    tasks = [(belief.past.tasks[task], belief.designs.told[design][task]) for task in nearest_first]
+    tried = [task for task in _heaviest_first(belief) if _was_tried(belief.past.tasks[task], design)][:NAMED]
+    tasks = [(belief.past.tasks[task], belief.designs.told[design][task]) for task in tried]
     alike = [task_similarity(belief.card, task.card) for task, _ in tasks]
     told = [
         f"{units:+.1f} standard deviations from the average design of task {task.name}, similarity {near:.2f}"
@@ -178,4 +188,4 @@ def _suggestion(id_: str, draft: Draft, design: int, posterior: Posterior) -> Ev
         mean, sd = (float(values[0]) for values in posterior.predict(belief.designs.at([design])))
         told.append(f"expected here {mean:.2f} ± {sd:.2f}")
     why = f"promising by what earlier tasks and this run's scores say: {'; '.join(told)}"
-    return Evidence(id=id_, kind="trial", similarity=round(max(alike, default=0.0), 4), text=one_line(draft.spec), why=why)
+    return Evidence(id=draft.evidence[0], kind="trial", similarity=round(max(alike, default=0.0), 4), text=one_line(draft.spec), why=why)

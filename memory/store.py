@@ -153,10 +153,10 @@ class Store:
         with self.shelf.reading():
             return dict(self._trusted(asked))
 
-    def trials_of(self, key: str) -> list[TrialRecord]:
-        """All trials of a task (``Record.key``), by id: what a surrogate model is fed with."""
+    def trials_of(self, key: str, most: int | None = None) -> list[TrialRecord]:
+        """The trials of a task (``Record.key``), by id; some of them where there are more than ``most``."""
         with self.shelf.reading():
-            return [read(data, TrialRecord) for data in self.shelf.get("trials", where={"key": key}).values()]
+            return [read(data, TrialRecord) for data in self.shelf.get("trials", where={"key": key}, limit=most).values()]
 
     def past_trials(self, card: TaskCardLike | None, run: str = "") -> list[TaskTrials]:
         """What runs but ``run`` tried, as ``Memory.past_trials`` says."""
@@ -164,8 +164,7 @@ class Store:
         with self.shelf.reading():
             tasks = self._read_known().tasks
             for key in self._trusted(asked):
-                rows = self.shelf.get("trials", where={"key": key}, limit=PAST_TRIALS)
-                trials = tuple(trial for data in rows.values() if asked.allows(trial := read(data, TrialRecord)))
+                trials = tuple(trial for trial in self.trials_of(key, PAST_TRIALS) if asked.allows(trial))
                 found += [TaskTrials(key, tasks[key].task_vector, trials)] if trials else []
                 if len(found) == PAST_TASKS:
                     break
