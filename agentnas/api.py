@@ -16,7 +16,7 @@ from agentnas.checkpoint import run_graph
 from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
-from agentnas.remembering import check_memory, remembered
+from agentnas.remembering import check_memory, noting, remembered
 from agentnas.run import Run
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError, suggest
 
@@ -226,10 +226,9 @@ def work(
         if on_start:
             on_start(Started(Run(directory), journal.view, config))
         journal.listeners += [on_event] if on_event else []
-        noted = {earlier.message for earlier in journal.view.notes}
+        tell = noting(journal)
         for line in [*([note] if note else []), *thinking.notes(models, config)]:
-            if line not in noted:  # of a resumed run
-                journal.append(ev.Noted(level="warning", message=line))
+            tell(line)
         opened = remember or partial(remembered, recorded=thinking.recorded_memory(models))
         memory = stack.enter_context(opened(config, directory, journal))
         house = wire(journal, directory, config, task, models, stop or threading.Event(), memory, transfer)

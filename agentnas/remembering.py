@@ -59,7 +59,7 @@ def remembered(config: Config, directory: RunDirectory, journal: Journal, record
     from agentnas.memory.layered import Layered
     from agentnas.memory.memory import InMemory
 
-    note = _noting(journal)
+    note = noting(journal)
     with ExitStack() as stack:
         store = _opened(config, note) if recorded is None else _replayed(recorded, config, stack)
         if store is None:
@@ -77,8 +77,8 @@ def remembered(config: Config, directory: RunDirectory, journal: Journal, record
             memory.settle(directory.journal_file.stat().st_size)
 
 
-def _noting(journal: Journal) -> Note:
-    """Notes of a resumed run are not repeated."""
+def noting(journal: Journal) -> Note:
+    """A function that writes warnings to the journal; those of a resumed run are not repeated."""
     known = {earlier.message for earlier in journal.view.notes}
 
     def note(line: str) -> None:

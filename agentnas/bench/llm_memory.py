@@ -19,7 +19,6 @@ from agentnas.bench.cells_problem import CellRows
 from agentnas.bench.problem import Array, Problem
 from agentnas.bench.searchers import Memory
 from agentnas.config import Config
-from agentnas.memory import events as ev
 from agentnas.memory.cards import shipped_cards
 from agentnas.memory.codec import TaskRecord
 from agentnas.memory.journal import Journal
@@ -29,6 +28,7 @@ from agentnas.memory.names import slug
 from agentnas.memory.records import TrialRecord
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.store import Store
+from agentnas.remembering import noting
 from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.cells import cell_to_spec
@@ -49,12 +49,9 @@ def remember(memory: Memory, cards: bool) -> Callable[[Config, RunDirectory, Jou
 
     @contextmanager
     def opened(config: Config, directory: RunDirectory, journal: Journal) -> Iterator[Layered]:
-        def note(line: str) -> None:
-            journal.append(ev.Noted(level="warning", message=line))
-
         with tempfile.TemporaryDirectory(prefix="agentnas-") as folder, closing(Store(folder, forget_task=True)) as store:
             fill(store, memory, cards)
-            yield Layered(journal.view, directory.name, store, note)
+            yield Layered(journal.view, directory.name, store, noting(journal))
 
     return opened
 
