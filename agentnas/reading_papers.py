@@ -21,6 +21,7 @@ from agentnas.memory.cards import PaperCard
 from agentnas.memory.journal import Journal
 from agentnas.memory.papers.paper import Paper
 from agentnas.memory.papers.rules import BY_RULE
+from agentnas.words import money, plural
 
 Say = Callable[[str], None]
 # Most tokens of one answer, and papers that are named in a line.
@@ -55,13 +56,13 @@ class ModelReader:
         sizes = [sum(len(message.content) for message in question(batch)) for batch in batches(papers)]
         tokens, written = sum(sizes) // CHARACTERS_A_TOKEN, len(sizes) * ANSWER_TOKENS[ROLE]
         cost = cost_line({ROLE: self.model.name}, {ROLE: len(sizes)}, sum(sizes) // max(1, len(sizes)), self.config)
-        return f"{_calls(len(sizes))} to {self.model.name}, about {tokens:,} tokens in and {written:,} out; cost {cost}"
+        return f"{plural(len(sizes), 'call')} to {self.model.name}, about {tokens:,} tokens in and {written:,} out; cost {cost}"
 
     def told(self) -> str:
         """What was spent in a line."""
         spent = self.spent or Spent()
-        cost = "?" if spent.known_cost is None else f"${spent.known_cost:.4f}"
-        return f"{_calls(spent.calls)} to {self.model.name}, {spent.input_tokens:,} tokens in and {spent.output_tokens:,} out, {cost}"
+        tokens = f"{spent.input_tokens:,} tokens in and {spent.output_tokens:,} out"
+        return f"{plural(spent.calls, 'call')} to {self.model.name}, {tokens}, {money(spent.known_cost)}"
 
     def read(self, papers: Sequence[Paper]) -> Iterator[list[PaperCard]]:
         """The cards of each batch as soon as they are there; where the model gives none that can be used, those of the rule."""
@@ -92,7 +93,3 @@ class ModelReader:
             yield Consultant(
                 journal, {ROLE: self.model}, spending, {ROLE: MAX_TOKENS}, self.config.llm_timeout_s, first_wait_s=thinking.FIRST_WAIT_S
             )
-
-
-def _calls(count: int) -> str:
-    return "1 call" if count == 1 else f"{count} calls"
