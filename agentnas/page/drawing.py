@@ -16,7 +16,7 @@ from markupsafe import Markup
 from agentnas.page.markup import joined, tag
 from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import ArchitectureSpec, Node
-from agentnas.tools.spec.render import node_text, render
+from agentnas.tools.spec.render import node_text, one_line, render
 
 BOX, LANE, HEIGHT, GAP, MARGIN = 212, 28, 48, 34, 8  # pixels: width of a box and of a passing link, height, space between boxes
 LONGEST = 32  # letters in a box
@@ -44,8 +44,14 @@ def draw(spec: ArchitectureSpec) -> Markup:
     return tag(
         "svg", _arrow(), *(_link(route, layout) for route in layout.routes), *boxes,
         viewBox=size, width=round(layout.width), height=round(layout.height), class_="architecture", role="img",
-        aria_label=f"Architecture: {render(spec)}",
+        aria_label=f"Architecture: {one_line(spec)}",
     )  # fmt: skip
+
+
+def is_wide(spec: ArchitectureSpec) -> bool:
+    """Whether the picture needs the whole width of a page: more than two boxes stand side by side."""
+    spec = canonical(spec)
+    return lay_out(list(_labels(spec)), edges_of(spec)).width > 3 * BOX
 
 
 def edges_of(spec: ArchitectureSpec) -> list[tuple[str, str]]:
