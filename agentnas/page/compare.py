@@ -19,7 +19,7 @@ from agentnas.words import markdown_table, money, plural, spread
 if TYPE_CHECKING:
     from agentnas.run import Run
 
-RANKING = ("run", "winner", "validation", "test", "test minus first run's", "state")
+RANKING = ("run", "winner", "validation", "test")
 COST = ("run", "trials", "evaluations", "active", "models", "calls", "tokens", "cost")
 APART = (
     "These runs are of {} different tasks or protocols. Scores of one say nothing about those of another: each has a ranking of its own, "
@@ -56,7 +56,8 @@ def _group(group: Group, number: int) -> dict[str, Any]:
 
 def _ranking_head(group: Group) -> list[str]:
     """The best of equally many trials is told beside the winners: who ran longer found more."""
-    return [*RANKING[:3], f"best of the first {group.rows[0]['best_at']} trials", *RANKING[3:]]
+    best = f"best of the first {plural(group.rows[0]['best_at'], 'trial')}"
+    return [*RANKING[:3], best, *RANKING[3:], f"test minus that of {group.runs[0].name}", "state"]
 
 
 def _ranking(group: Group) -> list[list[Any]]:
@@ -127,7 +128,7 @@ def _cost(group: Group) -> list[list[Any]]:
     return [
         [
             row["run"], row["trials"], row["evaluations"], format_duration(round(row["active_seconds"])), row["llm"], row["calls"],
-            f"{row['tokens']:,}", money(row["cost"]) if row["calls"] else "$0",
+            f"{row['tokens']:,}", money(row["cost"]) if row["calls"] else "–",
         ]
         for row in group.rows
     ]  # fmt: skip

@@ -121,12 +121,11 @@ def _taken() -> tuple[int, ...]:
 
 
 class LiveHandler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD of the two addresses."""
+    """Answers GET and HEAD of the two addresses, each on a connection of its own (HTTP/1.0): none outlives the server."""
 
     server: LiveServer
     server_version = "AgentNAS"
     sys_version = ""
-    protocol_version = "HTTP/1.1"
     timeout = PATIENCE_S
 
     def do_GET(self) -> None:
@@ -162,7 +161,6 @@ class LiveHandler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _refuse(self, status: HTTPStatus, text: str) -> None:
-        self.close_connection = True  # what a refused request carries is not read
         self._send(status, "text/plain; charset=utf-8", f"{text}\n".encode())
 
     def _send(self, status: HTTPStatus, kind: str, body: bytes) -> None:
@@ -171,8 +169,6 @@ class LiveHandler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET, HEAD")
-        if self.close_connection:
-            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -35,7 +35,12 @@ const report = (() => {
   for (const kind of ["mouseout", "focusout"]) {
     document.addEventListener(kind, (event) => { if (dotOf(event)) hide(); });
   }
-  window.addEventListener("scroll", hide, { passive: true });
+  // A dot that the keyboard has reached may have been scrolled to: its words go with it.
+  const follow = () => {
+    const dot = document.activeElement.closest("svg [data-trial]");
+    if (dot && !tip.hidden) tell(dot); else hide();
+  };
+  window.addEventListener("scroll", follow, { passive: true });
 
   const place = (dot) => dot.getBoundingClientRect().left;
 

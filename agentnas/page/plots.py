@@ -11,6 +11,7 @@ from agentnas.page.axes import Axis, apart, axis, tick_text, usual_range
 from agentnas.page.markup import anchor, tag
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 300, 62, 14, 14, 46
+LONGEST = 40  # letters of a label that stands upright
 BAR = 26  # pixels from one bar to the next
 
 
@@ -129,7 +130,8 @@ def _grid(x: Axis, y: Axis) -> list[Markup]:
     parts += [tag("line", x1=left, x2=x.end, y1=base, y2=base, class_="axis")]
     middle = (base + y.end) / 2
     parts += [tag("text", x.label, x=(left + x.end) / 2, y=base + 38, class_="label")]
-    return [*parts, tag("text", y.label, x=14, y=middle, class_="label", transform=f"rotate(-90 14 {middle:.0f})")]
+    label = y.label if len(y.label) <= LONGEST else f"{y.label[: LONGEST - 1]}…"
+    return [*parts, tag("text", label, x=14, y=middle, class_="label", transform=f"rotate(-90 14 {middle:.0f})")]
 
 
 def bars(effects: Sequence[Bar]) -> Markup:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from agentnas.agents.statistics import mean_and_sd
-from agentnas.memory.events import Proposal
+from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
@@ -143,8 +143,13 @@ def why(page: Page) -> dict[str, Any]:
          "hypothesis": p.hypothesis, "expected": p.expected_gain, "cited": page.links(p.evidence)}
         for p in reversed(page.line)
     ]  # fmt: skip
-    quoted = [{"id": anchor("evidence", name), "name": name, "text": found.text, "why": found.why} for name, found in page.evidence.items()]
-    return {"steps": steps, "evidence": quoted}
+    cited = {name for proposal in page.line for name in proposal.evidence}
+    quoted = [
+        {"id": anchor("evidence", name), "name": name, "text": found.text, "why": found.why, "direct": name in cited}
+        for name, found in page.evidence.items()
+    ]
+    direct, planned = ([item for item in quoted if item["direct"] == wanted] for wanted in (True, False))
+    return {"steps": steps, "evidence": direct, "planned": planned}
 
 
 def trials(page: Page) -> list[dict[str, Any]]:
@@ -221,7 +226,7 @@ def environment(page: Page) -> dict[str, Any]:
     facts: Mapping[str, Any] = {key: value for key, value in started.environment.items() if not isinstance(value, (dict, list))}
     packages = started.environment.get("packages", {})
     files = page.view.exported.files if page.view.exported else ()
-    memory = f"{page.view.memory}; {OTHER_MEMORY}" if page.view.memory else ""
+    memory = f"{page.view.memory.removeprefix(MEMORY_NOTE)}; {OTHER_MEMORY.replace('`', '')}" if page.view.memory else ""
     return {"command": command_again(page.view), "memory": memory, "facts": facts, "packages": packages, "files": files}
 
 
