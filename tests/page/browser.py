@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Request
+    from playwright.sync_api import Browser, Dialog, Page, Request
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A container's root has no sandbox to use; pages are our own.
@@ -48,6 +48,10 @@ class Tab:
     def value(self, script: str, argument: Any = None) -> Any:
         return self.page.evaluate(script, argument)
 
+    def dismissed(self, dialog: Dialog) -> None:
+        self.said.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
     def asked(self, request: Request) -> None:
         self.requests.append(request.url)
 
@@ -59,7 +63,7 @@ def opened(browser: Browser, where: str | Path, **window: Any) -> Iterator[Tab]:
     tab = Tab(context.new_page())
     tab.page.on("console", lambda line: tab.said.append(f"{line.type}: {line.text}"))
     tab.page.on("pageerror", lambda error: tab.said.append(str(error)))
-    tab.page.on("dialog", lambda dialog: (tab.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    tab.page.on("dialog", tab.dismissed)
     tab.page.on("request", tab.asked)
     tab.page.goto(where.resolve().as_uri() if isinstance(where, Path) else where)
     yield tab

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,9 +93,7 @@ def test_every_link_leads_to_what_it_names_and_unfolds_it(browser: Browser, page
 
 def faults(tab: Tab) -> list[str]:
     """What axe-core finds that is serious or critical."""
-    from axe_playwright_python.base import AXE_FILE_PATH
-
-    tab.value(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
+    tab.value(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found = tab.value("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [
         f"{fault['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -48,7 +48,7 @@ def server(live_run: Run) -> Iterator[LiveServer]:
 
 
 def ask(server: LiveServer, path: str = "/", method: str = "GET", host: str | None = None) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
     connection.putrequest(method, path, skip_host=True)
     if host != "":
         connection.putheader("Host", host or f"127.0.0.1:{server.server_address[1]}")
@@ -102,7 +102,12 @@ def test_nothing_can_be_written(server: LiveServer, method: str) -> None:
 def test_a_page_is_drawn_once_for_all_readers_and_anew_when_the_journal_grew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = make_agent_run(tmp_path)
     drawn: list[str] = []
-    monkeypatch.setattr("agentnas.page.live.render_page", lambda run, **told: drawn.append(told["live"]["version"]) or "page")
+
+    def draw(run: Run, **told: Any) -> str:
+        drawn.append(told["live"]["version"])
+        return "page"
+
+    monkeypatch.setattr("agentnas.page.live.render_page", draw)
     live = LivePage(directory)
     readers = [threading.Thread(target=live.draw) for _ in range(5)]
     for reader in readers:
@@ -197,20 +202,16 @@ def _moved(value: Callable[[str], object]) -> bool:
 
 
 def _begin(journal: Journal) -> None:
-    config = {"trials": 20, "time_s": None}
-    journal.append(ev.RunStarted(task="cora", protocol="public", config=_config(config), environment={}, metric="accuracy",
+    from agentnas.config import Config
+
+    config = Config(task="cora", trials=20).model_dump(mode="json")
+    journal.append(ev.RunStarted(task="cora", protocol="public", config=config, environment={}, metric="accuracy",
                                  rungs=("full",), full=("full",)))  # fmt: skip
     journal.append(ev.PlanMade(round=0, author="planner/rules", directions=(), reason="begin"))
     made = tuple(proposal(f"t{n:04}", f"gcn{n}", hypothesis="one of many") for n in range(1, 9))
     journal.append(ev.ProposalsDrafted(round=0, proposals=made))
     for n in range(1, 7):
         journal.append(finished(f"t{n:04}", 70.0 + n))
-
-
-def _config(changes: dict[str, object]) -> dict[str, object]:
-    from agentnas.config import Config
-
-    return Config(task="cora").model_dump(mode="json") | changes
 
 
 def _go_on(journal: Journal) -> None:

@@ -31,9 +31,9 @@ from tests.page.making import HOSTILE, hostile_run, journal, long_run
 MEGABYTE = 1_000_000
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 ALLOWED = {
-    "html", "head", "meta", "title", "style", "script", "body", "header", "nav", "main", "section", "article", "h1", "h2", "h3", "h4", "a", "p", "b", "span",
+    "html", "head", "meta", "title", "style", "script", "body", "header", "nav", "main", "section", "h1", "h2", "h3", "a", "p", "b", "span",
     "small", "code", "pre", "div", "ul", "ol", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption", "table", "thead",
-    "tbody", "tr", "th", "td", "caption", "svg", "defs", "marker", "path", "g", "rect", "circle", "line", "text",
+    "tbody", "tr", "th", "td", "caption", "article", "h4", "svg", "defs", "marker", "path", "g", "rect", "circle", "line", "text",
 }  # fmt: skip
 
 
