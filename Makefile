@@ -17,7 +17,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup design test check docs wheel prove bench
+.PHONY: help setup design browser test check docs wheel prove bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,15 @@ $(STAMP): pyproject.toml constraints.txt
 design: $(STAMP)  ## design an architecture: make design TASK=citeseer TIME=5m
 	$(VENV)/bin/agentnas design $(if $(TASK),--task $(TASK)) --time $(TIME)
 
-test: $(STAMP)  ## all tests but the measurements of minutes
+browser:  ## Chromium for the tests of pages: found, or installed where that is allowed
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name >/dev/null && exit 0; done; \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing Chromium for the tests of pages" >&2; \
+			{ apt-get install -qq -y chromium || { apt-get update -qq && apt-get install -qq -y chromium; }; } >/dev/null 2>&1 && exit 0; \
+		fi; \
+		echo "make: no Chromium and none could be installed; tests of pages need it (apt-get install chromium)" >&2
+
+test: $(STAMP) browser  ## all tests but the measurements of minutes
 	$(RUN) -m pytest -n $(JOBS)
 
 check: $(STAMP)  ## style and types
@@ -51,7 +59,7 @@ wheel: $(STAMP)  ## build the wheel and try it in a clean environment, beside op
 	$(RUN) -m build --wheel
 	AGENTNAS_WHEEL=full $(RUN) -m pytest tests/packaging/test_wheel.py
 
-prove: $(STAMP)  ## all tests, those that measure at full length; takes long
+prove: $(STAMP) browser  ## all tests, those that measure at full length; takes long
 	AGENTNAS_PROVE=1 $(RUN) -m pytest --timeout 7200
 
 bench: $(STAMP)  ## milliseconds: start of the command, training steps

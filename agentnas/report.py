@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.events import EvaluationFinished, Proposal
-from agentnas.memory.view import JournalView
+from agentnas.memory.view import JournalView, Standing
 from agentnas.report_agents import agents_section, cost_line
+from agentnas.run import Run
 from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.evaluate.pareto import pareto_front
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
 from agentnas.words import spread as spread  # those who tell scores ask the report how
 
-if TYPE_CHECKING:
-    from agentnas.run import Run
-
 REPORT_FILE = "report.md"
 PAGE_FILE = "report.html"
+FAULT_FILE = "report-error.txt"
 LEADERS = 10
 OTHER_MEMORY = "with another memory the search takes another way, with `--memory-dir none` it starts without"
 
 
 def write_report(run: Run) -> None:
-    """Write ``report.md`` and ``report.html`` into the run directory, replacing an earlier state of them."""
-    from agentnas.page.page import render_page
+    """Write ``report.md`` and ``report.html`` into the run directory, replacing an earlier state of them.
 
-    run.directory.write_text(REPORT_FILE, render_report(run))
-    run.directory.write_text(PAGE_FILE, render_page(run))
+    A fault in drawing one of them is kept in ``report-error.txt`` and fails no run; raises RunError where the disk takes no file.
+    """
+    faults = [fault for name, draw in ((REPORT_FILE, Run.report), (PAGE_FILE, Run.page)) if (fault := _write(run, name, draw))]
+    if faults:
+        run.directory.write_text(FAULT_FILE, "\n".join(faults))
+    else:
+        (run.path / FAULT_FILE).unlink(missing_ok=True)
+
+
+def _write(run: Run, name: str, draw: Callable[[Run], str]) -> str:
+    """Write one form of the report; what went wrong in drawing it, as a traceback."""
+    try:
+        text = draw(run)
+    except Exception:  # noqa: BLE001  # the third edge: hours of search are not lost to a picture of them
+        (run.path / name).unlink(missing_ok=True)  # what an earlier state said is no longer so
+        return traceback.format_exc()
+    run.directory.write_text(name, text)
+    return ""
 
 
 def render_report(run: Run) -> str:
@@ -215,9 +231,16 @@ def ancestry(view: JournalView, trial: str) -> list[Proposal]:
 def _step(view: JournalView, proposal: Proposal) -> str:
     standing = view.standing(proposal.trial)
     score = "rejected" if standing is None else spread(standing.val_mean, standing.val_sd)
-    change = f"{proposal.factor}: {proposal.change}" if proposal.factor else proposal.change or proposal.name or "fresh sample"
+    change = change_text(proposal)
     cited = f" [{', '.join(proposal.evidence)}]" if proposal.evidence else ""
     return f"1. {proposal.trial} ({proposal.author}): {change}; validation {score}. {proposal.hypothesis}{cited}"
+
+
+def change_text(proposal: Proposal) -> str:
+    """What makes a proposal what it is: the factor and its change, the anchor's name, or nothing but chance."""
+    if proposal.factor and proposal.change and proposal.factor not in proposal.change:
+        return f"{proposal.factor}: {proposal.change}"
+    return proposal.change or proposal.name or "fresh sample"
 
 
 def _cited(view: JournalView, trial: str) -> str:
@@ -302,18 +325,21 @@ def _rungs(view: JournalView) -> str:
 
 
 def _front(view: JournalView) -> str:
-    from agentnas.tools.evaluate.pareto import pareto_front
-
-    points = [(s, s.val_mean, float(view.profiles[s.trial]["parameters"])) for s in view.leaderboard() if _size_known(view, s.trial)]
-    full = [point for point in points if view.started and point[0].rung in (*view.started.full, CONFIRM)]
-    if not full:
-        return ""
-    rows = [[s.trial, f"{view.profiles[s.trial]['parameters']:,.0f}", spread(s.val_mean, s.val_sd)] for s in pareto_front(full)]
-    return "## Pareto front: validation against size\n\n" + markdown_table(["trial", "parameters", "validation"], rows)
+    rows = [[s.trial, f"{view.profiles[s.trial]['parameters']:,.0f}", spread(s.val_mean, s.val_sd)] for s in front_of(sized(view), view)]
+    return "## Pareto front: validation against size\n\n" + markdown_table(["trial", "parameters", "validation"], rows) if rows else ""
 
 
-def _size_known(view: JournalView, trial: str) -> bool:
-    return view.profiles.get(trial, {}).get("parameters") is not None
+def sized(view: JournalView) -> list[tuple[Standing, float]]:
+    """Trials that were trained in full and whose size is known, each with its number of parameters; best first."""
+    full = (*(view.started.full if view.started else ()), CONFIRM)
+    known = [(standing, view.profiles.get(standing.trial, {}).get("parameters")) for standing in view.leaderboard()]
+    return [(s, float(size)) for s, size in known if size is not None and s.rung in full and math.isfinite(s.val_mean)]
+
+
+def front_of(points: Sequence[tuple[Standing, float]], view: JournalView) -> list[Standing]:
+    """Those of which none is smaller and better, in the direction of the metric; smallest first."""
+    sign = 1 if view.higher_is_better else -1
+    return pareto_front([(standing, sign * standing.val_mean, size) for standing, size in points])
 
 
 def _failures(view: JournalView) -> str:

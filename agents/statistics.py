@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -105,24 +105,25 @@ def effects(situation: Situation) -> list[Effect]:
     Parents were chosen for their score, part of which was luck, so most children lose; what is left after the median over the factors
     is taken out, on which one collapse has no hold, says which changes do better than others.
     """
-    return _effects(situation, early=False)
+    return effects_of(situation.records, situation.rungs)
 
 
 def early_effects(situation: Situation) -> list[Effect]:
     """The same of children that a lower rung cut: their gaps are those of short trainings, which slow starters lose."""
-    return _effects(situation, early=True)
+    return effects_of(situation.records, situation.rungs, early=True)
 
 
-def _effects(situation: Situation, *, early: bool) -> list[Effect]:
-    known = situation.by_trial()
+def effects_of(records: Iterable[Record], rungs: Sequence[Rung], *, early: bool = False, higher_is_better: bool = True) -> list[Effect]:
+    """``effects`` or ``early_effects`` of these records; where lower scores are better, a gain is a fall."""
+    known = {record.trial: record for record in records}
     gains: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for record in situation.records:
+    for record in known.values():
         parent = known.get(record.proposal.parent or "")
         if parent is None or record.proposal.factor is None:
             continue
-        measured = gain_and_rung(record, parent, situation.rungs)
+        measured = gain_and_rung(record, parent, rungs)
         if measured is not None and (measured[1].epochs < 1.0) == early:
-            gains[record.proposal.factor].append((record.trial, measured[0]))
+            gains[record.proposal.factor].append((record.trial, measured[0] if higher_is_better else -measured[0]))
     usual = usual_gain(gains)
     found = [replace(_effect(factor, pairs, usual), early=early) for factor, pairs in gains.items()]
     return sorted(found, key=lambda effect: (-effect.mean, effect.factor))

@@ -165,7 +165,16 @@ def _interrupted(run: Any) -> str:
     view = run.view
     best = f"best so far {spread(view.best.val_mean, view.best.val_sd)} % ({view.best.trial})" if view.best else "no score yet"
     done = f"{counted(view.num_tried, 'trial')}, {counted(view.num_evaluations, 'evaluation')}"
-    return f"interrupted; {done}; {best}; report: {run.path / 'report.md'}"
+    return f"interrupted; {done}; {best}; report: {_report_of(run)}"
+
+
+def _report_of(run: Any) -> str:
+    """The page, which opens from disk; its text where the page could not be drawn, and where the reason is."""
+    from agentnas.report import FAULT_FILE, PAGE_FILE, REPORT_FILE
+
+    if (page := run.path / PAGE_FILE).exists():
+        return str(page)
+    return f"{run.path / REPORT_FILE} (the page could not be drawn: {run.path / FAULT_FILE})"
 
 
 def _answer(run: Any, summary: dict[str, Any]) -> str:
@@ -179,7 +188,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
         f"validation {spread(validation['mean'], validation['sd'])} %; {winner['reason']}",
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
         *_models(run.view),
-        f"report   {run.path / 'report.md'}",
+        f"report   {_report_of(run)}",
         f"winner   {run.path / 'winner'}",
     ]
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import typer
 
 from agentnas.cli.options import Json, RunsDir
 from agentnas.cli.output import counted, emit, emit_json, say, table
-from agentnas.cli.runs_compare import compare, winner_test
+from agentnas.cli.runs_compare import compare
 from agentnas.cli.runs_found import RunName, folder, found, width
 from agentnas.cli.runs_review import review
 from agentnas.cli.runs_state import stage, stage_of
@@ -84,6 +84,7 @@ for command in (compare, trace, review, tell):
 
 
 def _summary(directory: RunDirectory, view: JournalView) -> dict[str, Any]:
+    from agentnas.comparing import winner_test
     from agentnas.report_agents import spending
 
     winner, end = view.winner, view.finished

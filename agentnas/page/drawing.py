@@ -16,7 +16,7 @@ from markupsafe import Markup
 from agentnas.page.markup import joined, tag
 from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import ArchitectureSpec, Node
-from agentnas.tools.spec.render import node_text, render
+from agentnas.tools.spec.render import node_text, one_line, render
 
 BOX, LANE, HEIGHT, GAP, MARGIN = 212, 28, 48, 34, 8  # pixels: width of a box and of a passing link, height, space between boxes
 LONGEST = 32  # letters in a box
@@ -34,18 +34,27 @@ class Layout:
     routes: list[list[str]] = field(default_factory=list)
 
 
-def draw(spec: ArchitectureSpec) -> Markup:
-    """The spec's body between its input and its output; the whole text of each part is its tooltip."""
+def draw(spec: ArchitectureSpec, arrow: str = "arrow") -> Markup:
+    """The spec's body between its input and its output; the whole text of each part is its tooltip.
+
+    ``arrow`` is the id of the links' arrowhead: pictures on one page need different ones.
+    """
     spec = canonical(spec)
     labels, links = _labels(spec), edges_of(spec)
     layout = lay_out(list(labels), links)
     boxes = (_box(name, labels[name], *layout.places[name]) for name in labels)
     size = f"0 0 {layout.width:.0f} {layout.height:.0f}"
     return tag(
-        "svg", _arrow(), *(_link(route, layout) for route in layout.routes), *boxes,
+        "svg", _arrow(arrow), *(_link(route, layout, arrow) for route in layout.routes), *boxes,
         viewBox=size, width=round(layout.width), height=round(layout.height), class_="architecture", role="img",
-        aria_label=f"Architecture: {render(spec)}",
+        aria_label=f"Architecture: {one_line(spec)}",
     )  # fmt: skip
+
+
+def is_wide(spec: ArchitectureSpec) -> bool:
+    """Whether the picture needs the whole width of a page: more than two boxes stand side by side."""
+    spec = canonical(spec)
+    return lay_out(list(_labels(spec)), edges_of(spec)).width > 3 * BOX
 
 
 def edges_of(spec: ArchitectureSpec) -> list[tuple[str, str]]:
@@ -143,7 +152,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1].rstrip()}…"
 
 
-def _link(route: Sequence[str], layout: Layout) -> Markup:
+def _link(route: Sequence[str], layout: Layout, arrow: str) -> Markup:
     stations = [layout.places[name] for name in route]
     x, y = stations[0]
     words, y = [f"M{x:.1f} {y + HEIGHT / 2:.1f}"], y + HEIGHT / 2
@@ -154,10 +163,10 @@ def _link(route: Sequence[str], layout: Layout) -> Markup:
         if number < len(stations) - 1:
             y = to_y + HEIGHT / 2
             words.append(f"V{y:.1f}")
-    return tag("path", d=" ".join(words), class_="link", marker_end="url(#arrow)", data_from=route[0], data_to=route[-1])
+    return tag("path", d=" ".join(words), class_="link", marker_end=f"url(#{arrow})", data_from=route[0], data_to=route[-1])
 
 
-def _arrow() -> Markup:
+def _arrow(name: str) -> Markup:
     head = tag("path", d="M0 0L8 4L0 8z", class_="arrow")
-    marker = tag("marker", head, id="arrow", viewBox="0 0 8 8", refX=7, refY=4, markerWidth=8, markerHeight=8, orient="auto")
+    marker = tag("marker", head, id=name, viewBox="0 0 8 8", refX=7, refY=4, markerWidth=8, markerHeight=8, orient="auto")
     return tag("defs", joined([marker]))

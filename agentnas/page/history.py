@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from agentnas.agents.statistics import mean_and_sd, standard_error, usual_gain
+from agentnas.agents.situation import Record
+from agentnas.agents.statistics import effects_of, mean_and_sd
 from agentnas.memory.events import AnyEvent, EvaluationFinished
 from agentnas.memory.view import JournalView
 from agentnas.page.plots import Bar
+from agentnas.tools.evaluate.base import CONFIRM, Rung
+from agentnas.tools.spec.model import ArchitectureSpec
 
+NO_SPEC = ArchitectureSpec()  # what a gain is reckoned from are scores alone
 LEAST_PAIRS = 2  # below, a gain has no standard error
 
 
 class Training(NamedTuple):
-    """One training in full: how many evaluations and active seconds the run had made when it ended, its score, the leader's mean then."""
+    """One training in full: how many evaluations and active seconds the run had made at its end, its score, who led then, its mean."""
 
     trial: str
     seed: int
@@ -24,6 +29,7 @@ class Training(NamedTuple):
     seconds: float
     val: float
     leader: float
+    ahead: str
 
 
 def trainings(events: Iterable[AnyEvent], view: JournalView) -> list[Training]:
@@ -40,40 +46,33 @@ def trainings(events: Iterable[AnyEvent], view: JournalView) -> list[Training]:
         if event.rung in full and math.isfinite(event.val):
             scores[event.trial].append(event.val)
             means[event.trial] = mean_and_sd(scores[event.trial])[0]
-            found.append(Training(event.trial, event.seed, len(seen), event.t, event.val, better(means.values())))
+            ahead = better(means, key=means.__getitem__)
+            found.append(Training(event.trial, event.seed, len(seen), event.t, event.val, means[ahead], ahead))
     return found
 
 
+def leads(done: Sequence[Training]) -> list[Training]:
+    """The first training, and those after which another trial led or the leader's mean was another."""
+    return [now for before, now in zip([None, *done], done, strict=False) if before is None or before.leader != now.leader]
+
+
 def factors(view: JournalView) -> list[Bar]:
-    """Mean gain of children over their parents by the factor that was changed alone, against the usual change, largest first.
+    """Mean gain of children over their parents by the factor that was changed alone, as the agents reckon it, largest first.
 
-    A pair is compared over the seeds that both were trained on in full; a parent is chosen for its score, which was partly luck, so the
-    median over the factors is taken out.
+    A pair is compared over the seeds that both were trained on in full, against the usual change.
     """
-    gains: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for proposal in view.proposals.values():
-        gain = _gain(view, proposal.trial, proposal.parent)
-        if proposal.factor is not None and gain is not None:
-            gains[proposal.factor].append((proposal.trial, gain))
-    usual = usual_gain(gains)
-    values = {factor: [gain for _, gain in pairs] for factor, pairs in gains.items() if len(pairs) >= LEAST_PAIRS}
-    found = [Bar(factor, mean_and_sd(v)[0] - usual, standard_error(v), len(v)) for factor, v in values.items()]
-    return sorted(found, key=lambda bar: (-bar.mean, bar.name))
+    rungs = [Rung(name, 1.0 if view.started and name in view.started.full else 0.5, 1, 1.0) for name in view.rungs if name != CONFIRM]
+    found = effects_of(map(partial(_record, view), view.proposals), rungs, higher_is_better=view.higher_is_better)
+    return [Bar(effect.factor, effect.mean, effect.se, effect.count) for effect in found if effect.count >= LEAST_PAIRS]
 
 
-def _gain(view: JournalView, child: str, parent: str | None) -> float | None:
-    """In the direction of the metric; None where no seed is common."""
-    if parent is None or view.started is None:
-        return None
-    ours, theirs = (_full_scores(view, trial) for trial in (child, parent))
-    common = sorted(set(ours) & set(theirs))
-    sign = 1 if view.higher_is_better else -1
-    return sign * math.fsum(ours[key] - theirs[key] for key in common) / len(common) if common else None
-
-
-def _full_scores(view: JournalView, trial: str) -> dict[tuple[int, int], float]:
-    full = view.started.full if view.started else ()
-    return {(e.seed, e.split): e.val for rung in full for e in view.evaluations(trial, rung) if math.isfinite(e.val)}
+def _record(view: JournalView, trial: str) -> Record:
+    """The trial with those of its scores that are numbers."""
+    scores: dict[str, dict[int, float]] = defaultdict(dict)
+    for evaluation in view.evaluations(trial):
+        if math.isfinite(evaluation.val):
+            scores[evaluation.rung][evaluation.seed] = evaluation.val
+    return Record(view.proposals[trial], NO_SPEC, scores)
 
 
 def family(view: JournalView, trial: str, limit: int) -> tuple[str, dict[str, list[str]]]:

@@ -1,18 +1,25 @@
 "use strict";
-(() => {
-  const held = document.getElementById("data");
-  if (!held) return;
-  const trials = JSON.parse(held.textContent).trials;
+// What the page does beyond its links: tooltips and arrow keys in plots, tables that sort, rows that open when a link leads to them.
+// Listeners stand on the document, so that parts which a live page replaces need none of their own.
+const report = (() => {
   const tip = document.getElementById("tip");
-  const dots = [...document.querySelectorAll("svg [data-trial]")];
+  const dotOf = (event) => event.target.closest && event.target.closest("svg [data-trial]");
 
-  const mark = (trial) => dots.forEach((dot) => dot.classList.toggle("same", dot.dataset.trial === trial));
+  const trials = () => {
+    const held = document.getElementById("data");
+    return (held && JSON.parse(held.textContent).trials) || {};
+  };
+  let known = trials();
 
-  const hide = () => { tip.hidden = true; mark(null); };
+  const mark = (trial) => {
+    document.querySelectorAll("svg [data-trial]").forEach((dot) => dot.classList.toggle("same", dot.dataset.trial === trial));
+  };
+
+  const hide = () => { if (!tip.hidden) { tip.hidden = true; mark(null); } };
 
   const tell = (dot) => {
-    const trial = trials[dot.dataset.trial];
-        tip.textContent = [dot.getAttribute("aria-label"), trial.change, trial.text, trial.author].filter(Boolean).join("\n");
+    const trial = known[dot.dataset.trial] || {};
+    tip.textContent = [dot.getAttribute("aria-label"), trial.change, trial.text, trial.author].filter(Boolean).join("\n");
     tip.hidden = false;
     const box = dot.getBoundingClientRect();
     const left = Math.min(box.right + 12, window.innerWidth - tip.offsetWidth - 12);
@@ -22,38 +29,42 @@
     mark(dot.dataset.trial);
   };
 
-  // The script's own words take the place of the browser's, which come late and to pointers alone.
-  dots.forEach((dot) => {
-    dot.querySelector("title").remove();
-    dot.addEventListener("mouseenter", () => tell(dot));
-    dot.addEventListener("focus", () => tell(dot));
-    dot.addEventListener("mouseleave", hide);
-    dot.addEventListener("blur", hide);
-    dot.addEventListener("keydown", (event) => step(event, dot));
-  });
+  for (const kind of ["mouseover", "focusin"]) {
+    document.addEventListener(kind, (event) => { const dot = dotOf(event); if (dot) tell(dot); });
+  }
+  for (const kind of ["mouseout", "focusout"]) {
+    document.addEventListener(kind, (event) => { if (dotOf(event)) hide(); });
+  }
+  // A dot that the keyboard has reached may have been scrolled to: its words go with it.
+  const follow = () => {
+    const dot = document.activeElement.closest("svg [data-trial]");
+    if (dot && !tip.hidden) tell(dot); else hide();
+  };
+  window.addEventListener("scroll", follow, { passive: true });
 
-  const step = (event, dot) => {
-    const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (!way) return;
-    event.preventDefault();
+  const place = (dot) => dot.getBoundingClientRect().left;
+
+  const step = (dot, way) => {
     const own = [...dot.closest("svg").querySelectorAll("[data-trial]")].sort((a, b) => place(a) - place(b));
     own[(own.indexOf(dot) + way + own.length) % own.length].focus();
   };
 
-  const place = (dot) => dot.getBoundingClientRect().left;
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hide();
+    const dot = dotOf(event);
+    const way = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (dot && way) { event.preventDefault(); step(dot, way); }
+  });
 
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  window.addEventListener("scroll", hide, { passive: true });
-
-  // A row that a link leads to shows all that it holds, and has the focus.
+  // What a link leads to is unfolded, and has the focus if it is a row.
   const arrive = () => {
-    const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!row) return;
-    row.querySelectorAll("details").forEach((part) => { part.open = true; });
-    if (row.matches("tr")) row.focus({ preventScroll: true });
+    const found = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!found) return;
+    found.querySelectorAll("details").forEach((part) => { if (found.matches("tr")) part.open = true; });
+    for (let part = found.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+    if (found.matches("tr")) found.focus({ preventScroll: true });
   };
   window.addEventListener("hashchange", arrive);
-  arrive();
 
   const value = (row, column) => {
     const cell = row.cells[column];
@@ -62,23 +73,40 @@
 
   const compare = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true }));
 
-  const sort = (table, heading, column) => {
-    const down = heading.getAttribute("aria-sort") === "ascending";
-    table.querySelectorAll("th[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
-    heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const sort = (table, column, down) => {
+    const headings = [...table.tHead.rows[0].cells];
+    headings.forEach((heading) => heading.removeAttribute("aria-sort"));
+    headings[column].setAttribute("aria-sort", down ? "descending" : "ascending");
     const rows = [...table.tBodies[0].rows].sort((a, b) => (down ? -1 : 1) * compare(value(a, column), value(b, column)));
     table.tBodies[0].append(...rows);
   };
 
-  document.querySelectorAll("table.sortable").forEach((table) => {
-    [...table.tHead.rows[0].cells].forEach((heading, column) => {
-      const button = document.createElement("button");
+  document.addEventListener("click", (event) => {
+    const heading = event.target.closest("table.sortable th[scope=col]");
+    if (!heading) return;
+    sort(heading.closest("table"), heading.cellIndex, heading.getAttribute("aria-sort") === "ascending");
+  });
+
+  // The script's own words take the place of the browser's, which come late and to pointers alone; headings that sort become buttons.
+  const prepare = (root) => {
+    root.querySelectorAll("svg [data-trial] > title").forEach((title) => title.remove());
+    root.querySelectorAll("table.sortable thead th").forEach((heading) => {
+      const button = heading.ownerDocument.createElement("button");
       button.type = "button";
       button.textContent = heading.textContent;
-      button.addEventListener("click", () => sort(table, heading, column));
       heading.replaceChildren(button);
     });
-  });
+    // A region that cannot be scrolled is no stop of the Tab key.
+    if (root === document) fit();
+  };
+
+  const fit = () => {
+    document.querySelectorAll(".wide, .held").forEach((region) => {
+      region.tabIndex = region.scrollWidth > region.clientWidth || region.scrollHeight > region.clientHeight ? 0 : -1;
+    });
+  };
+  window.addEventListener("resize", fit);
+  document.addEventListener("toggle", fit, true);
 
   // What is folded in would not be printed.
   let folded = [];
@@ -87,4 +115,8 @@
     folded.forEach((part) => { part.open = true; });
   });
   window.addEventListener("afterprint", () => folded.forEach((part) => { part.open = false; }));
+
+  prepare(document);
+  arrive();
+  return { prepare, sort, fit, arrive, reload: () => { known = trials(); hide(); } };
 })();

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -18,18 +19,23 @@ from agentnas.page import sections
 from agentnas.page.markup import script_data
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
     from agentnas.run import Run
 
 
-def render_page(run: Run) -> str:
-    """The report as HTML; also of a run that is unfinished, failed, or was killed before it began."""
+def render_page(run: Run, **more: Any) -> str:
+    """The report as HTML; also of a run that is unfinished, failed, or was killed before it began. ``more`` is for the template."""
     page = sections.Page(run)
-    told = {"header": sections.header(page), **_assets()}
+    told = {"header": sections.header(page), **more}
     if run.view.started is not None:
         told |= _body(page)
-    return _template().render(told)
+    return render_template("page.html", told)
+
+
+def render_template(name: str, told: Mapping[str, Any]) -> str:
+    """A page from a template of this package, with the package's style, script and policy; every text in ``told`` is escaped."""
+    return _templates().get_template(name).render({**assets(), **told})
 
 
 def _body(page: sections.Page) -> dict[str, Any]:
@@ -64,10 +70,11 @@ def data_of(page: sections.Page) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _assets() -> dict[str, Any]:
-    style, script = (_read(name) for name in ("page.css", "page.js"))
+def assets(*scripts: str, allowed: str = "") -> dict[str, Any]:
+    """Style, script and the policy that lets these two in; ``scripts`` are run after the page's own, ``allowed`` is let in as well."""
+    style, script = _read("page.css"), "".join(map(_read, ("page.js", *scripts)))
     policy = f"default-src 'none'; script-src '{hash_of(script)}'; style-src '{hash_of(style)}'; base-uri 'none'; form-action 'none'"
-    return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy)}
+    return {"style": Markup(style), "script": Markup(script), "policy": Markup(policy + allowed)}
 
 
 def hash_of(text: str) -> str:
@@ -81,7 +88,7 @@ def _read(name: str) -> str:
 
 
 @cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
+def _templates() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(_read("page.html"))
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_read))

@@ -11,6 +11,7 @@ from agentnas.page.axes import Axis, apart, axis, tick_text, usual_range
 from agentnas.page.markup import anchor, tag
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 300, 62, 14, 14, 46
+LONGEST = 40  # letters of a label that stands upright
 BAR = 26  # pixels from one bar to the next
 
 
@@ -34,6 +35,32 @@ class Bar(NamedTuple):
     pairs: int
 
 
+class Curve(NamedTuple):
+    """The best so far of one run: ``(x, mean, label)`` wherever it changed, and where the run ended."""
+
+    name: str
+    steps: Sequence[tuple[float, float, str]]
+    end: float
+
+
+SERIES = 6  # looks of a line, by colour, dashes and mark together
+
+
+def curves(runs: Sequence[Curve], x_label: str, y_label: str) -> Markup:
+    """Lines of several runs in one plot; no line goes on after its run."""
+    x = axis(x_label, [run.end for run in runs], LEFT, WIDTH - RIGHT, zero=True)
+    values = [y for run in runs for _, y, _ in run.steps]
+    low, high = usual_range(values)
+    y = axis(y_label, [v for v in values if low <= v <= high] + [run.steps[-1][1] for run in runs], HEIGHT - BOTTOM, TOP)
+    return _chart(f"{y_label} against {x_label}, a line a run", x, y, [_series(run, number, x, y) for number, run in enumerate(runs)])
+
+
+def _series(run: Curve, number: int, x: Axis, y: Axis) -> Markup:
+    line = tag("path", d=_staircase([(at, value) for at, value, _ in run.steps], x, y, x(run.end)))
+    marks = [tag("circle", tag("title", label), cx=x(at), cy=y.within(value), r=4.0) for at, value, label in run.steps]
+    return tag("g", tag("title", run.name), line, *marks, class_=f"series s{number % SERIES}")
+
+
 def progress(points: Sequence[Point], steps: Sequence[tuple[float, float]], x_label: str, y_label: str) -> Markup:
     """Every training in full as a dot, and the leader's mean as a line of steps: ``(x, mean)`` wherever it changed."""
     ends = [max(p.x for p in points), *(x for x, _ in steps)]
@@ -51,11 +78,11 @@ def _height(points: Sequence[Point], label: str, kept: Sequence[float]) -> Axis:
     return axis(label, [*inside, *kept, *(p.y for p in points if p.kind == "winner")], HEIGHT - BOTTOM, TOP)
 
 
-def _staircase(steps: Sequence[tuple[float, float]], x: Axis, y: Axis) -> str:
+def _staircase(steps: Sequence[tuple[float, float]], x: Axis, y: Axis, end: float | None = None) -> str:
     first, *others = steps
     words = [f"M{x(first[0]):.1f} {y.within(first[1]):.1f}"]
     words += [f"H{x(at):.1f}V{y.within(value):.1f}" for at, value in others]
-    return "".join([*words, f"H{x.end:.1f}"])
+    return "".join([*words, f"H{x.end if end is None else end:.1f}"])
 
 
 def front(points: Sequence[Point], best: Sequence[str], y_label: str) -> Markup:
@@ -103,7 +130,8 @@ def _grid(x: Axis, y: Axis) -> list[Markup]:
     parts += [tag("line", x1=left, x2=x.end, y1=base, y2=base, class_="axis")]
     middle = (base + y.end) / 2
     parts += [tag("text", x.label, x=(left + x.end) / 2, y=base + 38, class_="label")]
-    return [*parts, tag("text", y.label, x=14, y=middle, class_="label", transform=f"rotate(-90 14 {middle:.0f})")]
+    label = y.label if len(y.label) <= LONGEST else f"{y.label[: LONGEST - 1]}…"
+    return [*parts, tag("text", label, x=14, y=middle, class_="label", transform=f"rotate(-90 14 {middle:.0f})")]
 
 
 def bars(effects: Sequence[Bar]) -> Markup:

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from markupsafe import Markup
 
 from agentnas.memory.view import Standing
 from agentnas.page import plots
-from agentnas.page.history import Training, factors, trainings
+from agentnas.page.history import Training, factors, leads, trainings
 from agentnas.page.plots import Point
 from agentnas.page.sections import Page, tree
-from agentnas.tools.evaluate.base import CONFIRM
-from agentnas.tools.evaluate.pareto import pareto_front
+from agentnas.report import front_of, sized
 from agentnas.words import spread
+
+FACTORS = 16  # those with the largest gain
 
 
 def search(page: Page) -> dict[str, Any]:
     """Plots of the best so far, of score against size and of gains by factor; rank correlations of rungs; the winner's family."""
-    effects = factors(page.view)
+    view, effects = page.view, factors(page.view)[:FACTORS]
+    done = trainings(page.run.events, view)
     return {
-        "progress": _progress(page), "front": _front(page), "factors": plots.bars(effects[:16]) if effects else None,
+        "progress": _progress(page, done), "leads": [_lead(page, training) for training in leads(done)], "front": _front(page),
+        "factors": plots.bars(effects) if effects else None, "gains": [_gain(effect) for effect in effects],
         "rungs": _rungs(page), "tree": tree(page),
     }  # fmt: skip
 
 
-def _progress(page: Page) -> list[Markup]:
+def _progress(page: Page, done: list[Training]) -> list[Markup]:
     """Against evaluations and against time; tables have no time to speak of."""
-    done = trainings(page.run.events, page.view)
     if not done:
         return []
     label = f"validation {page.view.started.metric if page.view.started else ''}".strip()
     return [_curve(page, done, 2, "evaluations", label), _curve(page, done, 3, "active seconds", label)]
+
+
+def _lead(page: Page, training: Training) -> tuple[int, str, Markup, str]:
+    return training.evaluations, f"{training.seconds:.1f}", page.link(training.ahead), f"{training.leader:.2f}"
+
+
+def _gain(effect: plots.Bar) -> tuple[str, str, str, int]:
+    return effect.name, f"{effect.mean:+.2f}", "?" if effect.se is None else f"{effect.se:.2f}", effect.pairs
 
 
 def _curve(page: Page, done: list[Training], field: int, x_label: str, y_label: str) -> Markup:
@@ -40,7 +49,7 @@ def _curve(page: Page, done: list[Training], field: int, x_label: str, y_label: 
         Point(t.trial, float(t[field]), t.val, f"{t.trial}, seed {t.seed}: {t.val:.2f}", _kind(page, t.trial), t.trial in page.rows)
         for t in done
     ]  # fmt: skip
-    steps = [(float(t[field]), t.leader) for before, t in zip([None, *done], done, strict=False) if not before or before.leader != t.leader]
+    steps = [(float(t[field]), t.leader) for t in leads(done)]
     return plots.progress(points, steps, x_label, y_label)
 
 
@@ -51,15 +60,11 @@ def _kind(page: Page, trial: str) -> str:
 
 
 def _front(page: Page) -> dict[str, Any] | None:
-    """Trials that were trained in full and whose size is known."""
     view = page.view
-    full = (*(view.started.full if view.started else ()), CONFIRM)
-    sized = [(s, view.profiles.get(s.trial, {}).get("parameters")) for s in view.leaderboard()]
-    points = [(s, float(size)) for s, size in sized if size is not None and s.rung in full and math.isfinite(s.val_mean)]
+    points = sized(view)
     if not points:
         return None
-    sign = 1 if view.higher_is_better else -1
-    best = [standing.trial for standing in pareto_front([(s, sign * s.val_mean, size) for s, size in points])]
+    best = [standing.trial for standing in front_of(points, view)]
     marks = [_sized(page, standing, size) for standing, size in points]
     rows = [(page.link(trial), f"{view.profiles[trial]['parameters']:,.0f}", page.score(trial)) for trial in best]
     return {"svg": plots.front(marks, best, f"validation {view.started.metric if view.started else ''}".strip()), "rows": rows}

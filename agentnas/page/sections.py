@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from agentnas.agents.statistics import mean_and_sd
-from agentnas.memory.events import Proposal
+from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
-from agentnas.report import OTHER_MEMORY, ancestry, command_again, profile_text, reading, summarise, verdict
+from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural, spread
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ROWS = 300  # trials in the table: the leaders, then the winner's family
 FAMILY = 60
+ANSWER = 4000  # characters of a model's answer
 OUTCOMES = {"designed": "finished", "failed": "failed", "no_design_fits": "no design fits", "budget_ended": "budget ended"}
 
 
@@ -102,10 +103,10 @@ def answer(page: Page) -> dict[str, Any]:
 def _drawing(page: Page) -> dict[str, Any] | None:
     if page.winner is None:
         return None
-    from agentnas.page.drawing import draw
+    from agentnas.page.drawing import draw, is_wide
     from agentnas.tools.spec.render import render
 
-    return {"svg": draw(page.run.best), "text": render(page.run.best)}
+    return {"svg": draw(page.run.best), "text": render(page.run.best), "wide": is_wide(page.run.best)}
 
 
 def _anchors(page: Page) -> list[list[Any]]:
@@ -138,18 +139,17 @@ def _limits(page: Page) -> list[dict[str, str]]:
 def why(page: Page) -> dict[str, Any]:
     """The winner's ancestry from its founder on, and the evidence that it and the plans cite."""
     steps = [
-        {"trial": page.link(p.trial), "author": p.author, "change": _change(p), "score": page.score(p.trial), "hypothesis": p.hypothesis,
-         "expected": p.expected_gain, "cited": page.links(p.evidence)}
+        {"trial": page.link(p.trial), "author": p.author, "change": change_text(p), "score": page.score(p.trial),
+         "hypothesis": p.hypothesis, "expected": p.expected_gain, "cited": page.links(p.evidence)}
         for p in reversed(page.line)
     ]  # fmt: skip
-    quoted = [{"id": anchor("evidence", name), "name": name, "text": found.text, "why": found.why} for name, found in page.evidence.items()]
-    return {"steps": steps, "evidence": quoted}
-
-
-def _change(proposal: Proposal) -> str:
-    if proposal.factor and proposal.change and proposal.factor not in proposal.change:
-        return f"{proposal.factor}: {proposal.change}"
-    return proposal.change or proposal.name or "fresh sample"
+    cited = {name for proposal in page.line for name in proposal.evidence}
+    quoted = [
+        {"id": anchor("evidence", name), "name": name, "text": found.text, "why": found.why, "direct": name in cited}
+        for name, found in page.evidence.items()
+    ]
+    direct, planned = ([item for item in quoted if item["direct"] == wanted] for wanted in (True, False))
+    return {"steps": steps, "evidence": direct, "planned": planned}
 
 
 def trials(page: Page) -> list[dict[str, Any]]:
@@ -163,7 +163,7 @@ def _row(page: Page, proposal: Proposal) -> dict[str, Any]:
     return {
         "id": anchor("trial", trial), "trial": trial, "rank": view.rank(trial), "score": page.score(trial), "state": view.state(trial),
         "seeds": standing.seeds if standing else 0, "rung": standing.rung if standing else "", "parameters": profile.get("parameters"),
-        "mean": standing.val_mean if standing else None, "change": _change(proposal), "architecture": proposal.text,
+        "mean": standing.val_mean if standing else None, "change": change_text(proposal), "architecture": proposal.text,
         "author": proposal.author, "parent": page.link(proposal.parent) if proposal.parent else "", "hypothesis": proposal.hypothesis,
         "cited": page.links(proposal.evidence), "winner": trial == page.winner, "anchor": proposal.anchor,
     }  # fmt: skip
@@ -187,7 +187,16 @@ def _round(page: Page, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _call(call: Any) -> str:
+def _call(call: Any) -> dict[str, Any]:
+    """Who was asked and what came of it, the answer word for word as far as it fits, and what the checks said of it."""
+    text = call.answered.text if call.answered else ""
+    return {
+        "id": anchor("call", call.asked.call), "told": _outcome(call), "problems": call.judged.problems if call.judged else (),
+        "text": text if len(text) <= ANSWER else f"{text[:ANSWER]}… ({len(text) - ANSWER:,} more characters in events.jsonl)",
+    }  # fmt: skip
+
+
+def _outcome(call: Any) -> str:
     outcome = call.answered.outcome.replace("_", " ") if call.answered else "never answered"
     taken = f"; {call.judged.taken} of {plural(call.judged.items, 'item')} taken" if call.judged else ""
     return f"{call.asked.role}, {call.asked.model}: {outcome}{taken}"
@@ -217,7 +226,7 @@ def environment(page: Page) -> dict[str, Any]:
     facts: Mapping[str, Any] = {key: value for key, value in started.environment.items() if not isinstance(value, (dict, list))}
     packages = started.environment.get("packages", {})
     files = page.view.exported.files if page.view.exported else ()
-    memory = f"{page.view.memory}; {OTHER_MEMORY}" if page.view.memory else ""
+    memory = f"{page.view.memory.removeprefix(MEMORY_NOTE)}; {OTHER_MEMORY.replace('`', '')}" if page.view.memory else ""
     return {"command": command_again(page.view), "memory": memory, "facts": facts, "packages": packages, "files": files}
 
 
@@ -241,6 +250,6 @@ def tree(page: Page) -> Markup:
 
 
 def _branch(page: Page, trial: str, children: Mapping[str, list[str]], line: set[str]) -> Markup:
-    told = joined([page.link(trial), f" {_change(page.view.proposals[trial])} ", tag("b", page.score(trial))])
+    told = joined([page.link(trial), f" {change_text(page.view.proposals[trial])} ", tag("b", page.score(trial))])
     below = [_branch(page, child, children, line) for child in children.get(trial, ())]
     return tag("li", tag("span", told, class_="on-line" if trial in line else None), tag("ul", *below) if below else "")

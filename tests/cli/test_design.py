@@ -57,7 +57,7 @@ def test_the_answer_is_architecture_scores_anchors_and_places(run: Run) -> None:
     assert lines[1].startswith("test ")
     assert "NAS-Bench-Graph" in lines[1]
     assert lines[2].startswith("validation ")
-    assert lines[-2:] == [f"report   {made.path / 'report.md'}", f"winner   {made.path / 'winner'}"]
+    assert lines[-2:] == [f"report   {made.path / 'report.html'}", f"winner   {made.path / 'winner'}"]
     assert (made.path / "report.md").exists()
     assert (made.path / "winner" / "spec.json").exists()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from importlib import resources
@@ -15,26 +16,24 @@ import pytest
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory import events as ev
-from agentnas.memory.rundir import RunDirectory
 from agentnas.page.axes import Axis, apart, axis, usual_range
 from agentnas.page.drawing import BOX, draw, edges_of, lay_out
-from agentnas.page.history import factors, trainings
+from agentnas.page.history import factors, leads, trainings
 from agentnas.page.markup import anchor, script_data, tag
 from agentnas.page.page import hash_of, render_page
+from agentnas.report import front_of, sized, write_report
 from agentnas.run import Run
 from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import parse_spec
+from tests.agent_runs import make_agent_run
+from tests.page.making import HOSTILE, hostile_run, journal, long_run
 
 MEGABYTE = 1_000_000
-HOSTILE = (
-    "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'--><svg/onload=alert(3)>]]>\u2028\u2029{{7*7}}&amp;"
-    "javascript:alert(4)"
-)
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 ALLOWED = {
     "html", "head", "meta", "title", "style", "script", "body", "header", "nav", "main", "section", "h1", "h2", "h3", "a", "p", "b", "span",
     "small", "code", "pre", "div", "ul", "ol", "li", "dl", "dt", "dd", "details", "summary", "figure", "figcaption", "table", "thead",
-    "tbody", "tr", "th", "td", "svg", "defs", "marker", "path", "g", "rect", "circle", "line", "text",
+    "tbody", "tr", "th", "td", "caption", "article", "h4", "svg", "defs", "marker", "path", "g", "rect", "circle", "line", "text",
 }  # fmt: skip
 
 
@@ -97,14 +96,6 @@ def assert_whole(document: Document) -> None:
     assert policy == (
         f"default-src 'none'; script-src '{hash_of(scripts[0])}'; style-src '{hash_of(style)}'; base-uri 'none'; form-action 'none'"
     )
-
-
-def journal(tmp_path: Path, events: list[ev.Event], task: str = "digits") -> Run:
-    directory = RunDirectory.create(tmp_path / "runs", task)
-    with directory.journal() as written:
-        for event in events:
-            written.append(event)
-    return Run(directory)
 
 
 def begun(run: Run, **changes: Any) -> ev.RunStarted:
@@ -194,44 +185,8 @@ def test_a_run_that_was_cut_anywhere_has_a_page(tmp_path: Path, live_run: Run, k
         assert "The test is still sealed." in document.text
 
 
-def poisoned(event: ev.AnyEvent) -> ev.AnyEvent:
-    """The event with the hostile text in every place where people, models or papers write."""
-    match event:
-        case ev.RunStarted():
-            return event.model_copy(update={"task": HOSTILE, "protocol": HOSTILE, "metric": HOSTILE, "environment": {HOSTILE: HOSTILE}})
-        case ev.ProposalsDrafted():
-            changed = {"text": HOSTILE, "author": HOSTILE, "hypothesis": HOSTILE, "name": HOSTILE, "factor": HOSTILE, "change": HOSTILE}
-            made = [p.model_copy(update={**changed, "evidence": ("card:gcn", f"card:{HOSTILE}")}) for p in event.proposals]
-            return event.model_copy(update={"proposals": tuple(made)})
-        case ev.PlanMade():
-            direction = {"name": HOSTILE, "hypothesis": HOSTILE, "share": 1.0, "evidence": [f"card:{HOSTILE}"]}
-            return event.model_copy(update={"author": HOSTILE, "reason": HOSTILE, "directions": (direction,)})
-        case ev.EvidenceRecalled():
-            card = {"id": f"card:{HOSTILE}", "kind": "card", "similarity": 1.0, "text": HOSTILE, "why": HOSTILE}
-            return event.model_copy(update={"question": HOSTILE, "evidence": (card,)})
-        case ev.FindingsMade():
-            finding = {"text": HOSTILE, "trials": [HOSTILE, "t0001"]}
-            return event.model_copy(update={"author": HOSTILE, "findings": (finding,), "reason": HOSTILE, "falsify": HOSTILE})
-        case ev.WinnerChosen():
-            return event.model_copy(update={"reason": HOSTILE})
-        case ev.RunFinished():
-            return event.model_copy(update={"message": HOSTILE})
-    return event
-
-
 def test_no_text_becomes_markup_or_script(tmp_path: Path, live_run: Run) -> None:
-    events: list[ev.Event] = [poisoned(event) for event in live_run.events]
-    asked = ev.LLMAsked(
-        call="c0001", role="planner", round=0, step=0, attempt=0, model=HOSTILE, prompt_hash="", messages=(), input_tokens=1, max_tokens=1,
-        worst_cost=None,
-    )  # fmt: skip
-    more = [
-        ev.Told(round=0, text=HOSTILE),
-        ev.Noted(level="warning", message=HOSTILE),
-        ev.TrialRejected(trial="t0007", reason=HOSTILE),
-        asked,
-    ]
-    source = journal(tmp_path, [*events, *more], task=HOSTILE).page()
+    source = hostile_run(tmp_path, live_run.events).page()
     document = Document(source)
     assert_whole(document)
     assert document.text.count("alert(1)") > 30, "the texts are shown"
@@ -253,28 +208,67 @@ def test_different_names_have_different_ids() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", made) for made in ids)
 
 
-def test_two_hundred_trials_take_less_than_three_megabytes(tmp_path: Path, live_run: Run) -> None:
-    """Trials that a talkative model proposed, each trained on five seeds."""
-    spec, words = live_run.best.model_dump(mode="json"), "because neighbours of few classes agree " * 20
-    made = [
-        ev.Proposal(
-            trial=f"t{n:04}", spec=spec, spec_hash=str(n), text=words[:300], author="coder/model", parent=f"t{n - 1:04}" if n > 1 else None,
-            factor="n1.width", change=f"{n} -> {n + 1}", hypothesis=words, evidence=("card:gcn", "card:gat"),
-        )
-        for n in range(1, 201)
-    ]  # fmt: skip
-    done = [
-        ev.EvaluationFinished(trial=p.trial, rung="full", seed=seed, split=0, val=80 + n % 7 + seed / 10, seconds=1.0)
-        for n, p in enumerate(made)
-        for seed in range(5)
-    ]
-    priced = [ev.TrialPriced(trial=p.trial, profile={"parameters": 1000 + 7 * n}) for n, p in enumerate(made)]
-    drafted = [ev.ProposalsDrafted(round=n // 10, proposals=tuple(made[n : n + 10])) for n in range(0, 200, 10)]
-    source = journal(tmp_path, [begun(live_run, full=("full",), rungs=("full",)), *drafted, *priced, *done]).page()
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return long_run(tmp_path_factory.mktemp("long"))
+
+
+def test_two_hundred_trials_take_less_than_three_megabytes_and_a_few_seconds(long: Run) -> None:
+    """Trials of a talkative model, trained on all seeds of the ladder, every answer kept."""
+    long.view.best  # noqa: B018  # reading the journal is no part of drawing
+    begun = time.process_time()
+    source = long.page()
+    assert time.process_time() - begun < 10
     document = Document(source)
     assert_whole(document)
     assert len(data_in(document)["trials"]) == 200
-    assert len(source.encode()) < 3 * MEGABYTE
+    assert MEGABYTE / 4 < len(source.encode()) < 3 * MEGABYTE
+
+
+def test_the_front_follows_the_direction_of_the_metric(tmp_path: Path) -> None:
+    for better in (True, False):
+        run = long_run(tmp_path / str(better), 40, higher_is_better=better)
+        points = sized(run.view)
+        best = (max if better else min)(standing.val_mean for standing, _ in points)
+        front = front_of(points, run.view)
+        assert front[-1].val_mean == best
+        sizes = [run.view.profiles[standing.trial]["parameters"] for standing in front]
+        assert sizes == sorted(sizes)
+        assert [line.split(" | ")[0] for line in run.report().split("## Pareto front")[1].splitlines()[4 : 4 + len(front)]] == [
+            f"| {standing.trial}" for standing in front
+        ]
+
+
+def test_no_factor_is_named_twice_in_a_row(long: Run) -> None:
+    for told in (long.report(), Document(long.page()).text):
+        assert re.findall(r"(\b[a-z]+\.[a-z_.*]+): \1", told) == []
+
+
+def test_answers_of_models_and_what_the_checks_said_are_on_the_page(tmp_path: Path) -> None:
+    text = Document(Run(make_agent_run(tmp_path)).page()).text
+    assert "What the checks said: proposal 2 repeats t0001, which scored 80.50" in text
+
+
+def test_every_plot_has_a_table_behind_it(long: Run) -> None:
+    document = Document(long.page())
+    assert {"leads", "front", "gains", "architecture-text"} <= {str(part.get("id")) for part in document.named("details")}
+    ahead = [t.leader for t in leads(trainings(long.events, long.view))]
+    assert all(f" {mean:.2f} " in document.text for mean in ahead)
+    assert len(document.named("caption")) == len(document.named("table"))
+    assert all(heading.get("scope") in ("col", "row") for heading in document.named("th"))
+
+
+def test_a_page_that_cannot_be_drawn_fails_no_run(tmp_path: Path, live_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = journal(tmp_path, live_run.events)
+    with monkeypatch.context() as patch:
+        patch.setattr("agentnas.page.page.sections.Page", None)
+        write_report(run)
+    assert (run.path / "report.md").read_text(encoding="utf-8") == run.report()
+    assert not (run.path / "report.html").exists()
+    assert "'NoneType' object is not callable" in (run.path / "report-error.txt").read_text(encoding="utf-8")
+    write_report(run)
+    assert (run.path / "report.html").exists()
+    assert not (run.path / "report-error.txt").exists()
 
 
 def colours(style: str) -> Iterator[tuple[str, dict[str, str]]]:
