@@ -15,7 +15,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup design test check docs wheel prove bench
+.PHONY: help setup design test check docs notebook wheel prove bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(STAMP)  ## style and types
 
 docs: $(STAMP)  ## write docs/spec.md and docs/cli.md anew
 	$(RUN) -m agentnas.cli.reference docs
+
+notebook: $(STAMP)  ## run docs/example.ipynb and write its outputs anew
+	$(RUN) -m tests.notebooks docs/example.ipynb
 
 wheel: $(STAMP)  ## build the wheel and try it in a clean environment, beside openai-agents
 	rm -rf build

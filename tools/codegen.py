@@ -99,9 +99,10 @@ def model_source(spec: ArchitectureSpec, in_channels: int, out_channels: int, *,
 
 
 def portable_source(spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0) -> str:
-    """The source of ``Model``, ``Graph`` and the spec's post-processing without sparse matrices, for an exporter to trace; not for training.
+    """The source of ``Model``, ``Graph`` and the spec's post-processing without sparse matrices, for an exporter to trace.
 
-    ``Model`` has the parameters of the trained network under the same names and takes dense features. Raises ConfigError as ``model_source``.
+    ``Model`` has the parameters of the trained network under the same names, takes dense features, and is not for training.
+    Raises ConfigError as ``model_source``.
     """
     from agentnas.tools.spec.canonical import canonical
 

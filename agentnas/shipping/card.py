@@ -23,8 +23,9 @@ HOW = {
 
 def write_card(run: Run, form: str, described: dict[str, Any], written: Written) -> str:
     """The card as Markdown with a head of YAML, as model hubs read it. All of it comes from the journal."""
-    parts = [_front(run, form), f"# {_flat(run.name)}", _what(run, form), _use(form, described, written), _data(run), _metrics(run),
-             _intended(run), _limits(run, described), _made(run, described), "## Licence\n\nYours to choose: fill in `license` above."]  # fmt: skip
+    licence = "## Licence\n\nYours to choose: fill in `license` above."
+    parts = [_front(run, form), f"# {_flat(run.name)}", _what(run), _use(form, described, written), _data(run), _metrics(run),
+             _intended(run), _limits(described), _made(run, described), licence]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
@@ -48,17 +49,17 @@ def _front(run: Run, form: str) -> str:
     return "\n".join([*lines, "---"])
 
 
-def _what(run: Run, form: str) -> str:
+def _what(run: Run) -> str:
     proposal = run.view.proposals[str(run.winner)]
     size = profile_text(run.view.profiles.get(proposal.trial, {}))
     return f"A graph neural network for node classification, designed by a search:\n\n`{proposal.text}`" + (f"\n\n{size}." if size else "")
 
 
 def _use(form: str, described: dict[str, Any], written: Written) -> str:
-    rows = [f"- `{part['name']}` {part['dtype']} {part['shape']}: {part['meaning']}" for part in described["inputs"]]
+    rows = [f"- `{part['name']}` {part['dtype']} {_shape(part)}: {part['meaning']}" for part in described["inputs"]]
     out = described["outputs"][0]
     lines = ["## Use", "", HOW[form] if described["trained"] else "`model.py` is the code of the untrained model.", "", "It takes:", "",
-             *rows, "", f"and gives `{out['name']}` {out['dtype']} {out['shape']}. `model.json` says the same for programs."]  # fmt: skip
+             *rows, "", f"and gives `{out['name']}` {out['dtype']} {_shape(out)}. `model.json` says the same for programs."]  # fmt: skip
     scaling = described.get("scaling", {"kind": "none"})
     if scaling["kind"] != "none":
         lines += ["", f"Features are scaled ({scaling['kind']}: {scaling.get('rule', 'see model.json')}) by {scaling['done_by']}."]
@@ -66,6 +67,10 @@ def _use(form: str, described: dict[str, Any], written: Written) -> str:
     if written.deviation is not None:
         notes.append(_sentence(written.deviation.text()))
     return "\n".join(lines + ([""] + [f"- {note}" for note in notes] if notes else []))
+
+
+def _shape(part: dict[str, Any]) -> str:
+    return f"[{', '.join(map(str, part['shape']))}]"
 
 
 def _sentence(text: str) -> str:
@@ -117,7 +122,7 @@ Classifying nodes of the graph of {task}, of later states of that graph, or of g
 The figures above hold for the graph and the split that they were measured on, and for nothing else."""
 
 
-def _limits(run: Run, described: dict[str, Any]) -> str:
+def _limits(described: dict[str, Any]) -> str:
     lines = [
         "The setting is transductive: the features and edges of the nodes that the model was tested on were there while it was trained.",
         "On another graph its accuracy was not measured; graphs with other features, degrees or homophily may be classified badly.",
@@ -144,8 +149,8 @@ def _made(run: Run, described: dict[str, Any]) -> str:
     view = run.view
     counts = f"{plural(view.num_tried, 'trial')}, {plural(view.num_evaluations, 'evaluation')}, {view.active_seconds:.0f} s"
     author = view.proposals[str(run.winner)].author
+    exported = f"exported with torch {described['made_with']['torch']}"
     lines = [f"- run {_flat(run.name)}: {counts}; the winner was proposed by {_flat(author)} and chosen on validation",
-             f"- `{command_again(view)}`",
-             f"- trained with {versions}; Python {started.environment.get('python')}; exported with torch {described['made_with']['torch']}",
+             f"- `{command_again(view)}`", f"- made with {versions}; Python {started.environment.get('python')}; {exported}",
              f"- {started.environment.get('platform')}, {started.environment.get('processor')}"]  # fmt: skip
     return "## How it was made\n\n" + "\n".join(lines)

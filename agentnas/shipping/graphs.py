@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from agentnas.tools.errors import DataError
 
 NODES, EDGES = "nodes.csv", "edges.csv"
-FORMATS = "an .npz file with x and edge_index, a folder with nodes.csv and edges.csv, nodes.csv with --edges edges.csv, or the name of a task"
+FORMATS = (
+    "an .npz file with x and edge_index, a folder with nodes.csv and edges.csv, nodes.csv with --edges edges.csv, or the name of a task"
+)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ UNTRACEABLE = (RuntimeError, TypeError, AttributeError, ValueError, NotImplement
 
 
 class Portable(nn.Module):
-    """``forward(x, edge_index[, encodings][, y_train, train_index])`` -> probabilities [N, classes]; all but ``x`` as the network had it."""
+    """``forward(x, edge_index[, encodings][, y_train, train_index])`` -> probabilities [N, classes]; ``x`` is not scaled yet."""
 
     shift: Tensor
     factor: Tensor

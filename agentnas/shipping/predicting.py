@@ -96,7 +96,7 @@ def _graph(trained: Trained, data: str | None, edges: Path | None) -> tuple[NewG
         names = [str(node) for node in range(task.data.num_nodes)]
         note = f"the graph of {own} itself: {len(trained.split.train)} of its {task.data.num_nodes} nodes were trained on"
         return NewGraph(trained.own_features(), task.data.edge_index, names), trained.own_labels(), (note,)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if trained.posted:
         notes = (f"{trained.spec.post.kind} was done without known labels, as the new graph has none",)
     return _other(trained, data, edges), None, notes

@@ -152,7 +152,7 @@ class Trained:
 
         graph = Graph(torch.from_numpy(np.ascontiguousarray(edge_index)), len(x))
         encodings = self.encodings(graph)
-        scores = self.network(torch.from_numpy(self.scaling(x)), graph, encodings).softmax(1)
+        scores: Tensor = self.network(torch.from_numpy(self.scaling(x)), graph, encodings).softmax(1)
         if not self.posted:
             return scores
         part, none = self.spec.post, torch.zeros(0, dtype=torch.long)
@@ -165,7 +165,8 @@ class Trained:
         from agentnas.tools.nn.features import prepare_features
 
         plain = self.spec.input.model_copy(update={"scale": "none"})
-        return prepare_features(plain, np.zeros((graph.num_nodes, 1), dtype=np.float32), graph)[1]
+        encodings: Tensor | None = prepare_features(plain, np.zeros((graph.num_nodes, 1), dtype=np.float32), graph)[1]
+        return encodings
 
 
 def how_to_train(task: str) -> str:

@@ -109,7 +109,7 @@ def verify(trained: Trained, form: str, run: Callable[[Inputs], Tensor]) -> Devi
     """Compare; raises RunError where a probability differs by more than ``TOLERANCE``."""
     pieces = (whole(trained), changed(trained))
     gaps = [_gap(piece, trained, run) for piece in pieces]
-    found = Deviation(*gaps, *(len(piece.x) for piece in pieces))
+    found = Deviation(gaps[0], gaps[1], len(pieces[0].x), len(pieces[1].x))
     if not max(gaps) <= TOLERANCE:
         raise RunError(f"--to {form}: {found.text()}, more than {TOLERANCE:.0e}; nothing was written, --to python is exact")
     return found
