@@ -114,8 +114,8 @@ class Display:
             from IPython.display import HTML, display
         except ImportError:
             raise ConfigError("progress in a notebook needs IPython; pip install 'agentnas[notebook]', or progress=False") from None
-        self._html = HTML
-        self._display = display
+        self._html: Callable[[str], Any] = HTML
+        self._display: Callable[..., Any] = display
         self._handle: Any = None
         self._lines: deque[str] = deque(maxlen=LINES)
         self._shown_at = 0.0

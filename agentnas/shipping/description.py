@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 INPUTS = {
     "x": ("float32", "features of the nodes"),
     "edge_index": ("int64", "directed edges: row 0 sources, row 1 targets, numbers of nodes from 0"),
-    "encodings": ("float32", "positional and structural encodings, as encodings.py computes them"),
+    "encodings": ("float32", "positional and structural encodings, as graph_encodings.py computes them"),
     "y_train": ("int64", "labels of the nodes whose class is known, for post-processing; may be empty"),
     "train_index": ("int64", "the numbers of those nodes"),
 }

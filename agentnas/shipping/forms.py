@@ -99,9 +99,9 @@ def _with_encodings(trained: Trained, draft: Path, form: str, written: Written) 
         return written
     from agentnas.tools.codegen import encodings_source
 
-    (draft / "encodings.py").write_text(encodings_source(trained.spec), encoding="utf-8")
+    (draft / "graph_encodings.py").write_text(encodings_source(trained.spec), encoding="utf-8")
     kinds = ", ".join(f"{encoding.kind} ({encoding.dim})" for encoding in trained.spec.input.encodings)
-    note = f"the model also takes encodings of the graph: {kinds}; encodings.py computes them for a new graph (torch, numpy, scipy)"
+    note = f"the model also takes encodings of the graph: {kinds}; graph_encodings.py computes them for a new graph (torch, numpy, scipy)"
     return Written(written.file, written.deviation, (*written.notes, note))
 
 
