@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
 def execute(notebook: Any, folder: Path) -> Any:
     """The notebook with the outputs of all its cells, run in ``folder``; raises CellExecutionError where a cell fails."""
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -98,6 +98,8 @@ def _interruptible(stop: threading.Event, display: Display) -> Iterator[None]:
             raise KeyboardInterrupt
         stop.set()
         display.stopping = True
+        # A thread of its own: the interrupt may have come while this one was sending.
+        threading.Thread(target=display.show, name="stopping", daemon=True).start()
 
     before = signal.signal(signal.SIGINT, asked)
     try:
@@ -120,6 +122,8 @@ class Display:
         self._lines: deque[str] = deque(maxlen=LINES)
         self._shown_at = 0.0
         self._start: Started | None = None
+        self._guard = threading.Lock()  # an interrupt shows itself by a thread of its own
+        self._closed = False
         self.stopping = False
 
     def begin(self, start: Started) -> None:
@@ -139,17 +143,22 @@ class Display:
         if line := tell(event, self._start.view):
             self._lines += line.splitlines()
         if time.monotonic() - self._shown_at >= EVERY_S:
-            self._show()
+            self.show()
 
     def close(self) -> None:
         """Leave one line, or what is needed to go on."""
-        if self._handle is not None:
-            self._progress.close()
-            self._handle.update(self._html(self._ended()))
+        with self._guard:
+            self._closed = True
+            if self._handle is not None:
+                self._progress.close()
+                self._handle.update(self._html(self._ended()))
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Update the output; before the run has begun there is none, and after its end its last line stays."""
         self._shown_at = time.monotonic()
-        self._handle.update(self._html(self._text()))
+        with self._guard:
+            if self._handle is not None and not self._closed:
+                self._handle.update(self._html(self._text()))
 
     def _text(self) -> str:
         from agentnas.notebook.shown import boxed
@@ -172,7 +181,7 @@ class Display:
         from agentnas.notebook.shown import boxed
 
         assert self._start is not None
-        line = f"run {self._start.run.name}: {self._progress.state()}"
+        line = f"run {self._start.run.name}: {self._progress.state()}".replace(" so far", "")
         view = self._start.view
         if view.finished is not None:
             return boxed(tag("p", line, class_="quiet"))

@@ -98,7 +98,13 @@ def _table_row(row: TrialRow, winner: bool) -> Markup:
     size = "?" if row.parameters is None else f"{row.parameters:,}"
     by = f"{row.author} ({row.anchor} anchor)" if row.anchor else row.author
     cells = (tag("td", text, class_="figure") for text in (score, row.seeds, size))
-    return tag("tr", tag("th", f"{row.trial} (winner)" if winner else row.trial, scope="row"), *cells, tag("td", by), tag("td", tag("code", row.architecture)))
+    return tag(
+        "tr",
+        tag("th", f"{row.trial} (winner)" if winner else row.trial, scope="row"),
+        *cells,
+        tag("td", by),
+        tag("td", tag("code", row.architecture)),
+    )
 
 
 def _row(view: JournalView, trial: str) -> TrialRow:

@@ -72,7 +72,7 @@ def _read_npz(path: Path, num_features: int) -> NewGraph:
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a file that are read here; pickled objects are refused by numpy before anything of them is run."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files if name in ("x", "edge_index", "edge_attr")}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; give {FORMATS}") from None
