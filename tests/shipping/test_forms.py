@@ -239,7 +239,7 @@ def test_an_operator_that_cannot_be_traced_is_named(form: str, live_run: Run, tm
 
 def test_a_program_that_deviates_is_not_shipped(live_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agentnas.shipping.verify.TOLERANCE", 1e-30)
-    with pytest.raises(RunError, match="largest difference from the trained model: .* nothing was written, --to python is exact"):
+    with pytest.raises(RunError, match=r"largest difference from the trained model: .* nothing was written, --to python is exact"):
         export(live_run, "pt2", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
@@ -270,7 +270,7 @@ def test_a_table_has_spec_and_code_and_says_what_it_lacks(table_run: Run, tmp_pa
     assert "± ?" in (tmp_path / "out" / "MODEL_CARD.md").read_text(encoding="utf-8")
     for form in ("pt2", "onnx", "state"):
         with pytest.raises(
-            UsageError, match="looked nasbench:cora up in a table and trained nothing.*agentnas train spec.json --task cora"
+            UsageError, match=r"looked nasbench:cora up in a table and trained nothing.*agentnas train spec\.json --task cora"
         ):
             export(table_run, form, tmp_path / form)
 
@@ -283,6 +283,16 @@ def test_the_old_use_of_to_is_told_what_to_write(word: str, said: str) -> None:
         check_form(word, Path("export"))
     assert str(caught.value).startswith(f"--to {word} is no form; ")
     assert said in str(caught.value)
+
+
+def test_a_copy_is_whole_and_overwrites_nothing(live_run: Run, tmp_path: Path) -> None:
+    export(live_run, "python", tmp_path / "copy")
+    assert (tmp_path / "copy" / "weights.pt").read_bytes() == (live_run.path / "winner" / "weights.pt").read_bytes()
+    with pytest.raises(UsageError, match="exists; give a folder that does not exist yet"):
+        export(live_run, "python", tmp_path / "copy")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot write"):
+        export(live_run, "python", tmp_path / "file" / "copy")
 
 
 def test_weights_that_are_damaged_are_one_line(live_run: Run, tmp_path: Path) -> None:
