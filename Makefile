@@ -17,7 +17,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup design browser test check docs wheel prove bench
+.PHONY: help setup design browser test check docs wheel prove bench notebook
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ check: $(STAMP)  ## style and types
 
 docs: $(STAMP)  ## write docs/spec.md and docs/cli.md anew
 	$(RUN) -m agentnas.cli.reference docs
+
+notebook: $(STAMP)  ## run docs/example.ipynb and write its outputs anew
+	$(RUN) -m tests.notebooks docs/example.ipynb
 
 wheel: $(STAMP)  ## build the wheel and try it in a clean environment, beside openai-agents
 	rm -rf build

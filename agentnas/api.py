@@ -67,18 +67,29 @@ def design(
     on_event: Listener | None = None,
     on_start: Callable[[Started], None] | None = None,
     stop: threading.Event | None = None,
+    progress: bool | None = None,
     **settings: Any,
 ) -> Run:
     """Design an architecture for a task and return the finished (or interrupted) run.
 
     ``settings`` are those of ``agentnas config show`` (``trials=30``, ``time="10m"``, ``max_params=50_000`` ...). ``resume`` is a run's
     name or ``latest``. ``on_event`` sees each event once it is in the journal, ``on_start`` the run once its journal is open. Setting
-    ``stop`` ends the run after the evaluations that are under way; it can be resumed.
+    ``stop`` ends the run after the evaluations that are under way; it can be resumed. ``progress`` is shown in a notebook unless it is
+    False, and as lines on stderr elsewhere if it is True; in a notebook the kernel's interrupt sets ``stop``, a second one stops at once.
 
     Raises AgentNASError: UsageError, ConfigError, ConstraintError, BudgetEndedError, RunError. What happened until then is in the journal.
     """
+    from agentnas.notebook.live import Watching, showing
+
     check_names(settings)
-    given = {"task": task, **settings}
+    with showing(progress, Watching(on_event, on_start, stop)) as watching:
+        return _design({"task": task, **settings}, resume, *watching)
+
+
+def _design(
+    given: dict[str, Any], resume: str | None, on_event: Listener | None, on_start: Callable[[Started], None] | None,
+    stop: threading.Event | None,
+) -> Run:  # fmt: skip
     resolved = resolve(given)
     if resume is not None:
         return _resume(resume, resolved, given, on_event, on_start, stop)

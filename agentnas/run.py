@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentnas.memory import events as ev
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+
+if TYPE_CHECKING:
+    from agentnas.notebook.trials import Trials
+    from agentnas.shipping.forms import Exported
+    from agentnas.shipping.predicting import Predictions
 
 
 class Run:
@@ -28,6 +33,12 @@ class Run:
         scores = self.test_scores.get(self.winner)
         test = f", test {spread(*mean_and_sd(scores))}" if scores else ""
         return f"<Run {self.name}: winner {self.winner}{test}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the answer first."""
+        from agentnas.notebook.shown import show_run
+
+        return show_run(self)
 
     @property
     def path(self) -> Path:
@@ -61,6 +72,13 @@ class Run:
             raise RunError(f"run {self.name} has no finished trial yet")
         return parse_spec(self.view.proposals[trial].spec)
 
+    @cached_property
+    def trials(self) -> Trials:
+        """Every trial in the order in which they were proposed; ``trials.to_pandas()`` is a table."""
+        from agentnas.notebook.trials import Trials
+
+        return Trials(self.view)
+
     @property
     def test_scores(self) -> dict[str, list[float]]:
         """Test scores in percent by trial, one a seed; empty before the test is opened."""
@@ -72,6 +90,19 @@ class Run:
         if self.view.finished is not None:
             return self.view.finished.exit_code
         return 130 if self.view.interrupted is not None else 1
+
+    def export(self, to: str = "python", out: str | Path = "export", data_dir: Path | None = None) -> Exported:
+        """Write the winner to a new folder as ``python``, ``pt2``, ``onnx`` or ``state``, with its model card."""
+        from agentnas.shipping.forms import export
+
+        return export(self, to, Path(out), data_dir)
+
+    def predict(self, data: str | Path | None = None, nodes: str | None = None, edges: Path | None = None,
+                data_dir: Path | None = None) -> Predictions:  # fmt: skip
+        """The winner's classes and probabilities for the nodes of a graph: a file, a folder, a task; the run's own if not given."""
+        from agentnas.shipping.predicting import predict
+
+        return predict(self, None if data is None else str(data), edges, nodes, data_dir)
 
     def report(self) -> str:
         """The report as Markdown."""

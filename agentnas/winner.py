@@ -18,8 +18,7 @@ from agentnas.agents.selection import median_seed
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
-from agentnas.run import Run
-from agentnas.tools.errors import RunError, UsageError
+from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.canonical import canonical_data
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
@@ -133,17 +132,3 @@ the data of {data} is at hand.
 
 def _sd(scores: dict[str, Any]) -> str:
     return "?" if scores["sd"] is None else f"{scores['sd']:.2f}"
-
-
-def copy_winner(run: Run, to: Path) -> tuple[str, ...]:
-    """Copy a run's winner to a new folder; raises RunError without a winner, UsageError if the folder exists."""
-    source = run.path / FOLDER
-    if run.view.exported is None or not source.is_dir():
-        raise RunError(f"run {run.name} has no winner to export; agentnas design --resume {run.name} finishes it")
-    if to.exists():
-        raise UsageError(f"--to {to} exists; give a folder that does not exist yet")
-    try:
-        shutil.copytree(source, to)
-    except OSError as error:
-        raise RunError(f"cannot write {to}: {error.strerror or error}") from None
-    return tuple(sorted(path.name for path in to.iterdir()))

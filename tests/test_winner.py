@@ -19,7 +19,7 @@ from agentnas.spec_file import read_spec
 from agentnas.tools.errors import RunError, SpecError, UsageError
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.canonical import spec_hash
-from agentnas.winner import copy_winner, reproduced
+from agentnas.winner import reproduced
 
 FILES = ["README.md", "data.pt", "example.py", "figures.json", "model.py", "spec.json", "weights.pt"]
 # An import of the package fails, as on a machine that does not have it.
@@ -93,16 +93,6 @@ def test_a_winner_of_a_table_is_its_spec_and_how_to_train_it(table_run: Run) -> 
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "spec.json"]
     assert "agentnas train spec.json --task cora" in (folder / "README.md").read_text(encoding="utf-8")
     assert json.loads((folder / "spec.json").read_text(encoding="utf-8"))["language"] == 1
-
-
-def test_a_copy_is_whole_and_overwrites_nothing(live_run: Run, tmp_path: Path) -> None:
-    assert list(copy_winner(live_run, tmp_path / "copy")) == FILES
-    assert (tmp_path / "copy" / "weights.pt").read_bytes() == (live_run.path / "winner" / "weights.pt").read_bytes()
-    with pytest.raises(UsageError, match="exists; give a folder that does not exist yet"):
-        copy_winner(live_run, tmp_path / "copy")
-    (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="cannot write"):
-        copy_winner(live_run, tmp_path / "file" / "copy")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentnas.tools.tasks.base import NodeData, Split, Task
 
 SHARED = ("sparse", "graph", "layers", "merge", "heads", "post", "data", "score")
+PORTABLE = ("scatter", "layers", "merge", "heads", "post")  # the same without sparse matrices
 LINE = 120
 
 
@@ -97,15 +98,58 @@ def model_source(spec: ArchitectureSpec, in_channels: int, out_channels: int, *,
     return "\n\n\n".join([top, copied, own]) + "\n"
 
 
+def portable_source(spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0) -> str:
+    """The source of ``Model``, ``Graph`` and the spec's post-processing without sparse matrices, for an exporter to trace.
+
+    ``Model`` has the parameters of the trained network under the same names, takes dense features, and is not for training.
+    Raises ConfigError as ``model_source``.
+    """
+    from agentnas.tools.spec.canonical import canonical
+
+    spec = canonical(spec)
+    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels)
+    calls = [part for make in layout.modules.values() for part in make.parts()]
+    library = _library(sorted({call.operator for call in calls if call.operator}), PORTABLE)
+    own = _model(layout)
+    used = library.closure([call.cls for call in calls] + [*_names(ast.parse(own)), "Graph", spec.post.kind])
+    copied = "\n\n\n".join(definition.source for definition in used)
+    return "\n\n\n".join([_imports(library, copied + "\n" + own), copied, own]) + "\n"
+
+
+ENCODINGS = '''"""Positional and structural encodings of a graph, as the model beside this file takes them. Needs torch, numpy and scipy."""
+
+{imports}
+
+
+{copied}
+
+
+def encodings(edge_index: Tensor, num_nodes: int) -> Tensor:
+    """Float32 [num_nodes, {columns}] for directed edges [2, E]: row 0 sources, row 1 targets."""
+    graph = Graph(edge_index, num_nodes)
+    columns = [ENCODERS[kind](graph, dim) for kind, dim in {wanted}]
+    return torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
+'''
+
+
+def encodings_source(spec: ArchitectureSpec) -> str:
+    """The source of a file that computes the spec's encodings of any graph; it imports torch, numpy and scipy."""
+    wanted = sorted((encoding.kind, encoding.dim) for encoding in spec.input.encodings)
+    library = _library([], ("sparse", "graph", "features"))
+    copied = "\n\n\n".join(definition.source for definition in library.closure(["Graph", "ENCODERS"]))
+    imports = _imports(library, copied)
+    return ENCODINGS.format(imports=imports, copied=copied, columns=sum(dim for _, dim in wanted), wanted=wanted)
+
+
 def _data_of(task: Task) -> NodeData:
     if task.data is None:
         raise UsageError(f"task {task.name} is a table and holds no data to write a model for; choose a task without 'nasbench:'")
     return task.data
 
 
-def _library(operators: list[str]) -> Library:
+def _library(operators: list[str], shared_files: tuple[str, ...] = SHARED) -> Library:
     """Definitions of the shared layers and of these operators' files; two files may not define one name differently."""
-    shared = [Path(__file__).parent / "nn" / f"{name}.py" for name in SHARED]
+    shared = [Path(__file__).parent / "nn" / f"{name}.py" for name in shared_files]
     library = Library({}, {})
     for path in [*shared, *map(operator_file, operators)]:
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))

@@ -1,4 +1,4 @@
-"""``agentnas export``: a run's winner as code that runs without AgentNAS."""
+"""``agentnas export``: a run's winner as files that run without AgentNAS."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ from typing import Annotated
 
 import typer
 
-from agentnas.cli.options import Json, RunsDir
-from agentnas.cli.output import emit, emit_json
+from agentnas.cli.options import DataDir, Json, RunsDir
+from agentnas.cli.output import emit, emit_json, say
 from agentnas.cli.report import RunName
 from agentnas.cli.shell import COMMANDS, command_app
-from agentnas.tools.errors import RunError
 
 app = command_app()
 
-To = Annotated[Path, typer.Option(help="Folder to write; it must not exist yet.")]
+To = Annotated[str, typer.Option(metavar="FORM", help="python, pt2 (torch.export), onnx, or state (weights without data).")]
+Out = Annotated[Path, typer.Option(help="Folder to write; it must not exist yet.")]
 
 
 @app.command(help=COMMANDS["export"].help)
-def export(run: RunName = "latest", to: To = Path("export"), runs_dir: RunsDir = None, json: Json = False) -> None:
+def export(
+    run: RunName = "latest", to: To = "python", out: Out = Path("export"), data_dir: DataDir = None, runs_dir: RunsDir = None,
+    json: Json = False,
+) -> None:  # fmt: skip
     from agentnas.config import resolve
     from agentnas.memory.runs import find
     from agentnas.run import Run
-    from agentnas.winner import copy_winner
+    from agentnas.shipping import forms
 
+    forms.check_form(to, out)
     found = Run(find(resolve({"runs_dir": runs_dir}).config.runs_dir, run))
-    end = found.view.finished
-    if end is not None and found.view.winner is None:
-        raise RunError(f"run {found.name} ended without a design: {end.message or end.outcome}")
-    files = copy_winner(found, to)
+    done = forms.export(found, to, out, data_dir)
+    for line in done.notes:
+        say(line)
+    if done.deviation is not None:
+        say(done.deviation.text())
     if json:
-        emit_json({"run": found.name, "folder": str(to), "files": list(files)})
+        told = None if done.deviation is None else done.deviation.__dict__
+        emit_json({"run": found.name, "form": to, "folder": str(out), "files": list(done.files), "deviation": told, "notes": done.notes})
     else:
-        emit("\n".join(str(to / name) for name in files))
+        emit("\n".join(str(out / name) for name in done.files))

@@ -257,9 +257,9 @@ def test_runs_show_knows_the_run(run: Run, copied: runs.Run) -> None:
 
 
 def test_export_copies_the_winner_once(run: Run, live_run: runs.Run, tmp_path: Path) -> None:
-    words = ("export", live_run.name, "--runs-dir", live_run.path.parent, "--to", tmp_path / "model")
+    words = ("export", live_run.name, "--runs-dir", live_run.path.parent, "--out", tmp_path / "model")
     assert [Path(line).name for line in run(*words).out.split()] == [
-        "README.md", "data.pt", "example.py", "figures.json", "model.py", "spec.json", "weights.pt",
+        "MODEL_CARD.md", "README.md", "data.pt", "example.py", "figures.json", "model.json", "model.py", "spec.json", "weights.pt",
     ]  # fmt: skip
     again = run(*words)
     assert (again.code, again.out) == (2, "")
@@ -268,7 +268,9 @@ def test_export_copies_the_winner_once(run: Run, live_run: runs.Run, tmp_path: P
 
 
 def test_export_of_a_tables_winner_is_its_spec(run: Run, copied: runs.Run, tmp_path: Path) -> None:
-    assert run("export", "--to", "out", "--json").data == {"run": copied.name, "folder": "out", "files": ["README.md", "spec.json"]}
+    data = run("export", "--out", "out", "--json").data
+    assert (data["run"], data["form"], data["folder"]) == (copied.name, "python", "out")
+    assert data["files"] == ["MODEL_CARD.md", "README.md", "example.py", "model.json", "model.py", "spec.json"]
 
 
 def test_export_of_an_unfinished_run_says_how_to_finish_it(run: Run, copied: runs.Run) -> None:

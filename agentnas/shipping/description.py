@@ -1,0 +1,81 @@
+"""``model.json``: what an exported model takes and gives, for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentnas.memory.environment import environment
+from agentnas.run import Run
+
+if TYPE_CHECKING:
+    from agentnas.shipping.forms import Written
+    from agentnas.shipping.trained import Trained
+
+INPUTS = {
+    "x": ("float32", "features of the nodes"),
+    "edge_index": ("int64", "directed edges: row 0 sources, row 1 targets, numbers of nodes from 0"),
+    "encodings": ("float32", "positional and structural encodings, as graph_encodings.py computes them"),
+    "y_train": ("int64", "labels of the nodes whose class is known, for post-processing; may be empty"),
+    "train_index": ("int64", "the numbers of those nodes"),
+}
+TRACED = ("pt2", "onnx")
+
+
+def describe(trained: Trained, form: str, written: Written) -> dict[str, Any]:
+    """The description of a trained winner in this form. In the forms python and state the caller scales the features."""
+    shapes = {"x": ["nodes", trained.num_features], "edge_index": [2, "edges"], "encodings": ["nodes", trained.encoding_columns],
+              "y_train": ["known"], "train_index": ["known"]}  # fmt: skip
+    names = ["x", "edge_index"]
+    names += ["encodings"] if trained.encoding_columns else []
+    names += ["y_train", "train_index"] if trained.posted else []
+    return {
+        **_common(trained.run, form, written.file),
+        "inputs": [{"name": name, "dtype": INPUTS[name][0], "shape": shapes[name], "meaning": INPUTS[name][1]} for name in names],
+        "outputs": [{"name": "probabilities", "dtype": "float32", "shape": ["nodes", trained.num_classes], "meaning": "of the classes"}],
+        "classes": list(range(trained.num_classes)),
+        "scaling": _scaling(trained, form),
+        "encodings": [encoding.model_dump() for encoding in trained.spec.input.encodings],
+        "post_processing": trained.spec.post.model_dump() if trained.posted else None,
+        "deviation": None if written.deviation is None else written.deviation.__dict__,
+    }
+
+
+def describe_table(run: Run) -> dict[str, Any]:
+    """The description of a winner that was looked up and not trained."""
+    card = run.view.card or {}
+    features, classes = card.get("features"), card.get("classes")
+    return {
+        **_common(run, "python", "model.py" if card else "spec.json"),
+        "trained": False,
+        "inputs": [
+            {"name": name, "dtype": INPUTS[name][0], "shape": shape, "meaning": INPUTS[name][1]}
+            for name, shape in (("x", ["nodes", features]), ("edge_index", [2, "edges"]))
+        ],
+        "outputs": [{"name": "probabilities", "dtype": "float32", "shape": ["nodes", classes], "meaning": "of the classes"}],
+        "classes": list(range(classes or 0)),
+    }
+
+
+def _common(run: Run, form: str, file: str) -> dict[str, Any]:
+    started = run.view.started
+    packages = environment()["packages"]
+    return {
+        "schema_version": 1, "run": run.name, "task": started.task if started else None, "kind": "node classification",
+        "form": form, "file": file, "trained": True, "spec": run.view.proposals[str(run.winner)].spec,
+        "made_with": {name: packages[name] for name in ("agentnas", "torch", "numpy") if name in packages},
+    }  # fmt: skip
+
+
+def _scaling(trained: Trained, form: str) -> dict[str, Any]:
+    """How features are scaled, and who does it; numbers of the training graph where the scaling has any."""
+    from agentnas.shipping.trained import scaling_at_hand
+
+    kind = trained.spec.input.scale
+    told: dict[str, Any] = {"kind": kind, "done_by": "the model" if form in TRACED else "the caller, before the model"}
+    if kind == "standard" and (scaling := scaling_at_hand(trained)) is not None:
+        assert scaling.shift is not None
+        assert scaling.factor is not None
+        told |= {"rule": "(x - shift) * factor", "shift": scaling.shift.tolist(), "factor": scaling.factor.tolist()}
+    if kind == "row":
+        told["rule"] = "x / sum of the absolute values of its row"
+    return told

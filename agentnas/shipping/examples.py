@@ -1,0 +1,68 @@
+"""The programs ``example.py`` that lie beside an exported model and run without AgentNAS."""
+
+PT2 = '''"""Predict with the exported program: python example.py, in this folder, with torch alone."""
+
+from pathlib import Path
+
+import torch
+
+here = Path(__file__).parent
+model = torch.export.load(here / "model.pt2").module()
+sample = torch.load(here / "sample.pt", weights_only=True)  # a small part of the training graph
+expected = sample.pop("expected")
+with torch.no_grad():
+    probabilities = model(**sample)  # [num_nodes, num_classes]
+for node, (confidence, label) in enumerate(zip(*(part.tolist() for part in probabilities[:5].max(1)))):
+    print(f"node {node}: class {label} with probability {confidence:.2f}")
+print(f"largest difference from the trained model: {(probabilities - expected).abs().max().item():.1e}")
+'''
+
+ONNX = '''"""Predict with the ONNX model: python example.py, in this folder, with onnxruntime and numpy alone."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+here = Path(__file__).parent
+session = onnxruntime.InferenceSession(str(here / "model.onnx"), providers=["CPUExecutionProvider"])
+with np.load(here / "sample.npz", allow_pickle=False) as arrays:  # a small part of the training graph
+    sample = dict(arrays)
+expected = sample.pop("expected")
+(probabilities,) = session.run(None, sample)  # [num_nodes, num_classes]
+for node, row in enumerate(probabilities[:5]):
+    print(f"node {node}: class {row.argmax()} with probability {row.max():.2f}")
+print(f"largest difference from the trained model: {np.abs(probabilities - expected).max():.1e}")
+'''
+
+STATE = '''"""Load the weights into the model's code: python example.py, in this folder, with torch alone."""
+
+from pathlib import Path
+
+import torch
+
+from model import load, predict
+
+path = str(Path(__file__).parent / "state.pt")
+for name, tensor in torch.load(path, weights_only=True).items():
+    print(f"{name}: {list(tensor.shape)}")
+graph = {
+    "x": torch.rand(4, #FEATURES),
+    "edge_index": torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]]),#EXTRA
+}
+print(predict(load(path), graph))  # probabilities [4, num_classes] for a made-up graph of four nodes
+'''
+
+TABLE = '''"""Run the untrained model: python example.py, in this folder, with torch alone."""
+
+import torch
+
+from model import Model, predict
+
+torch.manual_seed(0)
+graph = {
+    "x": torch.rand(4, #FEATURES),
+    "edge_index": torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]]),
+}
+print(predict(Model().eval(), graph))  # the weights are random: nothing was trained
+'''
