@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from agentnas.tools.workers import Job, JobResult
+if TYPE_CHECKING:
+    from agentnas.tools.workers import Job, JobResult
 
 LOCAL, RAY = "local", "ray"
 ALLOWED = "allowed: local, ray, ray:auto, ray:HOST:PORT or ray:ray://HOST:PORT"
 
 
 class Executor(Protocol):
-    """Does jobs in warm workers, where a candidate that misbehaves fails alone with its reason, and the workers' loss is no failure of it."""
+    """Does jobs in warm workers. A candidate that misbehaves fails alone with its reason; that a machine is lost is no failure of it."""
 
     def run(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> Iterator[JobResult]:
         """Results as they finish, one for each job that was handed out; a job whose worker was lost is handed out again.
@@ -38,7 +39,3 @@ def address_of(executor: str) -> str | None:
     if address != "auto" and not (host and port.isdigit() and 0 < int(port) < 2**16):
         raise ValueError(ALLOWED)
     return f"ray://{place}" if address.startswith("//") else address
-
-
-def is_ray(executor: str) -> bool:
-    return executor != LOCAL

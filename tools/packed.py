@@ -46,7 +46,8 @@ def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> T
     splits = tuple(Split(*(arrays[f"{part}{i}"] for part in PARTS)) for i in range(facts["splits"]))
     data = NodeData(x, arrays["edge_index"], arrays["y"], facts["num_classes"])
     return Task(
-        facts["name"], metric(facts["metric"]), facts["protocol"], facts["num_splits"], facts["fingerprint"], facts["split_name"], data, splits
+        facts["name"], metric(facts["metric"]), facts["protocol"], facts["num_splits"], facts["fingerprint"], facts["split_name"],
+        data, splits,
     )  # fmt: skip
 
 
@@ -58,7 +59,8 @@ def _csr(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
 
 def write(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], file: IO[bytes]) -> None:
     """Write a packed task at the start of a file."""
-    table, offset = {}, 0
+    table: dict[str, dict[str, Any]] = {}
+    offset = 0
     for name, array in arrays.items():
         table[name] = {"dtype": array.dtype.str, "shape": list(array.shape), "offset": offset}
         offset += -(-array.nbytes // ALIGNMENT) * ALIGNMENT

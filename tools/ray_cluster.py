@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
+import importlib
 import importlib.util
 import logging
 import os
@@ -22,8 +22,7 @@ MIB = 2**20
 # Memory for shared objects of a cluster that is started here: the task's data is held once, results are small.
 LEAST_STORE_MIB = 80
 # What must be set before Ray is imported: no statistics sent, no words of its libraries on stderr.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}  # fmt: skip
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
 
 
 @dataclass(frozen=True)
@@ -136,10 +135,9 @@ def _probe(address: str) -> None:
 
 def _ask_head(address: str) -> None:
     """Something listens, but is it the head of a cluster?"""
-    from ray._raylet import GcsClient
-
+    raylet = importlib.import_module("ray._raylet")
     try:
-        GcsClient(address=address)
+        raylet.GcsClient(address=address)
     except Exception as error:  # noqa: BLE001 - whatever Ray raises here, nobody can work with what answers at the address
         raise ConfigError(f"--executor ray:{address}: {_explained(error)}") from None
 
@@ -164,7 +162,7 @@ def _explained(error: BaseException) -> str:
         return f"{text[:300]}; install the same versions of Ray and Python on all machines"
     if "uthentication" in text or "token" in text.lower():
         return "the cluster wants another token; copy ~/.ray/auth_token of its head to this machine"
-    if "on this" in text and "node" in text or "raylet" in text.lower():
+    if ("on this" in text and "node" in text) or "raylet" in text.lower():
         return f"{text[:200]}; this machine must be a node of the cluster (ray start --address=HOST:PORT), or use ray:ray://HOST:10001"
     return f"{text[:300] or type(error).__name__}; ray status tells whether the cluster is up"
 

@@ -19,7 +19,7 @@ from typing import Any
 from agentnas import __version__
 from agentnas.tools import errors, packed
 from agentnas.tools.errors import AgentNASError, ConfigError, RunError
-from agentnas.tools.ray_cluster import Cluster, Node
+from agentnas.tools.ray_cluster import MIB, Cluster, Node, connect
 from agentnas.tools.ray_host import Host
 from agentnas.tools.tasks.base import Task
 from agentnas.tools.workers import POLL_S, START_ATTEMPTS, START_LIMIT_S, Failure, Job, JobResult
@@ -33,15 +33,16 @@ FORWARDED = ("AGENTNAS_OPERATORS",)
 
 
 class RayPool:
-    """Up to ``workers`` trials at a time (None: as many as the cluster has CPUs, or GPUs on CUDA), one CPU and a share of a GPU each.
+    """Jobs of a task (``packed.arrays_of`` it), up to ``workers`` at a time (None: as many as the cluster has CPUs, or GPUs on CUDA).
 
-    ``device`` is ``cpu``, ``cuda`` or ``auto`` (cuda where the cluster has a GPU). ``memory_mb`` and ``grace_s`` are those of the local
-    pool. What is timed (``profile``) is timed on one node: this machine's where it is a node with room for a trial, else the first by
-    address; the next one only if that is lost. Closing the pool closes the cluster's connection.
+    A trial gets one CPU and a share of a GPU. ``device`` is ``cpu``, ``cuda`` or ``auto`` (cuda where the cluster has a GPU); ``memory_mb``
+    and ``grace_s`` are those of the local pool. What is timed (``profile``) is timed on one node: this machine's where that is a node with
+    room for a trial, else the first by address, and another one only if that is lost. Closing the pool closes the cluster's connection.
     """
 
     def __init__(
-        self, task: Task, cluster: Cluster, workers: int | None = None, device: str = "auto", memory_mb: float | None = None,
+        self, task: tuple[dict[str, Any], packed.Arrays], cluster: Cluster, workers: int | None = None, device: str = "auto",
+        memory_mb: float | None = None,
         *, grace_s: float = 5.0,
     ) -> None:  # fmt: skip
         import ray
@@ -51,7 +52,7 @@ class RayPool:
         self.device = _device(device, nodes, cluster.name)
         self.workers = workers or _room(nodes, self.device)
         self._share = _share(self.workers, nodes) if self.device == "cuda" else 0.0
-        self._task = ray.put(packed.arrays_of(task))
+        self._task = ray.put(task)
         self._slots: list[_Seat | None] = [None] * self.workers
         self._failed_starts = 0
 
@@ -104,6 +105,9 @@ class RayPool:
         if ticket.job.kind == "profile" and slot != 0:
             return False
         return not neighbours if ticket.alone else not any(other and other.alone for other in neighbours)
+
+    def _anybody(self, ticket: _Ticket) -> bool:
+        return any(seat and seat.ready and self._may(slot, seat, ticket) for slot, seat in enumerate(self._slots))
 
     def _open(self, anchored: bool) -> _Seat:
         """Ask the cluster for a place; the first one where timings are made."""
@@ -187,16 +191,25 @@ class RayPool:
             assert seat.ticket is not None
             if now - seat.since > seat.ticket.job.time_limit_s + self._grace_s + SILENCE_S:
                 seat.end()  # then it is lost like any other
-        slow = [seat for seat in self._seats() if not seat.ready and now - seat.since > START_LIMIT_S]
-        if slow and not self._busy() and line.next() is not None:
-            raise RunError(
-                f"the cluster at {self._cluster.name} had no room for a trial within {START_LIMIT_S:g} s; ray status tells what it is busy with"
-            )
+        slow = any(not seat.ready and now - seat.since > START_LIMIT_S for seat in self._seats())
+        if slow and not self._busy() and (ticket := line.next()) and not self._anybody(ticket):
+            raise RunError(f"the cluster at {self._cluster.name} had no room for a trial within {START_LIMIT_S:g} s; see ray status")
 
     def _drop(self, seat: _Seat) -> None:
         self._slots[self._slots.index(seat)] = None
         seat.ticket = None
         seat.end()
+
+
+def join(executor: str, task: Task, workers: int | None, device: str, memory_mb: float | None) -> RayPool:
+    """A pool on the cluster that ``executor`` names; see ``connect`` and ``RayPool``."""
+    facts, arrays = packed.arrays_of(task)
+    cluster = connect(executor, workers, sum(array.nbytes for array in arrays.values()) / MIB)
+    try:
+        return RayPool((facts, arrays), cluster, workers, device, memory_mb)
+    except AgentNASError:
+        cluster.close()
+        raise
 
 
 @dataclass(eq=False)
