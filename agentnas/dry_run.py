@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from agentnas.tools.executors import LOCAL
+
 if TYPE_CHECKING:
     from agentnas.config import Config, Resolved
     from agentnas.tools.tasks import Task
@@ -46,6 +48,8 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _places(config: Config, task: Task) -> dict[str, Any]:
     """Where trials would run; a cluster is asked for what it has when the run begins."""
+    from agentnas import api
+
     if task.table is not None:
         return {"workers": api.workers_of(config), "device": "none: a table is read"}
     if config.executor == LOCAL:

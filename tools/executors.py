@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from agentnas.tools.workers import Job, JobResult
 
 LOCAL, RAY = "local", "ray"
-ALLOWED = "allowed: local, ray, ray:auto, ray:HOST:PORT or ray:ray://HOST:PORT"
+ALLOWED = "allowed: local, ray, ray:auto, ray:HOST:PORT or ray://HOST:PORT"
 
 
 class Executor(Protocol):
@@ -32,10 +32,9 @@ def address_of(executor: str) -> str | None:
     kind, _, address = executor.partition(":")
     if executor == RAY:
         return None
-    if kind != RAY or not address:
+    if address.startswith("//"):
+        address = executor
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if kind != RAY or (address != "auto" and not (host and port.isdigit() and 0 < int(port) < 2**16)):
         raise ValueError(ALLOWED)
-    place = address.removeprefix("ray://")
-    host, _, port = place.rpartition(":")
-    if address != "auto" and not (host and port.isdigit() and 0 < int(port) < 2**16):
-        raise ValueError(ALLOWED)
-    return f"ray://{place}" if address.startswith("//") else address
+    return address

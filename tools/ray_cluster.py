@@ -18,6 +18,7 @@ from agentnas.tools.errors import ConfigError
 from agentnas.tools.executors import address_of
 
 PROBE_S = 3.0
+ADVICE = "is the cluster up (ray status), and is this the address of its head?"
 MIB = 2**20
 # Memory for shared objects of a cluster that is started here: the task's data is held once, results are small.
 LEAST_STORE_MIB = 80
@@ -68,13 +69,15 @@ class Cluster:
 
 
 def check(executor: str) -> None:
-    """Raise ConfigError, within seconds, where Ray is not installed or nobody answers at the address."""
+    """Raise ConfigError, within seconds, where Ray is not installed or no cluster answers at the address."""
     _require_ray()
     address = address_of(executor)
     if address == "auto":
         address = _known_address()
     if address is not None:
-        _probe(address)
+        _probe(executor, address)
+    if address is not None and not address.startswith("ray://"):
+        _ask_head(executor, address)
 
 
 def connect(executor: str, workers: int | None = None, data_mib: float = 0.0) -> Cluster:
@@ -89,7 +92,7 @@ def connect(executor: str, workers: int | None = None, data_mib: float = 0.0) ->
     address = address_of(executor)
     if ray.is_initialized():
         return Cluster(address or "this machine", ours=False)
-    with _own_signals():
+    with _own_signals(), _silent():
         try:
             ray.init(**_common(), **(_joining(address) if address else _starting(workers, data_mib)))
         # Ray raises all kinds of errors here, its own and those of grpc; whichever it is, a person must act on it.
@@ -118,28 +121,42 @@ def _known_address() -> str:
     return str(found)
 
 
-def _probe(address: str) -> None:
+def _probe(executor: str, address: str) -> None:
     """Ask whether somebody listens: Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), PROBE_S):
-            pass
+        with socket.create_connection((host.strip("[]"), int(port)), PROBE_S) as spoken:
+            # What both kinds of server are: HTTP/2. It answers its preface with a frame of settings (type 4).
+            spoken.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
+            strange = spoken.recv(9)[3:4] != b"\x04"
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            f"--executor ray:{address}: nobody answers there ({why}); is the cluster up (ray status), and is this the address of its head?"
-        ) from None
-    if not address.startswith("ray://"):
-        _ask_head(address)
+        raise ConfigError(f"--executor {executor}: nobody answers at {address} ({why}); {ADVICE}") from None
+    if strange:
+        raise ConfigError(f"--executor {executor}: what answers at {address} is not Ray; {ADVICE}")
 
 
-def _ask_head(address: str) -> None:
-    """Something listens, but is it the head of a cluster?"""
+def _ask_head(executor: str, address: str) -> None:
+    """Whether it is the head of a cluster."""
     raylet = importlib.import_module("ray._raylet")
     try:
-        raylet.GcsClient(address=address)
+        with _silent():
+            raylet.GcsClient(address=address)
     except Exception as error:  # noqa: BLE001 - whatever Ray raises here, nobody can work with what answers at the address
-        raise ConfigError(f"--executor ray:{address}: {_explained(error)}") from None
+        raise ConfigError(f"--executor {executor}: {_explained(error)}") from None
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Ray's libraries write warnings past Python to descriptor 2; what went wrong is raised as well."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _common() -> dict[str, Any]:
@@ -163,7 +180,7 @@ def _explained(error: BaseException) -> str:
     if "uthentication" in text or "token" in text.lower():
         return "the cluster wants another token; copy ~/.ray/auth_token of its head to this machine"
     if ("on this" in text and "node" in text) or "raylet" in text.lower():
-        return f"{text[:200]}; this machine must be a node of the cluster (ray start --address=HOST:PORT), or use ray:ray://HOST:10001"
+        return f"{text[:200]}; this machine must be a node of the cluster (ray start --address=HOST:PORT), or use ray://HOST:10001"
     return f"{text[:300] or type(error).__name__}; ray status tells whether the cluster is up"
 
 

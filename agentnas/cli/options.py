@@ -17,7 +17,7 @@ Split = Annotated[
 Executor = Annotated[
     str | None,
     typer.Option(
-        help="Where trials run: local, ray (a cluster started here), ray:auto, ray:HOST:PORT or ray:ray://HOST:PORT. [default: local]",
+        help="Where trials run: local, ray (a cluster started here), ray:auto, ray:HOST:PORT or ray://HOST:PORT. [default: local]",
         show_default=False,
     ),
 ]
