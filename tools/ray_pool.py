@@ -158,13 +158,17 @@ class RayPool:
         assert ticket is not None
         seat.ticket = None
         result = JobResult(**message["result"])
-        if result.kind in RETRIED and not ticket.retried:
+        if result.kind in RETRIED and not ticket.retried and not self._over_its_limit(result):
             ticket.retried = ticket.alone = True
             line.back(ticket)
             return
         if message["weights"] is not None:
             _keep(message["weights"], Path(str(ticket.job.save_weights)))
         yield _placed(result, seat.address) if ticket.job.kind == "profile" else result
+
+    def _over_its_limit(self, result: JobResult) -> bool:
+        """Whether it was stopped for memory of its own, which no neighbour can have taken."""
+        return self._memory_mb is not None and (result.peak_memory_mib or 0.0) > self._memory_mb
 
     def _lost(self, seat: _Seat, line: _Line, error: Exception) -> Iterator[JobResult]:
         """The actor is gone: its job goes to another one, unless too many have been lost with it."""

