@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import importlib.util
 import logging
 import os
@@ -40,7 +39,11 @@ class Cluster:
     """A connection to a cluster; ``close`` gives up what was begun here (the connection, and the cluster if it was started here)."""
 
     def __init__(self, name: str, ours: bool) -> None:
+        import ray
+
         self.name, self._ours = name, ours
+        far = ray.util.client.ray.is_connected()
+        self._head: str | None = None if far else str(ray.get_runtime_context().gcs_address)
 
     def nodes(self) -> list[Node]:
         """Living nodes, by address."""
@@ -59,13 +62,18 @@ class Cluster:
 
         return str(ray.get_runtime_context().get_node_id())
 
+    def alive(self) -> bool:
+        """Whether the head still answers. Ray itself would wait for it for a minute, and then end this process without a word to us."""
+        return self._head is None or _answers(self._head)
+
     def close(self) -> None:
+        """Leave; where the head is gone, there is nothing to take leave of, and Ray would wait for it."""
         import ray
 
-        if self._ours:
-            self._ours = False
+        if self._ours and self.alive():
             with _own_signals():
                 ray.shutdown()
+        self._ours = False
 
 
 def check(executor: str) -> None:
@@ -76,8 +84,6 @@ def check(executor: str) -> None:
         address = _known_address()
     if address is not None:
         _probe(executor, address)
-    if address is not None and not address.startswith("ray://"):
-        _ask_head(executor, address)
 
 
 def connect(executor: str, workers: int | None = None, data_mib: float = 0.0) -> Cluster:
@@ -121,6 +127,15 @@ def _known_address() -> str:
     return str(found)
 
 
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), PROBE_S):
+            return True
+    except OSError:
+        return False
+
+
 def _probe(executor: str, address: str) -> None:
     """Ask whether somebody listens: Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -134,16 +149,6 @@ def _probe(executor: str, address: str) -> None:
         raise ConfigError(f"--executor {executor}: nobody answers at {address} ({why}); {ADVICE}") from None
     if strange:
         raise ConfigError(f"--executor {executor}: what answers at {address} is not Ray; {ADVICE}")
-
-
-def _ask_head(executor: str, address: str) -> None:
-    """Whether it is the head of a cluster."""
-    raylet = importlib.import_module("ray._raylet")
-    try:
-        with _silent():
-            raylet.GcsClient(address=address)
-    except Exception as error:  # noqa: BLE001 - whatever Ray raises here, nobody can work with what answers at the address
-        raise ConfigError(f"--executor {executor}: {_explained(error)}") from None
 
 
 @contextlib.contextmanager

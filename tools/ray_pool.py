@@ -27,6 +27,8 @@ from agentnas.tools.workers import POLL_S, START_ATTEMPTS, START_LIMIT_S, Failur
 LOSSES = 3
 # Beyond a job's own limit: the start of a fresh worker, and the way there and back.
 SILENCE_S = START_LIMIT_S + 60.0
+# Seconds between two looks at whether the cluster's head is there.
+LOOK_S = 5.0
 RETRIED = ("crashed", "memory")
 # What a worker must know beside the task.
 FORWARDED = ("AGENTNAS_OPERATORS",)
@@ -55,6 +57,7 @@ class RayPool:
         self._task = ray.put(task)
         self._slots: list[_Seat | None] = [None] * self.workers
         self._failed_starts = 0
+        self._looked = time.monotonic()
 
     def run(self, jobs: Iterable[Job], stop: Callable[[], bool] = lambda: False) -> Iterator[JobResult]:
         """See ``Executor.run``."""
@@ -191,6 +194,11 @@ class RayPool:
     def _complain(self, line: _Line) -> None:
         """Raise RunError where jobs wait and nobody will do them; end actors that have fallen silent."""
         now = time.monotonic()
+        if now - self._looked > LOOK_S:
+            self._looked = now
+            if not self._cluster.alive():
+                self._slots = [None] * self.workers  # they die with their cluster
+                raise RunError(f"the head of the cluster at {self._cluster.name} answers no more; resume the run when it is back")
         for seat in self._busy():
             assert seat.ticket is not None
             if now - seat.since > seat.ticket.job.time_limit_s + self._grace_s + SILENCE_S:
