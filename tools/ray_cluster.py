@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import logging
 import os
@@ -82,8 +83,13 @@ def check(executor: str) -> None:
     address = address_of(executor)
     if address == "auto":
         address = _known_address()
-    if address is not None:
-        _probe(executor, address)
+    if address is None:
+        return
+    _probe(executor, address)
+    if address.startswith("ray://"):
+        _bring_token()  # where none is wanted, none is looked at
+    else:
+        _ask_head(executor, address)
 
 
 def connect(executor: str, workers: int | None = None, data_mib: float = 0.0) -> Cluster:
@@ -151,6 +157,30 @@ def _probe(executor: str, address: str) -> None:
         raise ConfigError(f"--executor {executor}: what answers at {address} is not Ray; {ADVICE}")
 
 
+def _bring_token() -> bool:
+    """Show the token that lies on this machine, unless the person said otherwise; false where there is none.
+
+    Ray starts clusters that want it where there is one, and joins them with it only if told so; nodes that want none turn away who shows it.
+    """
+    setup = importlib.import_module("ray._private.authentication.authentication_token_setup")
+    return bool(setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False))
+
+
+def _ask_head(executor: str, address: str) -> None:
+    """Whether the head lets us in."""
+    raylet = importlib.import_module("ray._raylet")
+    try:
+        with _silent():
+            try:
+                raylet.GcsClient(address=address)
+            except Exception as error:
+                if "authenticat" not in str(error).lower() or not _bring_token():
+                    raise
+                raylet.GcsClient(address=address)
+    except Exception as error:  # noqa: BLE001 - whatever Ray raises here, nobody can work with what answers at the address
+        raise ConfigError(f"--executor {executor}: {_explained(error)}") from None
+
+
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Ray's libraries write warnings past Python to descriptor 2; what went wrong is raised as well."""
@@ -179,7 +209,7 @@ def _starting(workers: int | None, data_mib: float) -> dict[str, Any]:
 
 def _explained(error: BaseException) -> str:
     """One line for a person."""
-    text = " ".join(str(error).split())
+    text = " ".join(f"{error.__cause__ or ''} {error}".split())
     if "ersion mismatch" in text:
         return f"{text[:300]}; install the same versions of Ray and Python on all machines"
     if "uthentication" in text or "token" in text.lower():
