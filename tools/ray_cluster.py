@@ -160,7 +160,7 @@ def _probe(executor: str, address: str) -> None:
 def _bring_token() -> bool:
     """Show the token that lies on this machine, unless the person said otherwise; false where there is none.
 
-    Ray starts clusters that want it where there is one, and joins them with it only if told so; nodes that want none turn away who shows it.
+    Ray starts clusters that want it where there is one, and joins them with it only if told so; who wants none turns away who shows it.
     """
     setup = importlib.import_module("ray._private.authentication.authentication_token_setup")
     return bool(setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False))

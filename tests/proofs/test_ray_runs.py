@@ -1,4 +1,4 @@
-"""Runs on a real Ray cluster of two nodes end as the run on this machine did: one node dies, a person stops it, another executor goes on."""
+"""Runs on a real Ray cluster of two nodes end as the run on this machine did, though a node dies, or a person stops them."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ def test_a_run_that_loses_a_node_ends_as_the_run_on_this_machine(made: Any, live
     assert list(tmp_path.glob("*/weights/*.pt")), "weights come back to the run's directory"
 
 
+@pytest.mark.prove
 def test_a_run_that_is_stopped_on_a_cluster_goes_on_without_one(made: Any, live_run: Run, tmp_path: Path) -> None:
     with started(*FLAGS, "--workers", "2", "--executor", f"ray:{made.address}", "--runs-dir", str(tmp_path)) as run:
         assert until(lambda: evaluations(tmp_path) >= 2)
@@ -89,6 +90,7 @@ def test_a_run_that_is_stopped_on_a_cluster_goes_on_without_one(made: Any, live_
     assert outcome(tmp_path) == outcome(live_run.path.parent)
 
 
+@pytest.mark.prove
 def test_interrupting_twice_stops_at_once_and_leaves_no_actor(made: Any, tmp_path: Path) -> None:
     with started(*FLAGS, "--workers", "2", "--executor", f"ray:{made.address}", "--runs-dir", str(tmp_path)) as run:
         assert until(lambda: evaluations(tmp_path) >= 1)
@@ -100,3 +102,16 @@ def test_interrupting_twice_stops_at_once_and_leaves_no_actor(made: Any, tmp_pat
     assert time.monotonic() - before < 20
     assert "Traceback" not in err
     assert "to go on: agentnas design --resume" in err
+
+
+def test_the_loss_of_the_head_is_one_line_and_how_to_go_on(made: Any, tmp_path: Path) -> None:
+    with started(*FLAGS, "--workers", "1", "--executor", f"ray:{made.address}", "--runs-dir", str(tmp_path), "--trials", "60") as run:
+        assert until(lambda: evaluations(tmp_path) >= 1)
+        made.remove_node(made.head_node, allow_graceful=False)
+        code, _, err = ended(run)
+    told = [line for line in err.splitlines() if "error:" in line]
+    assert code == 1, err
+    assert len(told) == 1
+    assert f"the head of the cluster at {made.address} answers no more" in told[0]
+    assert err.splitlines()[-1].startswith("to go on: agentnas design --resume")
+    assert "Traceback" not in err

@@ -131,18 +131,32 @@ def mortal() -> Iterator[Watched]:
         yield Watched(made)
 
 
+def losses_of(pool: RayPool, patch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs that are lost from now on."""
+    lost: list[str] = []
+    honest = pool._lost
+
+    def seen(seat: Any, *rest: Any) -> Iterator[JobResult]:
+        lost.extend([seat.ticket.job.id] if seat.ticket else [])
+        return honest(seat, *rest)
+
+    patch.setattr(pool, "_lost", seen)
+    return lost
+
+
 def slow(name: str) -> Job:
     return Job(name, {**spec(), "recipe": {"epochs": 1500, "patience": 0}}, seed=int(name), time_limit_s=120.0)
 
 
 @pytest.mark.timeout(300)
-def test_a_node_that_is_lost_in_mid_run_costs_no_job_and_doubles_none(mortal: Watched) -> None:
+def test_a_node_that_is_lost_in_mid_run_costs_no_job_and_doubles_none(mortal: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     with pool_on(mortal.cluster) as pool:
         done(pool, slow("0"), slow("1"))  # both actors are warm
         seats = {seat.node for seat in pool._seats()}
         assert len(seats) == 2
         handed: list[str] = []
         results = []
+        lost = losses_of(pool, monkeypatch)
         killer = threading.Timer(0.3, mortal.lose_a_node)
         for result in pool.run((slow(str(i)) for i in range(6)), never):
             if not handed:
@@ -150,6 +164,7 @@ def test_a_node_that_is_lost_in_mid_run_costs_no_job_and_doubles_none(mortal: Wa
             handed.append(result.id)
             results.append(result)
         killer.join()
+        assert len(lost) == 1, "the node died while it had a job"
         assert sorted(handed) == list("012345")
         assert [result.state for result in results] == ["done"] * 6
         assert {seat.node for seat in pool._seats() if seat.ready} < seats
