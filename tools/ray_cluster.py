@@ -167,18 +167,17 @@ def _bring_token() -> bool:
 
 
 def _ask_head(executor: str, address: str) -> None:
-    """Whether the head lets us in."""
-    raylet = importlib.import_module("ray._raylet")
-    try:
-        with _silent():
-            try:
-                raylet.GcsClient(address=address)
-            except Exception as error:
-                if "authenticat" not in str(error).lower() or not _bring_token():
-                    raise
-                raylet.GcsClient(address=address)
-    except Exception as error:  # noqa: BLE001 - whatever Ray raises here, nobody can work with what answers at the address
-        raise ConfigError(f"--executor {executor}: {_explained(error)}") from None
+    """Whether the head lets us in, if need be by the token."""
+    from ray.exceptions import RayError
+
+    for shown in (False, True):
+        try:
+            with _silent():
+                importlib.import_module("ray._raylet").GcsClient(address=address)
+            return
+        except (RayError, RuntimeError, OSError) as error:
+            if shown or "authenticat" not in str(error).lower() or not _bring_token():
+                raise ConfigError(f"--executor {executor}: {_explained(error)}") from None
 
 
 @contextlib.contextmanager

@@ -7,16 +7,21 @@ the local pool. So a candidate that crashes costs a worker process and never the
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from agentnas import __version__
 from agentnas.tools import packed
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
+
+
+def version() -> str:
+    """That of the package which this module is a part of."""
+    return str(sys.modules["agentnas"].__version__)
 
 
 class Host:
@@ -35,7 +40,7 @@ class Host:
         import ray
 
         context = ray.get_runtime_context()
-        return {"version": __version__, "node": context.get_node_id(), "address": ray.util.get_node_ip_address()}
+        return {"version": version(), "node": context.get_node_id(), "address": ray.util.get_node_ip_address()}
 
     def do(self, message: dict[str, Any], weights: bytes | None) -> dict[str, Any]:
         """Do a job and return ``{"result", "weights"}``, or ``{"broken"}`` where a person must act.

@@ -16,11 +16,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentnas import __version__
 from agentnas.tools import errors, packed
 from agentnas.tools.errors import AgentNASError, ConfigError, RunError
 from agentnas.tools.ray_cluster import MIB, Cluster, Node, connect
-from agentnas.tools.ray_host import Host
+from agentnas.tools.ray_host import Host, version
 from agentnas.tools.tasks.base import Task
 from agentnas.tools.workers import POLL_S, START_ATTEMPTS, START_LIMIT_S, Failure, Job, JobResult
 
@@ -301,8 +300,8 @@ def _share(workers: int, nodes: list[Node]) -> float:
 
 
 def _same_version(about: dict[str, Any]) -> None:
-    if about["version"] != __version__:
-        raise ConfigError(f"node {about['address']} has agentnas {about['version']}, here is {__version__}; install the same on all nodes")
+    if about["version"] != version():
+        raise ConfigError(f"node {about['address']} has agentnas {about['version']}, here is {version()}; install the same on all nodes")
 
 
 def _init_failed(error: Exception) -> bool:
