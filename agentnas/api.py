@@ -19,6 +19,7 @@ from agentnas.memory.view import JournalView
 from agentnas.remembering import check_memory, noting, remembered
 from agentnas.run import Run
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError, suggest
+from agentnas.tools.executors import LOCAL
 
 if TYPE_CHECKING:
     from agentnas.agents.checking import Weigh
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.base import Evaluator
+    from agentnas.tools.executors import Executor
     from agentnas.tools.spec.space import SearchSpace
     from agentnas.tools.tasks import Task
 
@@ -50,8 +52,8 @@ BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({
-    "time_s", "trials", "workers", "device", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm", "max_cost",
-    "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
+    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm",
+    "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
@@ -149,7 +151,9 @@ def require_data_dir(resolved: Resolved, task: str) -> None:
 def check(config: Config, task: Task) -> None:
     """Raise UsageError or ConfigError for settings that this task or this machine cannot honour, before anything is written."""
     space_and_anchors(config, task)
-    if task.table is None:
+    if task.table is None and config.executor != LOCAL:
+        _check_ray(config)
+    elif task.table is None:
         device_of(config)
     for name in ("max_memory_mb", "max_train_memory_mb"):
         if task.table is not None and getattr(config, name) is not None:
@@ -299,7 +303,7 @@ def wire(
     from agentnas.winner import write_winner
 
     space, anchors, batch = space_and_anchors(config, task)
-    evaluator, memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
+    (evaluator, workers), memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
     transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
@@ -314,7 +318,7 @@ def wire(
         limits=limits_of(config),
         seed=config.seed,
         batch=thinking.BATCH if "coder" in models else batch,
-        workers=workers_of(config),
+        workers=workers,
         make_card=lambda: make_card(task),
         export=lambda: write_winner(directory, journal.view, task),
         report=lambda: write_report(Run(directory)),
@@ -356,19 +360,43 @@ def _usual_scale(task: Task) -> str:
     return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
-def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace) -> Evaluator:
+def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace) -> tuple[Evaluator, int]:
+    """Who evaluates, and how many trials at a time."""
     if task.table is not None:
         from agentnas.tools.evaluate.tabular import TabularEvaluator
 
-        return TabularEvaluator(task.table, space)
+        return TabularEvaluator(task.table, space), workers_of(config)
     from agentnas.tools.evaluate.live import LiveEvaluator
     from agentnas.tools.profiling import Sizes
-    from agentnas.tools.workers import TaskRef, WorkerPool
 
     directory.folder("weights")
-    reference = TaskRef(task.name, config.data_dir, config.split)
-    pool = WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb)
-    return LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
+    pool, workers = _executor(config, task)
+    evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
+    return evaluator, workers
+
+
+def _executor(config: Config, task: Task) -> tuple[Executor, int]:
+    """Where trials run, and how many at a time."""
+    if config.executor == LOCAL:
+        from agentnas.tools.workers import TaskRef, WorkerPool
+
+        reference = TaskRef(task.name, config.data_dir, config.split)
+        return WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb), workers_of(config)
+    from agentnas.tools.ray_pool import join
+
+    pool = join(config.executor, task, config.workers, config.device, config.worker_memory_mb)
+    return pool, pool.workers
+
+
+def _check_ray(config: Config) -> None:
+    """Raise UsageError or ConfigError where no cluster can be had as it was asked for."""
+    from agentnas.tools import ray_cluster
+
+    if config.device.startswith("cuda:"):
+        raise UsageError(
+            f"--device {config.device}: Ray chooses the GPU of each trial; use --device cuda with --executor {config.executor}"
+        )
+    ray_cluster.check(config.executor)
 
 
 def limits_of(config: Config) -> Any:

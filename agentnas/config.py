@@ -84,6 +84,7 @@ class Config(BaseModel):
     confirm_seeds: int = Field(10, ge=1, le=1000, description="seeds on which the finalists are trained")
     workers: int | None = Field(None, ge=1, le=1024, description="worker processes; none: one a core, or one a GPU")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    executor: str = Field("local", description="where trials run: local, ray (a cluster that is started here) or ray:ADDRESS")
     max_params: int | None = Field(None, ge=1, description="most parameters")
     max_latency_ms: float | None = Field(None, gt=0, description="longest full-graph inference, median, ms")
     max_memory_mb: float | None = Field(None, gt=0, description="peak memory of inference, MiB")
@@ -137,6 +138,15 @@ class Config(BaseModel):
         if name is not None and not name.strip():
             raise ValueError("allowed: a model such as openai:MODEL, or rules")
         return name
+
+    @field_validator("executor")
+    @classmethod
+    def _executor(cls, executor: str) -> str:
+        from agentnas.tools.executors import LOCAL, address_of
+
+        if executor != LOCAL:
+            address_of(executor)
+        return executor
 
     @field_validator("device")
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from agentnas.tools.executors import LOCAL
+
 if TYPE_CHECKING:
     from agentnas.config import Config, Resolved
     from agentnas.tools.tasks import Task
@@ -34,8 +36,7 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         "time": "no limit" if config.time_s is None else format_duration(config.time_s),
         "trials": "no limit" if config.trials is None else config.trials,
         "limits": api.limits_of(config).as_text(),
-        "workers": api.workers_of(config),
-        "device": "none: a table is read" if task.table else api.device_of(config),
+        **_places(config, task),
         "anchors": [anchor.name for anchor in anchors],
         "round": _counted(batch if config.trials is None else min(batch, config.trials), "trial"),
         "confirm": "none: a table is exact" if task.table else f"finalists, best anchors: {_counted(config.confirm_seeds, 'fresh seed')}",
@@ -43,6 +44,17 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         "space": f"{space.as_dict()['name']}: {_power_of_ten(space.log10_size())} designs at most",
         **_models(config, task, resolved, batch),
     }
+
+
+def _places(config: Config, task: Task) -> dict[str, Any]:
+    """Where trials would run; a cluster is asked for what it has when the run begins."""
+    from agentnas import api
+
+    if task.table is not None:
+        return {"workers": api.workers_of(config), "device": "none: a table is read"}
+    if config.executor == LOCAL:
+        return {"workers": api.workers_of(config), "device": api.device_of(config)}
+    return {"executor": config.executor, "workers": config.workers or "as many as the cluster has room for", "device": config.device}
 
 
 def _power_of_ten(exponent: float) -> str:

@@ -76,6 +76,7 @@ def _prepare(first: dict[str, Any], connection: Connection) -> PreparedTask:
     """Load the task; an error that a person must act on is sent to the parent, which raises it."""
     import torch
 
+    from agentnas.tools import packed
     from agentnas.tools.tasks import load_task
     from agentnas.tools.train.data import PreparedTask
 
@@ -85,6 +86,8 @@ def _prepare(first: dict[str, Any], connection: Connection) -> PreparedTask:
         device = f"cuda:{first['index'] % max(1, torch.cuda.device_count())}"
     task = first["task"]
     try:
+        if task["packed"]:
+            return PreparedTask.from_task(packed.read(task["packed"]), device)
         return PreparedTask.from_task(load_task(task["name"], data_dir=task["data_dir"], split=task["split"]), device)
     except AgentNASError as error:
         _send(connection, {"broken": {"error": type(error).__name__, "message": str(error)}})

@@ -38,11 +38,12 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class TaskRef:
-    """What a worker needs to load the task by itself: the arguments of ``load_task``."""
+    """What a worker needs to load the task by itself: the arguments of ``load_task``, or the file of a packed task."""
 
     name: str
     data_dir: str | Path | None = None
     split: str | None = None
+    packed: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from agentnas.cli import llm_options as models
-from agentnas.cli.options import DataDir, Embedder, ForgetTask, Json, MemoryDir, RunsDir, Split
+from agentnas.cli.options import DataDir, Embedder, Executor, ForgetTask, Json, MemoryDir, RunsDir, Split
 from agentnas.cli.output import Advice, counted, emit, emit_json, say
 from agentnas.cli.shell import COMMANDS, command_app
 from agentnas.tools.errors import UsageError
@@ -47,7 +47,8 @@ def design(
     task: Task = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
     max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
-    workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None, planner_llm: models.PlannerLlm = None,
+    executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
+    planner_llm: models.PlannerLlm = None,
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
     max_cost: models.MaxCost = None, max_tokens: models.MaxTokens = None, max_llm_calls: models.MaxCalls = None,
     llm_timeout: models.LlmTimeout = None, prices: models.Prices = None, prompts_dir: models.PromptsDir = None,
@@ -60,7 +61,8 @@ def design(
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
-        "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm, "coder_llm": coder_llm,
+        "executor": executor, "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm,
+        "coder_llm": coder_llm,
         "analyst_llm": analyst_llm, "proposals": proposals, "max_cost": max_cost, "max_tokens": max_tokens,
         "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout, "prices": prices, "prompts_dir": prompts_dir, "record": record,
         "review": review, "memory_dir": memory_dir, "embedder": embedder, "forget_task": forget_task, "data_dir": data_dir,

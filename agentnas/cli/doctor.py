@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from agentnas.cli.options import DataDir, Embedder, Json, MemoryDir, RunsDir
+from agentnas.cli.options import DataDir, Embedder, Executor, Json, MemoryDir, RunsDir
 from agentnas.cli.output import emit, emit_json
 from agentnas.cli.shell import command_app
 from agentnas.config import Config, resolve
@@ -44,10 +44,12 @@ class Check:
 
 @app.command()
 def doctor(
-    data_dir: DataDir = None, runs_dir: RunsDir = None, memory_dir: MemoryDir = None, embedder: Embedder = None, json: Json = False
+    data_dir: DataDir = None, runs_dir: RunsDir = None, memory_dir: MemoryDir = None, embedder: Embedder = None, executor: Executor = None,
+    json: Json = False,
 ) -> None:  # fmt: skip
     """Check that this machine has what AgentNAS needs."""
-    config = resolve({"data_dir": data_dir, "runs_dir": runs_dir, "memory_dir": memory_dir, "embedder": embedder}).config
+    given = {"data_dir": data_dir, "runs_dir": runs_dir, "memory_dir": memory_dir, "embedder": embedder, "executor": executor}
+    config = resolve(given).config
     checks = list(examine(config))
     if json:
         emit_json(checks)
@@ -64,6 +66,7 @@ def examine(config: Config) -> Iterator[Check]:
     yield _python()
     yield from map(_package, _requirements())
     yield from _torch()
+    yield _ray(config.executor)
     yield from _data_sets(config.data_dir)
     yield _runs_dir(config.runs_dir)
     yield _memory(config)
@@ -119,6 +122,25 @@ def _devices() -> Iterator[Check]:
         yield Check(f"device cuda:{index}", True, f"{found.name}, {found.total_memory / 2**30:.0f} GiB")
     if not torch.cuda.is_available():
         yield Check("device cuda", None, "none; the CPU is used")
+
+
+def _ray(executor: str) -> Check:
+    """Whether trials can go to Ray, and to the cluster that was asked for."""
+    from agentnas.tools import ray_cluster
+    from agentnas.tools.executors import LOCAL
+
+    try:
+        version = importlib.metadata.version("ray")
+    except importlib.metadata.PackageNotFoundError:
+        fix = "pip install 'agentnas[ray]'"
+        return Check("ray", None if executor == LOCAL else False, f"not installed; only --executor ray needs it: {fix}")
+    if executor == LOCAL:
+        return Check("ray", True, version)
+    try:
+        ray_cluster.check(executor)
+    except ConfigError as error:
+        return Check("ray", False, f"{version}; {error}")
+    return Check("ray", True, f"{version}, {executor} can be used")
 
 
 def _data_sets(data_dir: Path | None) -> Iterator[Check]:

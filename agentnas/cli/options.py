@@ -14,6 +14,13 @@ Split = Annotated[
     str | None,
     typer.Option(help="public, random, random:TRAIN/VAL (per class), geom-gcn or own; else the task's default.", show_default=False),
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        help="Where trials run: local, ray (a cluster started here), ray:auto, ray:HOST:PORT or ray://HOST:PORT. [default: local]",
+        show_default=False,
+    ),
+]
 MemoryDir = Annotated[
     str | None,
     typer.Option(help="Folder of what outlives runs, or http://HOST:PORT of a Chroma server; none: nothing does.", show_default=False),

@@ -9,10 +9,11 @@ from typing import Any
 from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import Outcome, Request
 from agentnas.tools.evaluate.ladder import rungs_for
+from agentnas.tools.executors import Executor
 from agentnas.tools.profiling import Sizes, price
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import SearchSpace
-from agentnas.tools.workers import Job, JobResult, WorkerPool
+from agentnas.tools.workers import Job, JobResult
 
 
 class LiveEvaluator:
@@ -20,7 +21,7 @@ class LiveEvaluator:
 
     def __init__(
         self,
-        pool: WorkerPool,
+        pool: Executor,
         space: SearchSpace,
         sizes: Sizes,
         num_splits: int,
