@@ -21,11 +21,11 @@ from agentnas.tools.nn.post import correct_and_smooth, label_propagation
 from agentnas.tools.spec.model import ArchitectureSpec, Post
 from agentnas.tools.train.batching import Batch, Batches
 from agentnas.tools.train.choice import Choice, Validation, thinned
-from agentnas.tools.train.pace import Blocks, EachEpoch, Pace, own_stream
 from agentnas.tools.train.data import Labels, Prepared, PreparedTask, Scores
 from agentnas.tools.train.loss import training_loss
 from agentnas.tools.train.optimise import LearningRate, clip, make_optimiser
 from agentnas.tools.train.outcome import Diverged, TimedOut, TrainResult
+from agentnas.tools.train.pace import Blocks, EachEpoch, Pace, own_stream
 from agentnas.tools.train.perturb import perturb
 from agentnas.tools.train.pseudo import pseudo_labels
 
