@@ -52,9 +52,11 @@ def main(descriptor: int) -> None:
         signal.setitimer(signal.ITIMER_REAL, job.time_limit_s + first["grace_s"] + ALARM_MARGIN_S)
         result = run_job(job, prepared)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _send(connection, {"result": asdict(result)})
-        if result.kind in ("error", "memory") and prepared.device.type == "cuda":
-            os._exit(0)  # after an error on the device its context may be unusable, or full of pieces; a fresh process is neither
+        # After an error on the device its context may be unusable, or full of pieces; a fresh process is neither.
+        leaves = result.kind in ("error", "memory") and prepared.device.type == "cuda"
+        _send(connection, {"result": asdict(result), "leaves": leaves})
+        if leaves:
+            os._exit(0)
         _tidy()
 
 
@@ -148,7 +150,7 @@ def _profile(job: Job, prepared: PreparedTask) -> dict[str, Any]:
     from agentnas.tools.profiling import profile
     from agentnas.tools.spec.model import parse_spec
 
-    return {"details": asdict(profile(parse_spec(job.spec), prepared))}
+    return {"details": asdict(profile(parse_spec(job.spec), prepared, capture=job.capture))}
 
 
 def _test(job: Job, prepared: PreparedTask) -> dict[str, Any]:

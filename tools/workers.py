@@ -223,6 +223,8 @@ class WorkerPool:
                 self._placement.capacity_mib[worker.device] = message["capacity_mib"]
         else:
             self._finish(worker)
+            if message.get("leaves"):  # it must not be given another job, which would be lost with it
+                self._drop(worker)
             yield JobResult(**message["result"])
 
     def _lost(self, worker: _Worker) -> Iterator[JobResult]:

@@ -29,7 +29,7 @@ from torch import Tensor
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.metrics import metric
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.memory import MIB, predicted_mib
+from agentnas.tools.train.memory import MIB, predicted_mib
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.sparse import SparseFeatures
 from agentnas.tools.operators.base import operators

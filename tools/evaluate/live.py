@@ -79,7 +79,7 @@ class LiveEvaluator:
         """Memory that a spec is predicted to take on a CUDA device; on the CPU nothing is predicted."""
         if self._pool.device == "cpu":
             return None
-        from agentnas.tools.nn.memory import predicted_mib
+        from agentnas.tools.train.memory import predicted_mib
 
         return predicted_mib(spec, **asdict(self._sizes))
 
