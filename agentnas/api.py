@@ -414,15 +414,17 @@ def device_of(config: Config) -> str:
 
 
 def workers_of(config: Config) -> int:
-    """Worker processes: as asked, else one a core that this process may use on the CPU, and one a device on CUDA."""
+    """Worker processes: as asked, else one a core that this process may use on the CPU, and on CUDA as many as share its devices well."""
     if config.workers is not None:
         return config.workers
     # A table is looked up: its runs neither need torch nor the device to be there.
     device = "cpu" if (config.task or "").startswith("nasbench:") else device_of(config)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device == "cpu":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if device != "cuda":
-        return 1
+        return cores
     import torch
 
-    return torch.cuda.device_count()
+    from agentnas.tools import placement
+
+    devices = torch.cuda.device_count() if device == "cuda" else 1
+    return devices * placement.workers_on(placement.smallest_device_mib(), cores // devices)

@@ -9,6 +9,7 @@ import torch
 
 from agentnas.api import workers_of
 from agentnas.config import Config
+from agentnas.tools import placement
 from agentnas.tools.errors import ConfigError
 
 
@@ -24,12 +25,20 @@ def no_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def smallest(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """What the driver tells of the smallest device's memory, in MiB."""
+    told: list[float | None] = [80_000.0]
+    monkeypatch.setattr(placement, "smallest_device_mib", lambda: told[0])
+    return told
+
+
+@pytest.fixture(autouse=True)
 def five_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(5)), raising=False)
 
 
 @pytest.mark.usefixtures("three_devices")
-@pytest.mark.parametrize(("device", "workers"), [("cpu", 5), ("auto", 1), ("cuda:2", 1), ("cuda", 3)])
+@pytest.mark.parametrize(("device", "workers"), [("cpu", 5), ("auto", 4), ("cuda:2", 4), ("cuda", 3)])
 def test_with_devices(device: str, workers: int) -> None:
     assert workers_of(Config(task="digits", device=device)) == workers
 
@@ -49,3 +58,10 @@ def test_as_asked() -> None:
 @pytest.mark.usefixtures("no_device")
 def test_a_table_does_not_ask_for_the_device() -> None:
     assert workers_of(Config(task="nasbench:cora", device="cuda")) == 5
+
+
+@pytest.mark.usefixtures("three_devices")
+@pytest.mark.parametrize(("mib", "workers"), [(2_000.0, 1), (4_096.0, 3), (None, 4)])
+def test_small_devices_are_shared_by_fewer(smallest: list[float | None], mib: float | None, workers: int) -> None:
+    smallest[0] = mib
+    assert workers_of(Config(task="digits", device="cuda:1")) == workers

@@ -8,6 +8,7 @@ hundreds of MiB, which are the same for every spec. The task's features and edge
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -177,8 +178,11 @@ def _widths(args: Iterable[object]) -> list[int]:
     return [width for widths in nested for width in widths if isinstance(width, int)]
 
 
-def profile(spec: ArchitectureSpec, prepared: PreparedTask) -> Profile:
-    """Measure a spec on a task's device with untrained weights. CPU threads are set to one meanwhile."""
+def profile(spec: ArchitectureSpec, prepared: PreparedTask, *, capture: bool = True) -> Profile:
+    """Measure a spec on a task's device with untrained weights. CPU threads are set to one meanwhile.
+
+    ``capture``: whether epochs may be recorded as a CUDA graph, as in ``train``, which also says what CaptureFailed means.
+    """
     from agentnas.tools.train.trainer import seeded
 
     sizes = Sizes(prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input))
@@ -190,11 +194,11 @@ def profile(spec: ArchitectureSpec, prepared: PreparedTask) -> Profile:
             latency_ms_p95=round(float(np.percentile(latency, 95)), 3),
             peak_memory_mib=round(_inference_mib(spec, prepared), 3),
             train_memory_mib=round(_training_mib(spec, prepared), 3),
-            epoch_ms=round(_epoch_ms(spec, prepared), 3),
+            epoch_ms=round(_epoch_ms(spec, prepared, capture), 3),
         )
 
 
-def _session(spec: ArchitectureSpec, prepared: PreparedTask, *, fresh_graph: bool = False) -> Session:
+def _session(spec: ArchitectureSpec, prepared: PreparedTask, *, fresh_graph: bool = False, capture: bool = True) -> Session:
     """A training that has not begun; with ``fresh_graph`` nothing that is derived from the edges exists yet."""
     from agentnas.tools.nn.graph import Graph
     from agentnas.tools.train.trainer import Session
@@ -202,7 +206,7 @@ def _session(spec: ArchitectureSpec, prepared: PreparedTask, *, fresh_graph: boo
     if fresh_graph:
         graph = prepared.graph
         prepared = replace(prepared, graph=Graph(graph.edge_index, graph.num_nodes))
-    return Session(spec, prepared, split=0, epochs=spec.recipe.epochs)
+    return Session(spec, prepared, split=0, epochs=spec.recipe.epochs, capture=capture)
 
 
 def _latency_ms(spec: ArchitectureSpec, prepared: PreparedTask) -> list[float]:
@@ -212,9 +216,11 @@ def _latency_ms(spec: ArchitectureSpec, prepared: PreparedTask) -> list[float]:
     return _timed(session.scores, prepared.device, FEWEST_RUNS, MOST_RUNS)
 
 
-def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask) -> float:
-    session = _session(spec, prepared)
+def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> float:
+    session = _session(spec, prepared, capture=capture)
     session.start_optimiser(session.epochs)
+    if prepared.device.type == "cuda":
+        return _block_ms(session)
 
     def epoch() -> None:
         session.train_epoch()
@@ -222,6 +228,23 @@ def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask) -> float:
 
     epoch()
     return float(np.median(_timed(epoch, prepared.device, 1, EPOCHS)))
+
+
+def _block_ms(session: Session) -> float:
+    """Milliseconds an epoch takes as trainings on a device go through them: in blocks, and recorded where that pays; median of blocks."""
+    from agentnas.tools.train import pace
+    from agentnas.tools.train.pace import own_stream
+
+    taken: list[float] = []
+    first, ends = 1, time.perf_counter() + TIMING_S
+    with own_stream(session.prepared.device):
+        session.pace.restart(session.epochs)
+        while first <= session.epochs and len(taken) < pace.WARM_UPS + 1 + EPOCHS and (not taken or time.perf_counter() < ends):
+            began = time.perf_counter()
+            count = session.pace.run(first, session.epochs - first + 1)
+            taken.append(1000 * (time.perf_counter() - began) / count)
+            first += count
+    return float(np.median(taken[pace.WARM_UPS + 1 :] or taken[-1:]))  # the block after the warm-ups holds the recording
 
 
 def _timed(work: Callable[[], object], device: torch.device, fewest: int, most: int) -> list[float]:
@@ -252,22 +275,31 @@ def _cuda_ms(work: Callable[[], object]) -> float:
 
 
 def _inference_mib(spec: ArchitectureSpec, prepared: PreparedTask) -> float:
-    session = _session(spec, prepared, fresh_graph=True)
-    return _size_mib(session.network) + peak_allocated_mib(session.scores, prepared.device)
+    return _held_mib(spec, prepared, lambda session: session.scores())
 
 
 def _training_mib(spec: ArchitectureSpec, prepared: PreparedTask) -> float:
     """Two steps: the second one runs while gradients and optimiser state of the first are held."""
-    session = _session(spec, prepared, fresh_graph=True)
 
-    def two_steps() -> None:
+    def two_steps(session: Session) -> None:
         session.start_optimiser(session.epochs)
         session.network.train()
         for _ in range(2):
             for batch in islice(session.batches, 1):
                 session.step(batch)
 
-    return _size_mib(session.network) + peak_allocated_mib(two_steps, prepared.device)
+    return _held_mib(spec, prepared, two_steps)
+
+
+def _held_mib(spec: ArchitectureSpec, prepared: PreparedTask, work: Callable[[Session], object]) -> float:
+    """Weights, and the most that some work with a fresh session allocates beside them.
+
+    On CUDA the work is done once before: libraries allocate workspaces at their first use and keep them.
+    """
+    if prepared.device.type == "cuda":
+        work(_session(spec, prepared, fresh_graph=True))
+    session = _session(spec, prepared, fresh_graph=True)
+    return _size_mib(session.network) + peak_allocated_mib(lambda: work(session), prepared.device)
 
 
 def peak_allocated_mib(work: Callable[[], object], device: torch.device) -> float:
@@ -276,6 +308,7 @@ def peak_allocated_mib(work: Callable[[], object], device: torch.device) -> floa
 
     if device.type != "cuda":
         return _peak_on_cpu(work)
+    gc.collect()  # what earlier work left must not be freed within the measurement, which counts from what is held before
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)

@@ -15,7 +15,8 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # A candidate can hang in native code that holds the interpreter's lock. Then neither the deadline nor the watch for the parent's death
 # runs, and with the parent dead nobody kills the process; the kernel's alarm still does.
 ALARM_MARGIN_S = 5.0
+KEPT_MIB = 512  # memory of a device that a worker keeps between jobs
 
 
 def main(descriptor: int) -> None:
@@ -44,15 +46,17 @@ def main(descriptor: int) -> None:
     prepared = _prepare(first, connection)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at after each job
-    _send(connection, {"ready": True})
+    _send(connection, {"ready": True, **_about(prepared)})
     while True:
         job = Job(**inbox.get())
         signal.setitimer(signal.ITIMER_REAL, job.time_limit_s + first["grace_s"] + ALARM_MARGIN_S)
         result = run_job(job, prepared)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _send(connection, {"result": asdict(result)})
-        if result.kind == "error" and prepared.device.type == "cuda":
-            os._exit(0)  # after an error on the device its context may be unusable; a fresh process is not
+        # After an error on the device its context may be unusable, or full of pieces; a fresh process is neither.
+        leaves = result.kind in ("error", "memory") and prepared.device.type == "cuda"
+        _send(connection, {"result": asdict(result), "leaves": leaves})
+        if leaves:
+            os._exit(0)
         _tidy()
 
 
@@ -94,6 +98,15 @@ def _prepare(first: dict[str, Any], connection: Connection) -> PreparedTask:
         sys.exit(1)
 
 
+def _about(prepared: PreparedTask) -> dict[str, Any]:
+    """Name and memory of the CUDA device that the task lies on."""
+    import torch
+
+    if prepared.device.type != "cuda":
+        return {}
+    return {"device": str(prepared.device), "capacity_mib": torch.cuda.get_device_properties(prepared.device).total_memory / MIB}
+
+
 def run_job(job: Job, prepared: PreparedTask) -> JobResult:
     """Do the job in this process; a failure of the candidate is a result and never an exception."""
     started = time.monotonic()
@@ -103,7 +116,7 @@ def run_job(job: Job, prepared: PreparedTask) -> JobResult:
         outcome: dict[str, Any] = {"state": "done", **figures}
     # The one place where anything that a candidate does wrong ends: it becomes the reason of a failed trial.
     except Exception as error:  # noqa: BLE001
-        outcome = {"state": "failed", "kind": _kind(error), "reason": _reason(error)}
+        outcome = {"state": "failed", "kind": _kind(error), "reason": _reason(error), "details": _hints(error)}
     return JobResult(job.id, seconds=time.monotonic() - started, peak_memory_mib=_peak_mib(), **outcome)
 
 
@@ -113,18 +126,34 @@ def _train(job: Job, prepared: PreparedTask) -> dict[str, Any]:
 
     spec = parse_spec(job.spec)
     deadline = time.monotonic() + job.time_limit_s
-    result = train(spec, prepared, split=job.split, seed=job.seed, epochs=job.epochs, deadline=deadline)
+    with _allocated(prepared) as device_memory:
+        result = train(spec, prepared, split=job.split, seed=job.seed, epochs=job.epochs, deadline=deadline, capture=job.capture)
     if job.save_weights is not None:
         save_weights(result.state_dict, Path(job.save_weights))
-    details = {"train_score": result.train_score, "curve": result.curve, **result.details}
+    details = {"train_score": result.train_score, "curve": result.curve, **result.details, **device_memory}
     return {"val": result.val, "epochs": result.epochs, "best_epoch": result.best_epoch, "details": details}
+
+
+@contextmanager
+def _allocated(prepared: PreparedTask) -> Iterator[dict[str, float]]:
+    """Afterwards holds ``device_memory_mib``, the most that the work inside allocated on a CUDA device; empty on the CPU."""
+    import torch
+
+    found: dict[str, float] = {}
+    if prepared.device.type != "cuda":
+        yield found
+        return
+    torch.cuda.reset_peak_memory_stats(prepared.device)
+    before = torch.cuda.memory_allocated(prepared.device)
+    yield found
+    found["device_memory_mib"] = round((torch.cuda.max_memory_allocated(prepared.device) - before) / MIB, 1)
 
 
 def _profile(job: Job, prepared: PreparedTask) -> dict[str, Any]:
     from agentnas.tools.profiling import profile
     from agentnas.tools.spec.model import parse_spec
 
-    return {"details": asdict(profile(parse_spec(job.spec), prepared))}
+    return {"details": asdict(profile(parse_spec(job.spec), prepared, capture=job.capture))}
 
 
 def _test(job: Job, prepared: PreparedTask) -> dict[str, Any]:
@@ -155,6 +184,13 @@ def _kind(error: Exception) -> Failure:
     return "error"
 
 
+def _hints(error: Exception) -> dict[str, Any]:
+    """What the parent may try again: a training that failed for being recorded can do without."""
+    from agentnas.tools.train.pace import CaptureFailed
+
+    return {"capture_failed": True} if isinstance(error, CaptureFailed) else {}
+
+
 def _reason(error: Exception) -> str:
     first = (str(error).splitlines() or [""])[0][:500]
     return first if isinstance(error, AgentNASError) else f"{type(error).__name__}: {first}"
@@ -177,7 +213,11 @@ def _peak_mib() -> float | None:
 
 def _tidy() -> None:
     """Give a job's memory back, so that the next one is not blamed for it."""
+    import torch
+
     gc.collect()
+    if torch.cuda.is_initialized() and torch.cuda.memory_reserved() > KEPT_MIB * MIB:
+        torch.cuda.empty_cache()  # others on the device may need it
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -3,7 +3,8 @@
 Each worker is a fresh Python process (``worker_main``) with one torch thread that loads the task once and stays warm. Parent and worker
 exchange JSON over a socket: nothing is pickled, and the caller's ``__main__`` is not imported again. What is enforced from outside: the
 time limit (cooperatively in the worker first, then by killing it), the memory limit (resident set size, sampled), and death of any
-kind. What is not: a worker has the rights of the person who runs it; this is no sandbox against hostile code.
+kind. On a CUDA device several workers share its memory: jobs run side by side as far as their predicted needs allow, and one that ran out of
+memory beside others is tried once more alone. What is not enforced: a worker has the rights of the person who runs it; this is no sandbox against hostile code.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +28,7 @@ import psutil
 
 from agentnas.tools import errors
 from agentnas.tools.errors import AgentNASError, RunError
+from agentnas.tools.placement import Need, Placement
 
 JobKind = Literal["train", "profile", "test"]
 Failure = Literal["timeout", "memory", "diverged", "crashed", "error"]
@@ -50,7 +53,8 @@ class TaskRef:
 class Job:
     """One piece of work. ``train`` writes weights to ``save_weights`` (None: nowhere), ``test`` reads them from there.
 
-    ``epochs`` caps the recipe's; ``time_limit_s`` counts from the moment a warm worker gets the job.
+    ``epochs`` caps the recipe's; ``time_limit_s`` counts from the moment a warm worker gets the job. ``device_mib`` is the memory that it
+    is predicted to need on a CUDA device, ``alone`` keeps others off the device meanwhile, ``capture`` allows it to record CUDA graphs.
     """
 
     id: str
@@ -61,6 +65,13 @@ class Job:
     time_limit_s: float = 600.0
     save_weights: str | None = None
     kind: JobKind = "train"
+    device_mib: float | None = None
+    alone: bool = False
+    capture: bool = True
+
+    @property
+    def need(self) -> Need:
+        return Need(self.device_mib, self.alone)
 
 
 @dataclass(frozen=True)
@@ -85,18 +96,27 @@ class JobResult:
 class WorkerPool:
     """``workers`` processes for one task; they start at ``start()`` or the first ``run``.
 
+    ``placement`` says which jobs may share a device (None: the usual one on CUDA, and all jobs side by side on the CPU).
     ``device``: ``cpu``, ``cuda`` (worker i takes device i, modulo their number) or ``cuda:N``. ``memory_mb`` limits the resident set size
     of each worker in MiB (None: no limit). A worker still busy ``grace_s`` after its job's time limit is killed. One ``run`` at a time.
     """
 
     def __init__(
-        self, task: TaskRef, workers: int = 1, device: str = "cpu", memory_mb: float | None = None, *, grace_s: float = 5.0
-    ) -> None:
+        self, task: TaskRef, workers: int = 1, device: str = "cpu", memory_mb: float | None = None, *, grace_s: float = 5.0,
+        placement: Placement | None = None,
+    ) -> None:  # fmt: skip
         if workers < 1:
             raise errors.UsageError(f"workers is {workers}, allowed: 1 or more")
         self._task, self._device, self._memory_mb, self._grace_s = task, device, memory_mb, grace_s
         self._slots: list[_Worker | None] = [None] * workers
+        self._placement = placement or (None if device == "cpu" else Placement())
+        self._ended: dict[str, tuple[Job, bool]] = {}  # jobs whose results are not handed over yet, and whether they shared a device
         self._failed_starts = 0
+
+    @property
+    def device(self) -> str:
+        """``cpu``, ``cuda`` or ``cuda:N``."""
+        return self._device
 
     def start(self) -> None:
         """Start the workers that do not run yet; returns at once, they warm up by themselves."""
@@ -114,8 +134,11 @@ class WorkerPool:
         queue = _Queue(jobs, stop)
         try:
             while self._hand_out(queue) or self._busy():
-                yield from self._listen()
-                yield from self._police()
+                for result in (*self._listen(), *self._police()):
+                    if again := self._second_try(result):
+                        queue.put_back(again)
+                    else:
+                        yield result
         finally:
             for worker in self._busy():
                 self._drop(worker)
@@ -147,9 +170,35 @@ class WorkerPool:
                 return False
             if worker is None:
                 self._slots[slot] = _Worker(self._task, self._device, slot, self._grace_s)
+            elif worker.ready and not self._fits(worker, queue.next):
+                break  # none overtakes a job that waits for room: it would wait for ever
             elif worker.ready:
                 worker.give(queue.take())
+                for one in self._beside(worker):
+                    one.shared = worker.shared = True
         return True
+
+    def _fits(self, worker: _Worker, job: Job) -> bool:
+        """Whether there is room for a job on the worker's device."""
+        if self._placement is None:
+            return True
+        workers = sum(one is not None and one.device == worker.device for one in self._slots)
+        return self._placement.fits(worker.device, job.need, [one.job.need for one in self._beside(worker) if one.job], workers)
+
+    def _beside(self, worker: _Worker) -> list[_Worker]:
+        """Other workers that are busy on the same device."""
+        return [one for one in self._busy() if one is not worker and one.device == worker.device]
+
+    def _second_try(self, result: JobResult) -> Job | None:
+        """The job once more: alone after it ran out of memory beside others, without CUDA graphs where recording one failed."""
+        job, shared = self._ended.pop(result.id, (None, False))
+        if self._placement is None or job is None or result.state == "done":
+            return None
+        if result.kind == "memory" and shared and not job.alone:
+            return replace(job, alone=True)
+        if result.details.get("capture_failed") and job.capture:
+            return replace(job, capture=False)
+        return None
 
     def _listen(self) -> Iterator[JobResult]:
         """Wait a moment for messages and deaths."""
@@ -169,16 +218,21 @@ class WorkerPool:
             self._drop(worker)
             raise getattr(errors, message["broken"]["error"], AgentNASError)(message["broken"]["message"])
         if "ready" in message:
-            worker.ready = True
+            worker.ready, worker.device = True, message.get("device", worker.device)
             self._failed_starts = 0
+            if self._placement is not None and "capacity_mib" in message:
+                self._placement.capacity_mib[worker.device] = message["capacity_mib"]
         else:
-            worker.job = None
+            self._finish(worker)
+            if message.get("leaves"):  # it must not be given another job, which would be lost with it
+                self._drop(worker)
             yield JobResult(**message["result"])
 
     def _lost(self, worker: _Worker) -> Iterator[JobResult]:
         """The worker is gone: its job failed, or it never started."""
         job = worker.job
         kind, reason = worker.post_mortem()
+        self._finish(worker)
         self._drop(worker)
         if job:
             yield worker.failure(job, kind, reason)
@@ -204,8 +258,15 @@ class WorkerPool:
     def _kill(self, worker: _Worker, kind: Failure, reason: str) -> JobResult:
         assert worker.job is not None
         result = worker.failure(worker.job, kind, reason)
+        self._finish(worker)
         self._drop(worker)
         return result
+
+    def _finish(self, worker: _Worker) -> None:
+        """The worker's job has ended, one way or another."""
+        if worker.job is not None:
+            self._ended[worker.job.id] = (worker.job, worker.shared)
+        worker.job = None
 
     def _drop(self, worker: _Worker) -> None:
         self._slots[self._slots.index(worker)] = None
@@ -218,20 +279,30 @@ class _Queue:
 
     def __init__(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> None:
         self._jobs, self._stop, self._closed = iter(jobs), stop, False
-        self._held: Job | None = None
+        self._held: list[Job] = []
+        self._again: list[Job] = []
 
     def waiting(self) -> bool:
-        """Whether a job waits; never again after the caller wanted no more or nothing was left."""
+        """Whether a job waits; never again after the caller wanted no more or nothing was left, but for jobs that are put back."""
+        if self._again:
+            return True
         self._closed = self._closed or self._stop()
-        if not self._closed and self._held is None:
-            self._held = next(self._jobs, None)
-            self._closed = self._held is None
+        if not self._closed and not self._held:
+            self._held = list(islice(self._jobs, 1))
+            self._closed = not self._held
         return not self._closed
 
+    def put_back(self, job: Job) -> None:
+        """A job that was taken is to be done once more, before all others."""
+        self._again.append(job)
+
+    @property
+    def next(self) -> Job:
+        """The job that ``take`` will return."""
+        return (self._again or self._held)[0]
+
     def take(self) -> Job:
-        job, self._held = self._held, None
-        assert job is not None
-        return job
+        return (self._again or self._held).pop(0)
 
 
 class _Worker:
@@ -239,7 +310,7 @@ class _Worker:
 
     def __init__(self, task: TaskRef, device: str, index: int, grace_s: float) -> None:
         self.job: Job | None = None
-        self.ready = False
+        self.ready, self.shared, self.device = False, False, device
         self.peak_mib = 0.0
         self.since = time.monotonic()
         self.connection, theirs = Pipe()
@@ -254,7 +325,7 @@ class _Worker:
                     "grace_s": grace_s})  # fmt: skip
 
     def give(self, job: Job) -> None:
-        self.job, self.since, self.peak_mib = job, time.monotonic(), 0.0
+        self.job, self.since, self.peak_mib, self.shared = job, time.monotonic(), 0.0, False
         self._send(asdict(job))
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,16 @@ class LiveEvaluator:
              weights: str | None = None) -> Job:  # fmt: skip
         return Job(
             id=name, kind=kind, spec=spec.model_dump(mode="json"), seed=seed, split=split, epochs=epochs, time_limit_s=self._time_limit_s,
-            save_weights=weights,
+            save_weights=weights, device_mib=self._device_mib(spec),
         )  # fmt: skip
+
+    def _device_mib(self, spec: ArchitectureSpec) -> float | None:
+        """Memory that a spec is predicted to take on a CUDA device; on the CPU nothing is predicted."""
+        if self._pool.device == "cpu":
+            return None
+        from agentnas.tools.train.memory import predicted_mib
+
+        return predicted_mib(spec, **asdict(self._sizes))
 
     def _path(self, weights: str | None) -> str | None:
         return None if weights is None else str(self._directory / weights)

@@ -52,6 +52,8 @@ class Graph:
     @cached_property
     def degree(self) -> Tensor:
         """Number of incoming edges; float [num_nodes]."""
+        if self.pattern.keep is not None:
+            return _total(self.pattern.by_row, self.pattern.keep)
         return _pointers(self.pattern.row, self.num_nodes).diff().float()
 
     @cached_property
@@ -67,7 +69,8 @@ class Graph:
             whole, keep = self._within
             kept = torch.zeros(whole.looped.num_edges, dtype=torch.bool, device=self.device)
             kept[whole._position_in_looped] = keep
-            return whole.looped._select(kept | (whole.looped.pattern.row == whole.looped.pattern.column))
+            kept = kept | (whole.looped.pattern.row == whole.looped.pattern.column)
+            return whole.looped._select(kept) if self.pattern.keep is None else whole.looped._mask(kept)
         is_loop = self.pattern.row == self.pattern.column
         weight, attr = self._loop_values(is_loop)
         nodes = torch.arange(self.num_nodes, device=self.device)
@@ -134,9 +137,12 @@ class Graph:
         return _total(self.pattern.by_row, matrix.values * back)
 
     def drop_edges(self, p: float, generator: torch.Generator | None = None) -> Graph:
-        """The graph without a random share ``p`` of its edges; shares the structure, sorts nothing."""
+        """The graph without a random share ``p`` of its edges; shares the structure, sorts nothing.
+
+        Outside of the CPU the edges stay in the pattern and do not count: the number that is left would have to be waited for.
+        """
         keep = torch.rand(self.num_edges, generator=generator, device=self.device) >= p
-        return self._select(keep)
+        return self._select(keep) if self.device.type == "cpu" else self._mask(keep)
 
     def _select(self, keep: Tensor) -> Graph:
         graph = Graph.__new__(Graph)._fill(
@@ -144,6 +150,13 @@ class Graph:
             None if self.edge_weight is None else self.edge_weight[keep],
             None if self.edge_attr is None else self.edge_attr[keep],
         )
+        graph._within = (self, keep)
+        return graph
+
+    def _mask(self, keep: Tensor) -> Graph:
+        """The graph where only some edges (bool [E]) count; ``edge_index`` and ``num_edges`` are those of all of them."""
+        weight = keep.float() if self.edge_weight is None else self.edge_weight * keep
+        graph = Graph.__new__(Graph)._fill(self.pattern.masked(keep), weight, self.edge_attr)
         graph._within = (self, keep)
         return graph
 

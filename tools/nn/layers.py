@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.sparse import Features, SparseFeatures, as_dense, dropout_mask
+from agentnas.tools.nn.sparse import Features, SparseFeatures, as_dense, dropped
 
 
 class Linear(nn.Linear):
@@ -41,12 +41,12 @@ def drop(x: Features, p: float, training: bool) -> Features:
     """Dropout of dense features, or of the non-zeros of sparse ones."""
     if not training or p == 0.0:
         return x
-    return x.dropout(p) if isinstance(x, SparseFeatures) else x * dropout_mask(x, p)
+    return x.dropout(p) if isinstance(x, SparseFeatures) else dropped(x, p)
 
 
 def drop_dense(x: Tensor, p: float, training: bool) -> Tensor:
     """Dropout of a dense tensor."""
-    return x * dropout_mask(x, p) if training and p > 0.0 else x
+    return dropped(x, p) if training and p > 0.0 else x
 
 
 class Perceptron(nn.Module):

@@ -6,6 +6,7 @@ thanks to the stored transpose, backwards. Sparse features are never densified o
 
 from __future__ import annotations
 
+import copy
 import warnings
 from functools import cache, cached_property
 from typing import Any
@@ -50,7 +51,9 @@ class Pattern:
 
     def __init__(self, row: Tensor, column: Tensor, shape: tuple[int, int], within: tuple[Pattern, Tensor] | None = None) -> None:
         self.row, self.column, self.shape = row, column, shape
+        self.keep: Tensor | None = None  # [nnz], 0 or 1: the entries that count; None: all
         self._within = within
+        self._widened: dict[int, tuple[Pattern, Tensor]] = {}
 
     @property
     def nnz(self) -> int:
@@ -105,6 +108,27 @@ class Pattern:
         """The pattern of the entries where ``keep`` (bool [nnz]); nothing is sorted again."""
         return Pattern(self.row[keep], self.column[keep], self.shape, (self, keep))
 
+    def masked(self, keep: Tensor) -> Pattern:
+        """The pattern where only the entries of ``keep`` (bool [nnz]) count; of fixed shapes, so that no device has to be waited for.
+
+        Sums, maxima and softmax over rows leave the others out; the values of a product must be 0 there. Nothing is sorted again.
+        """
+        for made_once in ("compact", "compact_transposed", "by_row", "by_column"):
+            getattr(self, made_once)
+        pattern = copy.copy(self)
+        pattern.keep = keep.float() if self.keep is None else keep * self.keep
+        return pattern
+
+    def widened(self, count: int) -> tuple[Pattern, Tensor]:
+        """The pattern with ``count`` full columns on the right, and where its entries come from: first ours, then the columns' by row."""
+        if count not in self._widened:
+            n, device = self.shape[0], self.row.device
+            row = torch.cat([self.row, torch.arange(n, device=device).repeat_interleave(count)])
+            column = torch.cat([self.column, self.shape[1] + torch.arange(count, device=device).repeat(n)])
+            order = torch.argsort(row, stable=True)
+            self._widened[count] = (Pattern(row[order], column[order], (n, self.shape[1] + count)), order)
+        return self._widened[count]
+
     def to(self, device: torch.device | str) -> Pattern:
         return Pattern(self.row.to(device), self.column.to(device), self.shape)
 
@@ -156,7 +180,7 @@ class SparseFeatures(SparseMatrix):
 
     def dropout(self, p: float) -> SparseFeatures:
         """Non-zeros set to zero with probability ``p``, the others scaled by 1 / (1 - p)."""
-        return SparseFeatures(self.pattern, self.values * dropout_mask(self.values, p))
+        return SparseFeatures(self.pattern, dropped(self.values, p))
 
     def relu(self) -> SparseFeatures:
         return SparseFeatures(self.pattern, self.values.relu())
@@ -170,12 +194,7 @@ class SparseFeatures(SparseMatrix):
 
     def with_columns(self, dense: Tensor) -> SparseFeatures:
         """``dense`` [num_nodes, k] appended on the right, as entries of the same sparse matrix."""
-        n, k = dense.shape
-        own, device = self.pattern, dense.device
-        row = torch.cat([own.row, torch.arange(n, device=device).repeat_interleave(k)])
-        column = torch.cat([own.column, self.shape[1] + torch.arange(k, device=device).repeat(n)])
-        order = torch.argsort(row, stable=True)
-        pattern = Pattern(row[order], column[order], (n, self.shape[1] + k))
+        pattern, order = self.pattern.widened(dense.shape[1])
         return SparseFeatures(pattern, torch.cat([self.values, dense.flatten()])[order])
 
     @cached_property
@@ -193,6 +212,11 @@ Features = Tensor | SparseFeatures
 def as_dense(x: Features) -> Tensor:
     """Dense features; the last resort of operators that cannot take sparse ones."""
     return x.dense if isinstance(x, SparseFeatures) else x
+
+
+def dropped(x: Tensor, p: float) -> Tensor:
+    """Dropout: entries set to zero with probability ``p``, the others scaled by 1 / (1 - p)."""
+    return x * dropout_mask(x, p) if x.device.type == "cpu" else torch.nn.functional.dropout(x, p)
 
 
 def dropout_mask(like: Tensor, p: float) -> Tensor:
@@ -239,7 +263,7 @@ class _HeadProducts(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, dense: Tensor, pattern: Pattern) -> Tensor:
         ctx.pattern = pattern
         ctx.save_for_backward(values, dense)
-        return _product_of_heads(pattern.pointers, pattern.column, values, dense, pattern.shape)
+        return _product_of_heads(*pattern.compact, values, dense, pattern.shape)
 
     @staticmethod
     @once_differentiable
@@ -248,7 +272,7 @@ class _HeadProducts(torch.autograd.Function):
         pattern: Pattern = ctx.pattern
         shape = (pattern.shape[1], pattern.shape[0])
         by_column = values.index_select(0, pattern.order)
-        for_dense = _product_of_heads(pattern.transposed_pointers, pattern.transposed_columns, by_column, grad, shape)
+        for_dense = _product_of_heads(*pattern.compact_transposed, by_column, grad, shape)
         if not ctx.needs_input_grad[0]:
             return None, for_dense, None
         products = grad.index_select(0, pattern.row).mul_(dense.index_select(0, pattern.column))
@@ -294,9 +318,11 @@ class _Softmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, pattern: Pattern) -> Tensor:
         ctx.pattern = pattern
-        top = torch.segment_reduce(scores, "max", offsets=pattern.pointers, axis=0, unsafe=True)
-        raised = (scores - top.index_select(0, pattern.row)).exp_()
+        top = _largest_of_rows(scores, pattern)
+        raised = (_counted(scores, pattern, -torch.inf) - top.index_select(0, pattern.row)).exp_()
         total = pattern.by_row @ raised
+        if pattern.keep is not None:  # a row of which nothing counts
+            total = total.masked_fill(total == 0, 1.0)
         shares = raised.div_(total.index_select(0, pattern.row))
         ctx.save_for_backward(shares)
         return shares
@@ -310,14 +336,27 @@ class _Softmax(torch.autograd.Function):
         return weighted - shares * total, None
 
 
+def _counted(entries: Tensor, pattern: Pattern, other: float) -> Tensor:
+    """``entries`` [nnz, k], and ``other`` where an entry does not count."""
+    return entries if pattern.keep is None else entries.masked_fill((pattern.keep == 0)[:, None], other)
+
+
+def _largest_of_rows(entries: Tensor, pattern: Pattern) -> Tensor:
+    """Largest of ``entries`` [nnz, k] in each row; [rows, k], 0 for a row where nothing counts."""
+    entries = _counted(entries, pattern, -torch.inf)
+    best = torch.segment_reduce(entries, "max", offsets=pattern.pointers, axis=0, unsafe=True)
+    if pattern.keep is None:
+        return best.masked_fill((pattern.pointers.diff() == 0)[:, None], 0.0)
+    return best.masked_fill(best == -torch.inf, 0.0)
+
+
 class _Maximum(torch.autograd.Function):
     """Largest value among the columns of each row, 0 for an empty row; ties share the gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, pattern: Pattern) -> Tensor:
-        gathered = x.index_select(0, pattern.column)
-        best = torch.segment_reduce(gathered, "max", offsets=pattern.pointers, axis=0, unsafe=True)
-        best = best.masked_fill((pattern.pointers.diff() == 0)[:, None], 0.0)
+        gathered = _counted(x.index_select(0, pattern.column), pattern, -torch.inf)
+        best = _largest_of_rows(gathered, pattern)
         ctx.pattern = pattern
         ctx.save_for_backward(gathered == best.index_select(0, pattern.row))
         return best
@@ -363,7 +402,7 @@ def gather_columns(pattern: Pattern, x: Tensor) -> Tensor:
 
 def collect(pattern: Pattern, entries: Tensor) -> Tensor:
     """``entries`` [nnz, ...] summed into their rows; [rows, ...]."""
-    total: Tensor = _Collect.apply(entries, pattern)  # type: ignore[no-untyped-call]
+    total: Tensor = _Collect.apply(_counted(entries, pattern, 0.0), pattern)  # type: ignore[no-untyped-call]
     return total
 
 

@@ -38,7 +38,14 @@ class Choice:
     _highest: float | None = None
 
     def add(self, epoch: int, train_loss: float, seen: Validation, network: nn.Module) -> bool:
-        """Record an epoch; True where its score or its loss is the best so far."""
+        """Record an epoch, and keep its weights if it is chosen; True where its score or its loss is the best so far."""
+        better = self.note(epoch, train_loss, seen)
+        if self.best_epoch == epoch:
+            self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        return better
+
+    def note(self, epoch: int, train_loss: float, seen: Validation) -> bool:
+        """The same without the weights; ``best_epoch`` is ``epoch`` where they are to be kept as ``state``."""
         self.curve.append((epoch, train_loss, seen.score))
         higher = self._highest is None or self.metric.better(seen.score, self._highest)
         better = higher or seen.loss < self._lowest
@@ -47,7 +54,6 @@ class Choice:
         self.waited = 0 if better else self.waited + 1
         if self._beats(seen):
             self.best, self.best_epoch = seen, epoch
-            self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
         return better
 
     def restart(self) -> None:

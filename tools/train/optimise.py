@@ -20,18 +20,22 @@ PLATEAU_EPOCHS = 20
 def make_optimiser(network: Network, recipe: Recipe) -> Optimizer:
     """The recipe's optimiser over the network's weight-decay groups."""
     groups = network.parameter_groups(recipe)
-    rate = recipe.learning_rate
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    on_device = device.type == "cuda"
+    # On CUDA the rate is read by the device at each step, so that a recorded step follows the schedule.
+    rate: Any = torch.full((), recipe.learning_rate, device=device) if on_device else recipe.learning_rate
     # One fused kernel a group: on CPU a third of the time of the loop over single operations.
     fused: dict[str, Any] = {"fused": True}
+    capturable: dict[str, Any] = {"capturable": on_device}
     match recipe.optimiser:
         case "adam":
-            return Adam(groups, lr=rate, **fused)
+            return Adam(groups, lr=rate, **fused, **capturable)
         case "adamw":
-            return AdamW(groups, lr=rate, **fused)
+            return AdamW(groups, lr=rate, **fused, **capturable)
         case "sgd":
             return SGD(groups, lr=rate, momentum=recipe.momentum, **fused)
         case "rmsprop":
-            return RMSprop(groups, lr=rate, momentum=recipe.momentum)
+            return RMSprop(groups, lr=rate, momentum=recipe.momentum, **capturable)
 
 
 class LearningRate:
@@ -44,13 +48,24 @@ class LearningRate:
     def __init__(self, optimiser: Optimizer, recipe: Recipe, epochs: int) -> None:
         self._optimiser, self._recipe, self._epochs = optimiser, recipe, epochs
         self._waited, self._halvings = 0, 0
+        self._set: float | None = None
 
     def begin(self, epoch: int) -> float:
         """Set and return the rate of an epoch, the first being 1."""
         rate = self._recipe.learning_rate * self._warm_up(epoch) * self._factor(epoch)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        if rate != self._set:
+            for group in self._optimiser.param_groups:
+                if isinstance(group["lr"], torch.Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+        self._set = rate
         return rate
+
+    @property
+    def foreseen(self) -> int | None:
+        """For so many epochs the rate does not depend on how validation goes; None: never."""
+        return PLATEAU_EPOCHS - self._waited if self._recipe.schedule == "plateau" else None
 
     def ended(self, better: bool) -> None:
         """Tell whether the epoch's validation was better than all before."""

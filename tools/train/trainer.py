@@ -25,6 +25,7 @@ from agentnas.tools.train.data import Labels, Prepared, PreparedTask, Scores
 from agentnas.tools.train.loss import training_loss
 from agentnas.tools.train.optimise import LearningRate, clip, make_optimiser
 from agentnas.tools.train.outcome import Diverged, TimedOut, TrainResult
+from agentnas.tools.train.pace import Blocks, EachEpoch, Pace, own_stream
 from agentnas.tools.train.perturb import perturb
 from agentnas.tools.train.pseudo import pseudo_labels
 
@@ -39,16 +40,18 @@ def train(
     seed: int,
     epochs: int | None = None,
     deadline: float | None = None,
+    capture: bool = True,
 ) -> TrainResult:
     """Train a spec; the epoch is chosen by validation, and no label outside of training and validation is read.
 
     ``epochs`` caps the recipe's (schedules run to the cap); ``deadline`` is a ``time.monotonic()`` moment. On the CPU with one thread the
-    same arguments give the same weights. The global random state is left as it was. Raises Diverged where loss or predictions are not
-    finite, TimedOut at the deadline.
+    same arguments give the same weights; on CUDA the same first weights, and sums in another order. ``capture``: whether short steps may be
+    recorded as a CUDA graph. The global random state is left as it was. Raises Diverged where loss or predictions are not finite, TimedOut
+    at the deadline, CaptureFailed where a step cannot be recorded (then train with ``capture=False``, best in a fresh process).
     """
     started = time.monotonic()
-    with seeded(seed, prepared.device):
-        session = Session(spec, prepared, split, min(epochs or spec.recipe.epochs, spec.recipe.epochs), deadline)
+    with seeded(seed, prepared.device), own_stream(prepared.device):
+        session = Session(spec, prepared, split, min(epochs or spec.recipe.epochs, spec.recipe.epochs), deadline, capture)
         session.run()
         return session.result(started)
 
@@ -71,7 +74,9 @@ def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_di
 class Session:
     """One training: network, optimiser, labels and the choice of the epoch. Draws from torch's global generator."""
 
-    def __init__(self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None) -> None:
+    def __init__(
+        self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None, capture: bool = True
+    ) -> None:
         self.spec, self.recipe, self.prepared, self.deadline = spec, spec.recipe, prepared, deadline
         self.data = prepared.features(spec.input)
         self.network = network_for(spec, prepared, self.data)
@@ -81,6 +86,7 @@ class Session:
         self.choice = Choice(prepared.metric)
         self.epochs, self.epoch, self.pseudo_labels = epochs, 0, 0
         self.epoch_seconds: list[float] = []
+        self.pace: Pace = Blocks(self, capture) if prepared.device.type == "cuda" else EachEpoch(self)
 
     def run(self) -> None:
         """All phases: the training, and one for each self-training round; together at most ``epochs``."""
@@ -93,15 +99,17 @@ class Session:
     def _run_phase(self, epochs: int) -> None:
         self.start_optimiser(epochs)
         self.choice.restart()
-        for epoch in range(1, epochs + 1):
+        self.pace.restart(epochs)
+        done = 0
+        while done < epochs and self._patient() > 0:
             began = time.perf_counter()
-            self.rate.begin(epoch)
-            loss = self.train_epoch()
-            better = self.choice.add(self.epoch, loss, self.validate(), self.network)
-            self.rate.ended(better)
-            self.epoch_seconds.append(time.perf_counter() - began)
-            if self.recipe.patience and self.choice.waited >= self.recipe.patience:
-                return
+            trained = self.pace.run(done + 1, min(epochs - done, self._patient(), self.rate.foreseen or epochs))
+            done += trained
+            self.epoch_seconds += [(time.perf_counter() - began) / trained] * trained
+
+    def _patient(self) -> int:
+        """For so many epochs, at least, patience cannot end the phase."""
+        return self.recipe.patience - self.choice.waited if self.recipe.patience else self.epochs
 
     def start_optimiser(self, epochs: int) -> None:
         """A fresh optimiser, and a schedule over so many epochs."""
@@ -121,19 +129,27 @@ class Session:
 
     def step(self, batch: Batch) -> float:
         """One update of the weights; the loss before it."""
+        loss = self.loss(batch)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise Diverged(f"training loss is {value} in epoch {self.epoch}")
+        self.update(loss)
+        return value
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The loss of a step, with its derivatives to come; a scalar."""
         passes = []
         for _ in range(self.recipe.consistency_samples):
             x, graph = perturb(self.recipe, batch.data.x, batch.graph)
             passes.append(self.network(x, graph, batch.data.encodings))
-        loss = training_loss(passes, batch.index, batch.y, self.recipe)
-        value = float(loss.detach())
-        if not np.isfinite(value):
-            raise Diverged(f"training loss is {value} in epoch {self.epoch}")
+        return training_loss(passes, batch.index, batch.y, self.recipe)
+
+    def update(self, loss: Tensor) -> None:
+        """Move the weights down the loss."""
         self.optimiser.zero_grad()
         torch.autograd.backward(loss)
         clip(self.network, self.recipe.gradient_clip)
         self.optimiser.step()
-        return value
 
     def validate(self) -> Validation:
         """Score and loss of the validation nodes with the weights as they are."""
@@ -152,6 +168,7 @@ class Session:
             "val_loss": round(choice.best.loss, 5),
             "epoch_ms": round(1000 * median(self.epoch_seconds), 3),
             "pseudo_labels": self.pseudo_labels,
+            **self.pace.details(),
         }
         y_train = self.labels.y_train
         train_score = score_of(self.prepared, self.scores()[self.labels.train], y_train, y_train.cpu().numpy())

@@ -81,6 +81,8 @@ class TestLive(EvaluatorConformance):
         handed: list[int] = []
 
         class Watched:
+            device = "cpu"
+
             def run(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> Iterator[JobResult]:
                 handed.append(len(asked := list(jobs)))
                 return pool.run(asked, stop)

@@ -1,0 +1,72 @@
+"""Memory predicted from four tiny graphs is what a step holds on a larger one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from agentnas.tools.nn.network import build_network
+from agentnas.tools.operators.base import operators
+from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.train.memory import MIB, Held, _extended, _moments, predicted_mib
+
+SIZES = (300, 1500, 900)  # nodes, edges, non-zeros
+
+
+def spec(op: str, width: int = 16, **recipe: Any) -> ArchitectureSpec:
+    wide = {"width": width} if operators()[op].has_width else {}
+    nodes = [{"id": "a", "op": op, **wide, "activation": "elu", "dropout": 0.5}, {"id": "b", "op": op, "inputs": ["a"]}]
+    return parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": recipe})
+
+
+@pytest.mark.parametrize("recipe", [{}, {"drop_edge": 0.3, "drop_node": 0.1, "feature_dropout": 0.1, "consistency_samples": 2}])
+@pytest.mark.parametrize("op", list(operators()))
+def test_moments_extend_to_a_larger_graph(op: str, recipe: dict[str, Any]) -> None:
+    design = spec(op, **recipe)
+    network = build_network(design, in_channels=40, out_channels=5)
+    for sparse in (False, True):
+        held = float(_moments(network, design.recipe, SIZES, sparse).max())
+        assert _extended(network, design.recipe, SIZES, sparse) == pytest.approx(held, rel=0.05)
+
+
+@pytest.mark.parametrize("op", ["gat", "gatv2", "transformer"])
+def test_operators_over_edges_hold_a_value_an_edge_and_channel(op: str) -> None:
+    """Their backward pass gathers both ends of each edge."""
+    edges, width = 1_000_000, 256
+    found = predicted_mib(spec(op, width), num_nodes=100_000, num_edges=edges, in_channels=128, out_channels=16)
+    assert found > 2 * 4 * edges * width / MIB
+
+
+def test_predictions_grow_with_what_is_asked() -> None:
+    size = {"num_nodes": 100_000, "num_edges": 1_000_000, "in_channels": 128, "out_channels": 16}
+    narrow, wide = (predicted_mib(spec("gcn", width), **size) for width in (16, 512))
+    twice = predicted_mib(spec("gcn", 512, consistency_samples=2), **size)
+    assert narrow + 500 < wide < twice - 300
+
+
+def test_what_is_measured_on_cora() -> None:
+    """Allocated on an H100 in trainings of cora, in MiB (docs/gpu.md)."""
+    cora: dict[str, Any] = {"num_nodes": 2708, "num_edges": 10556, "in_channels": 1433, "out_channels": 7, "nnz": 49216}
+    nodes = [{"id": "a", "op": "gat", "width": 256, "dropout": 0.5}, {"id": "b", "op": "gat", "inputs": ["a"], "width": "out"}]
+    gat = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}, "head": {"decoder": "none"}})
+    assert 0.9 < predicted_mib(gat, **cora) / 89 < 4
+
+
+def test_held_counts_what_lives() -> None:
+    with Held() as held:
+        a = torch.zeros(1000)
+        b = a.view(10, 100) + 1
+        del a
+        c = b.t() * 2
+        b.add_(1)
+        del b, c
+        torch.zeros(10)
+    assert held.moments == [0, 4000, 8000, 8000, 40]
+
+
+def test_a_random_state_stays() -> None:
+    before = torch.get_rng_state()
+    predicted_mib(spec("mlp", 24), num_nodes=100, num_edges=100, in_channels=8, out_channels=3)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,127 @@
+"""Device memory that a training will need, predicted before it begins.
+
+What a step allocates is affine in nodes, edges and feature non-zeros at each of its moments, as FLOPs are. So a step is run on four tiny
+graphs, what is held after each allocation is noted, and each moment is extended to the sizes asked for; the largest one counts. A new operator
+needs no formula of its own, and what a backward pass makes and drops again (an operator over edges makes most there) is seen.
+"""
+
+from __future__ import annotations
+
+import weakref
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from agentnas.tools.nn.flops import BASE, _small_features, _small_graph
+from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.spec.model import ArchitectureSpec, Recipe
+from agentnas.tools.train.perturb import perturb
+
+MIB = 2**20
+MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is worth
+WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
+RING_MIB = 64.0  # at most, the weights of the epochs that are not read yet (pace.py)
+MOST_IN_RING = 32
+WORKSPACE_MIB = 32.0  # of the matrix libraries
+
+
+def predicted_mib(
+    spec: ArchitectureSpec, *, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None = None
+) -> float:
+    """Most MiB that a full-graph training's own tensors hold at one time on a device, the task's features and edges not counted.
+
+    ``num_edges``: directed; ``nnz``: non-zeros of sparse features, None if they are dense. Sampled batches are smaller: for them it is an
+    upper bound.
+    """
+    return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz)
+
+
+@lru_cache(maxsize=256)
+def _predicted(spec_json: str, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None) -> float:
+    """The same; kept, because a candidate is trained on many seeds."""
+    spec = ArchitectureSpec.model_validate_json(spec_json)
+    encodings = sum(encoding.dim for encoding in spec.input.encodings)
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings)
+        weights = sum(value.numel() for value in network.state_dict().values())
+        sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)
+        step = _extended(network, spec.recipe, sizes, nnz is not None) if weights <= MOST_PROBED else 4.0 * num_nodes * in_channels
+    weight_mib = 4 * weights / MIB
+    return weight_mib * WEIGHT_COPIES + min(RING_MIB, weight_mib * MOST_IN_RING) + step / MIB + WORKSPACE_MIB
+
+
+def _extended(network: Network, recipe: Recipe, sizes: tuple[int, int, int], sparse: bool) -> float:
+    """Most bytes that a step holds at one time."""
+    base = _moments(network, recipe, BASE, sparse)
+    total = base
+    for axis in range(3 if sparse else 2):
+        doubled = tuple(2 * size if i == axis else size for i, size in enumerate(BASE))
+        moments = _moments(network, recipe, doubled, sparse)
+        if moments.numel() != base.numel():  # an operator that works otherwise on other sizes: the moments are no longer the same ones
+            base, total, moments = base.max()[None], total.max()[None], moments.max()[None]
+        total = total + (moments - base) / BASE[axis] * (sizes[axis] - BASE[axis])
+    return max(0.0, float(total.max()))
+
+
+def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool) -> Tensor:
+    """Bytes held after each allocation of a step on a small graph of these sizes; float64 [allocations]."""
+    nodes, edges, nnz = sizes
+    graph, features = _small_graph(network, nodes, edges), _small_features(network, nodes, nnz, sparse)
+    encodings = torch.zeros(nodes, network.layout.encoding_channels) if network.layout.encoding_channels else None
+    others = recipe.model_copy(update={"drop_edge": 0.0})
+    network.train()
+    with Held() as held:
+        loss = torch.zeros(())
+        for _ in range(recipe.consistency_samples):
+            # Edges are dropped as a device drops them, where they stay in place.
+            dropped = graph._mask(torch.rand(graph.num_edges) >= recipe.drop_edge) if recipe.drop_edge else graph
+            x, dropped = perturb(others, features, dropped)
+            loss = loss + network(x, dropped, encodings).log_softmax(-1).mean()
+        torch.autograd.backward(loss)
+    network.zero_grad()
+    return torch.tensor(held.moments, dtype=torch.float64)
+
+
+class Held(TorchDispatchMode):
+    """Counts the bytes of tensors that are made inside and live; ``moments`` holds them after each allocation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[int] = [0]
+        self._bytes, self._known = 0, dict[int, Any]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        before = {_key(tensor) for tensor in _strided((args, kwargs))}
+        out = func(*args, **(kwargs or {}))
+        for tensor in _strided(out):
+            if _key(tensor) not in before:  # neither a view of an argument nor one that was written into
+                self._note(tensor.untyped_storage())
+        return out
+
+    def _note(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._bytes += size
+        self.moments.append(self._bytes)
+        self._known[key] = weakref.ref(storage, lambda _: self._forget(key, size))
+
+    def _forget(self, key: int, size: int) -> None:
+        if self._known.pop(key, None) is not None:
+            self._bytes -= size
+
+
+def _key(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _strided(value: Any) -> list[Tensor]:
+    """The dense tensors in some arguments or results."""
+    if isinstance(value, Tensor):
+        return [value] if value.layout == torch.strided else []
+    if isinstance(value, dict):
+        value = value.values()
+    return [tensor for item in value for tensor in _strided(item)] if isinstance(value, (tuple, list, type({}.values()))) else []
