@@ -12,6 +12,7 @@ from agentnas.batch import shares
 from agentnas.batch.file import Batch, Job
 from agentnas.config import FIELDS, Config, Resolved, resolve
 from agentnas.memory.view import JournalView
+from agentnas.remembering import check_memory
 from agentnas.tools.errors import AgentNASError, ConfigError, UsageError
 
 
@@ -113,7 +114,7 @@ def _checked(job: Job, resolved: Resolved, task: Any, view: JournalView | None, 
 
     config = api.bounded(resolved.config.model_copy(update={"task": task.name}), resolved)
     api.check(config, task)
-    api.check_memory(config)
+    check_memory(config)
     # A run that has begun has used answers of its recording, and its own record is no other's.
     models = thinking.make_models(config, resolved, view)
     for model in {id(model): model for model in models.values()}.values():
@@ -183,7 +184,7 @@ def _all_of(problems: Sequence[Problem], batch: Batch) -> AgentNASError:
     if bad == 1:
         return kind(told[0])
     error = kind(f"{bad} of {len(batch.jobs)} jobs of {batch.path} cannot run; nothing was started")
-    error.problems = told  # type: ignore[attr-defined]  # lines for whoever shows the error
+    vars(error)["problems"] = told  # lines for whoever shows the error
     return error
 
 
@@ -206,14 +207,15 @@ def forecast(batch: Batch, plan: Plan, now: float | None = None) -> dict[str, Sl
     claims = [claim(job) for job in jobs]
     durations = shares.time_shares(left - shares.closing(left), claims, [], plan.parallel)
     begins = shares.starts(durations, [], plan.parallel)
-    return {job.job.name: Slot(begin, length) for job, begin, length in zip(jobs, begins, durations, strict=True)}
+    lengths = [max(0.0, length - shares.OVERHEAD_S) for length in durations]
+    return {job.job.name: Slot(begin, length) for job, begin, length in zip(jobs, begins, lengths, strict=True)}
 
 
 def claim(job: Checked, active: float = 0.0) -> shares.Claim:
     """What a job asks of the night's time, ``active`` seconds of its own limit being used."""
     if job.most_s is None:
         return shares.Claim(job.job.priority)
-    return shares.Claim(job.job.priority, max(0.0, job.most_s - active))
+    return shares.Claim(job.job.priority, max(0.0, job.most_s - active) + shares.OVERHEAD_S)
 
 
 def ordered(plan: Plan) -> list[Checked]:

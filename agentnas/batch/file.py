@@ -1,8 +1,8 @@
 """A batch file: defaults, jobs with a matrix of values, and the night that they share. Errors name file, line, column, key and value.
 
-    night:     {until: "07:00", max_cost: 5, parallel: 2, retries: 2, retry_wait: 30s}
-    defaults:  settings of every job
-    jobs:      [{name: ..., priority: 2, <settings of agentnas design>, matrix: {seed: [0, 1]}, exclude: [...], include: [...]}]
+night:     {until: "07:00", max_cost: 5, parallel: 2, retries: 2, retry_wait: 30s}
+defaults:  settings of every job
+jobs:      [{name: ..., priority: 2, <settings of agentnas design>, matrix: {seed: [0, 1]}, exclude: [...], include: [...]}]
 """
 
 from __future__ import annotations

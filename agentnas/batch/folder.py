@@ -100,7 +100,8 @@ def require_same(batch: Batch, view: BatchView, folder: Path) -> None:
     told += [f"{name} (gone)" for name in before if name not in now] + [f"{name} (new)" for name in now if name not in before]
     if told:
         shown = ", ".join(told[:5]) + (f" and {len(told) - 5} more" if len(told) > 5 else "")
-        raise UsageError(f"{batch.path} has changed since the batch began: {shown}; restore it ({folder / COPY_FILE}), or start a new batch")
+        what = f"{batch.path} has changed since the batch began: {shown}"
+        raise UsageError(f"{what}; restore it ({folder / COPY_FILE} is as it was), or start a new batch")
 
 
 def _difference(before: Job, now: Job) -> str:

@@ -1,6 +1,6 @@
 """What happened in a night: append-only JSON Lines in the batch's folder, one locked writer, readable at any moment.
 
-As in a run's journal a line counts once its newline is on disk; a torn last line is dropped. All else (status, page, resume) derives from it.
+As in a run's journal a line counts once its newline is on disk; a torn last line is dropped. Status, page and resume derive from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The morning page: what was found for each task and against which baseline, what failed and why, what it cost. One HTML file, and Markdown.
+"""The morning page, as one HTML file and as Markdown: what was found for each task, against which baseline, what failed, what it cost.
 
 It shares its style with the report of a run, and its policy: no script, nothing from the network, every text escaped.
 """
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from agentnas.batch.file import told
-from agentnas.batch.folder import MARKDOWN_FILE, PAGE_FILE, job_folder
+from agentnas.batch.folder import COPY_FILE, MARKDOWN_FILE, PAGE_FILE, job_folder
 from agentnas.batch.journal import BatchView, JobEnded
 from agentnas.batch.process import log_file
 from agentnas.batch.progress import Standing, best_words, clock, counts, resume_command, rough, standings, total_cost
@@ -29,11 +29,15 @@ from agentnas.words import markdown_table, money, plural, spread
 HEAD = ("job", "test", "validation", "design", "against the baselines", "trials", "report")
 COST_HEAD = ("job", "state", "began", "active", "attempts", "calls", "tokens", "cost")
 FAILED_HEAD = ("job", "task", "state", "why", "attempts", "best validation", "log")
+_CLASSES = {"test": "figure", "validation": "figure", "best validation": "figure", "design": "design", "why": "design",
+            "against the baselines": "design"}  # fmt: skip
 STYLE = """
-.batch td:last-child { min-width: 0; } .batch td { overflow-wrap: anywhere; } .batch .design { min-width: 14rem; } .batch ul { margin: 0; padding-left: 1rem; }
+.batch td:last-child { min-width: 0; } .batch td { overflow-wrap: anywhere; } .batch .design { min-width: 14rem; }
+.batch td.figure { overflow-wrap: normal; } .batch td ul { margin: 0; padding-left: 1rem; }
 .span { fill: var(--searched); } .span.found { fill: var(--curve); } .span.bad { fill: var(--winner); } .span.late { fill: var(--anchor); }
 .timeline text { font-size: 12px; } .deadline { stroke: var(--winner); stroke-dasharray: 4 3; stroke-width: 1.5; }
-.key.found::before { background: var(--curve); } .key.bad::before { background: var(--winner); } .key.late::before { background: var(--anchor); }
+.key.found::before { background: var(--curve); } .key.bad::before { background: var(--winner); }
+.key.late::before { background: var(--anchor); }
 """
 
 
@@ -104,8 +108,8 @@ def _found(folder: Path, jobs: list[Standing]) -> Section:
         groups.setdefault((job.task, job.protocol), []).append(job)
     tables = [_task_table(folder, task, protocol, members) for (task, protocol), members in groups.items()]
     lines = [
-        "Scores are mean ± standard deviation over seeds. A difference is paired over the seeds that both were trained on; it is a gain only"
-        " where zero lies outside of its 95 % interval. Jobs of one task and protocol stand together, best validation first; jobs of"
+        "Scores are mean ± standard deviation over seeds. A difference is paired over the seeds that both were trained on; it is a gain"
+        " only where zero lies outside of its 95 % interval. Jobs of one task and protocol stand together, best validation first; jobs of"
         " different protocols are never ranked against each other."
     ]
     return Section("found", "What was found", lines if jobs else ["Nothing yet."], tables)
@@ -126,8 +130,8 @@ def _found_row(folder: Path, job: Standing) -> list[Cell]:
     verdicts = [verdict(kind, pair, view) for kind, pair in (view.test.comparison if view.test else {}).items()]
     limits = _limits(job)
     return [
-        f"{job.name}{f' ({limits})' if limits else ''}", _score(test), _score(validation), winner["architecture"] if winner else "-", verdicts,
-        str(view.num_tried), _report_link(folder, job),
+        f"{job.name}{f' ({limits})' if limits else ''}", _score(test), _score(validation), winner["architecture"] if winner else "-",
+        verdicts, str(view.num_tried), _report_link(folder, job),
     ]  # fmt: skip
 
 
@@ -146,7 +150,7 @@ def _report_link(folder: Path, job: Standing) -> Cell:
     if job.run is None:
         return "-"
     file = next((name for name in ("report.html", REPORT_FILE) if (job.run.path / name).exists()), None)
-    return Link(job.run.name, os.path.relpath(job.run.path / file, folder)) if file else job.run.name
+    return Link("report", os.path.relpath(job.run.path / file, folder)) if file else job.run.name
 
 
 def _not_found(folder: Path, jobs: list[Standing]) -> Section:
@@ -194,7 +198,8 @@ def _cost(view: BatchView, jobs: list[Standing]) -> Section:
 
 def _again(folder: Path, view: BatchView) -> Section:
     assert view.started is not None
-    lines = [f"File: {view.started.file}; as it was: {folder / 'batch.yaml'}.", f"Night: {told(view.night)}; {plural(view.resumes, 'resume')}."]
+    lines = [f"File: {view.started.file}; as it was: {folder / COPY_FILE}."]
+    lines.append(f"Night: {told(view.night)}; {plural(view.resumes, 'resume')}.")
     if view.finished is None or any(state.outcome == "out_of_time" for state in view.jobs.values()):
         lines.append(f"To go on: {resume_command(view, folder)}")
     return Section("again", "The night itself", lines, [])
@@ -220,8 +225,8 @@ def render_html(folder: Path, view: BatchView, jobs: list[Standing]) -> str:
     return Markup(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
-        '<meta name="referrer" content="no-referrer">\n<title>Batch {} · AgentNAS</title>\n<style>{}</style>\n</head>\n<body class="batch">\n'
-        '<a class="skip" href="#main">Skip to the results</a>\n{}\n{}\n</body>\n</html>\n'
+        '<meta name="referrer" content="no-referrer">\n<title>Batch {} · AgentNAS</title>\n<style>{}</style>\n</head>\n'
+        '<body class="batch">\n<a class="skip" href="#main">Skip to the results</a>\n{}\n{}\n</body>\n</html>\n'
     ).format(Markup(policy), name, Markup(style), header, main)
 
 
@@ -261,14 +266,13 @@ def _table(table: Table) -> Markup:
 
 def _row(head: Sequence[str], row: Sequence[Cell]) -> Markup:
     first, *others = row
-    cells = [tag("td", _cell(cell), class_="design" if name in ("design", "why", "against the baselines") else None)
-             for name, cell in zip(head[1:], others, strict=True)]  # fmt: skip
-    return tag("tr", tag("th", _cell(first), scope="row"), *cells)
+    cells = (tag("td", _cell(cell, str(first)), class_=_CLASSES.get(name)) for name, cell in zip(head[1:], others, strict=True))
+    return tag("tr", tag("th", first, scope="row"), *cells)
 
 
-def _cell(cell: Cell) -> Any:
+def _cell(cell: Cell, job: str) -> Any:
     if isinstance(cell, Link):
-        return tag("a", cell.name, href=_url(cell.path))
+        return tag("a", cell.name, href=_url(cell.path), aria_label=f"{cell.name} of {job}")
     if isinstance(cell, str):
         return cell
     return tag("ul", *(tag("li", line) for line in cell)) if len(cell) > 1 else "".join(cell)

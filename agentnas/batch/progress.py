@@ -14,7 +14,18 @@ from agentnas.config import format_duration
 from agentnas.run import Run
 from agentnas.words import spread
 
-STATES = ("found", "running", "to be retried", "waiting", "stopped", "out of time", "budget ended", "no design fits", "wrong settings", "failed")
+STATES = (
+    "found",
+    "running",
+    "to be retried",
+    "waiting",
+    "stopped",
+    "out of time",
+    "budget ended",
+    "no design fits",
+    "wrong settings",
+    "failed",
+)
 
 
 class Standing(NamedTuple):

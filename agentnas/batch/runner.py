@@ -14,20 +14,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agentnas.batch import journal as ev
 from agentnas.batch import shares, words
 from agentnas.batch.checking import Checked, Plan, claim, ordered
 from agentnas.batch.folder import job_folder, job_run, runs_dir
-from agentnas.batch.journal import (
-    BatchFinished, BatchInterrupted, BatchJournal, JobDropped, JobEnded, JobStarted, JobState, Outcome,
-)  # fmt: skip
+from agentnas.batch.journal import BatchJournal, JobState, Outcome
 from agentnas.batch.process import Exit, Process, exit_code, is_alive
 from agentnas.config import format_duration
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
 
 POLL_S = 0.2
-# What a process needs to load and to close, of the share of time that its job has.
-OVERHEAD_S = 5.0
 # Who does not end when asked is asked again, which stops a design at once, and killed after that.
 ASK_AGAIN_S, KILL_S = 30.0, 45.0
 LONGEST_WAIT_S = 3600.0
@@ -94,11 +91,11 @@ class Night:
 
     def _end(self) -> int:
         if not all(state.is_over for state in self.states.values()):
-            self.journal.append(BatchInterrupted(reason="asked to stop"))
+            self.journal.append(ev.BatchInterrupted(reason="asked to stop"))
             self.changed()
             return INTERRUPTED
         code = exit_code_of(self.states)
-        self.journal.append(BatchFinished(exit_code=code))
+        self.journal.append(ev.BatchFinished(exit_code=code))
         self.changed()
         return code
 
@@ -152,7 +149,7 @@ class Night:
     def _write_end(self, name: str, outcome: Outcome, code: int | None, message: str, retry_at: float | None = None) -> None:
         state = self.states[name]
         attempt = state.running.attempt if state.running else state.attempts
-        self.journal.append(JobEnded(job=name, attempt=attempt, outcome=outcome, code=code, message=message, retry_at=retry_at))
+        self.journal.append(ev.JobEnded(job=name, attempt=attempt, outcome=outcome, code=code, message=message, retry_at=retry_at))
         again = f"; again in {format_duration(round(retry_at - self._now()))}" if retry_at is not None else ""
         self.say(f"{name}: {state.state}{f': {message}' if message else ''}{again}")
         self.changed()
@@ -187,12 +184,12 @@ class Night:
         run = job_run(self.folder, name).run
         share = self._share(found, run.view if run else None)
         if share is not None and share < shares.LEAST_S:
-            self.journal.append(JobDropped(job=name, message="no time was left before the deadline"))
+            self.journal.append(ev.JobDropped(job=name, message="no time was left before the deadline"))
             self.say(f"{name}: out of time before it began")
             self.changed()
             return
         active = run.view.active_seconds if run else 0.0
-        begin = JobStarted(
+        begin = ev.JobStarted(
             job=name, attempt=state.attempts + 1, run=run.name if run else None, workers=self.plan.workers[name],
             time_s=active + share if share is not None and found.takes_time else None,
             max_cost=self._money(found, run.view if run else None),
@@ -222,9 +219,9 @@ class Night:
         busy = [self._busy(name, now, left) for name in self.processes]
         share = shares.time_shares(left - self._closing(deadline), claims, busy, self.plan.parallel)[0]
         # What is left of its own limit is no lack of the night's time.
-        if found.most_s is not None and found.most_s - active <= share - OVERHEAD_S:
+        if found.most_s is not None and found.most_s - active <= share - shares.OVERHEAD_S + 1e-6:
             return max(shares.LEAST_S, found.most_s - active)
-        return share - OVERHEAD_S
+        return share - shares.OVERHEAD_S
 
     def _busy(self, name: str, now: float, left: float) -> float:
         """Seconds that a running job may still take; one that only the deadline bounds is expected to take its even part."""
@@ -232,7 +229,7 @@ class Night:
         assert started is not None
         if started.time_s is None:
             return left / 2
-        return min(left, max(0.0, started.at + started.time_s + OVERHEAD_S - now))
+        return min(left, max(0.0, started.at + started.time_s + shares.OVERHEAD_S - now))
 
     def _money(self, found: Checked, view: JournalView | None) -> float | None:
         """The limit of cost of the job's run, what it has spent before included; None where the job keeps its own."""
@@ -268,7 +265,7 @@ class Night:
             self._ask_all("deadline", max(now, deadline), max(now, deadline) + KILL_S - ASK_AGAIN_S)
             for found in self._waiting():
                 why = self.states[found.job.name].message or "the deadline came before it began"
-                self.journal.append(JobDropped(job=found.job.name, message=why))
+                self.journal.append(ev.JobDropped(job=found.job.name, message=why))
                 self.changed()
 
     def _closing(self, deadline: float) -> float:

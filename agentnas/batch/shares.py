@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 # Kept at the end for jobs to save what they have: this share of the time left, this many seconds at most.
 CLOSING_SHARE, MOST_CLOSING_S = 0.1, 60.0
+# What a process needs to load and to close, of the share of time that its job has.
+OVERHEAD_S = 5.0
 # Below, a job's process has not even loaded.
 LEAST_S = 5.0
 # Memory of a job with one worker, for how many are run at a time where nobody says, MiB.

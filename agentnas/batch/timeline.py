@@ -10,7 +10,7 @@ from agentnas.batch.journal import BatchView, JobEnded, JobStarted, JobState
 from agentnas.batch.progress import clock, rough
 from agentnas.page.markup import tag
 
-WIDTH, LEFT, RIGHT, ROW, BOTTOM = 900, 220, 20, 24, 34
+WIDTH, LEFT, RIGHT, ROW, BOTTOM = 900, 220, 40, 24, 34
 LONGEST = 28
 MOST_ROWS = 60
 TICKS = 6
@@ -71,7 +71,9 @@ def _bar(span: tuple[float, float, str, str], begin: float, end: float, y: float
     start, stop, kind, words = span
     x = _x(start, begin, end)
     title = tag("title", f"{words}, {rough(stop - start)}")
-    return tag("g", title, tag("rect", x=x, y=y, width=max(2.0, _x(stop, begin, end) - x), height=ROW - 8, rx=3, class_=f"span {kind}".strip()))
+    return tag(
+        "g", title, tag("rect", x=x, y=y, width=max(2.0, _x(stop, begin, end) - x), height=ROW - 8, rx=3, class_=f"span {kind}".strip())
+    )
 
 
 def _x(at: float, begin: float, end: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,10 +33,10 @@ class BatchGroup(Group):
 app = group_app(COMMANDS["batch"].help, BatchGroup)
 
 File = Annotated[Path, typer.Argument(help="YAML file of jobs, see docs/batch.md.", show_default=False)]
-Folder = Annotated[
-    Path | None, typer.Option(help="Folder of the batch; batches/<file>-<date>-<time> if not given.", show_default=False)
+Folder = Annotated[Path | None, typer.Option(help="Folder of the batch; batches/<file>-<date>-<time> if not given.", show_default=False)]
+Until = Annotated[
+    str | None, typer.Option(help="Time of day at which all is over, such as 07:00; replaces the file's.", show_default=False)
 ]
-Until = Annotated[str | None, typer.Option(help="Time of day at which all is over, such as 07:00; replaces the file's.", show_default=False)]
 Within = Annotated[str | None, typer.Option(help="Time that all may take together, such as 8h; replaces the file's.", show_default=False)]
 MaxCost = Annotated[
     float | None, typer.Option(min=0, help="Most US dollars of all jobs together; replaces the file's.", show_default=False)
@@ -104,7 +106,9 @@ def check(
 
 @app.command()
 def status(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of a batch; the newest in batches/ if not given.", show_default=False)] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of a batch; the newest in batches/ if not given.", show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     """How a batch stands: jobs, progress, the best so far, time and cost left. Also while it runs, from another terminal."""
@@ -136,15 +140,15 @@ def _night(until: str | None, within: str | None, max_cost: float | None, parall
         raise UsageError(f"--{str(problem['loc'][0]).replace('_', '-')} is {problem['input']!r}; {message}") from None
 
 
-class _told_apart:  # noqa: N801  # used as a function is
+@contextmanager
+def _told_apart() -> Iterator[None]:
     """Problems of a check, a line each, before the error that counts them."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    try:
+        yield
+    except AgentNASError as error:
         for line in getattr(error, "problems", ()):
             say(line)
+        raise
 
 
 def _say(line: str) -> None:
@@ -214,7 +218,7 @@ def _status_text(told: dict[str, Any]) -> str:
     from agentnas.batch.progress import clock, rough
     from agentnas.words import money, plural, spread
 
-    def best(row: dict[str, Any]) -> str:
+    def best(row: Any) -> str:
         if row["test"]:
             return f"test {spread(row['test']['mean'], row['test']['sd'])}"
         return f"val {spread(row['best']['validation'], row['best']['sd'])}" if row["best"] else "-"
@@ -223,7 +227,7 @@ def _status_text(told: dict[str, Any]) -> str:
         if row["retry_in"] is not None:
             return f"{row['state']} in {rough(row['retry_in'])}"
         left = None if row["time_s"] is None or row["state"] != "running" else max(0.0, row["time_s"] - row["active_seconds"])
-        return row["state"] + (f", {rough(left)} left" if left is not None else "")
+        return f"{row['state']}, {rough(left)} left" if left is not None else str(row["state"])
 
     rows = [(row["job"], row["task"], when(row), row["trials"], best(row), row["attempts"], money(row["cost"])) for row in told["jobs"]]
     who = f" by {told['holder']}" if told["holder"] else ""
