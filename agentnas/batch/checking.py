@@ -71,19 +71,14 @@ def check(batch: Batch, begun: Mapping[str, JournalView] | None = None, *, estim
                 checked[outcome.job.name] = outcome
     if problems:
         raise _all_of(problems, batch)
-    plan = arrange(batch, {job.name: checked[job.name] for job in batch.jobs})
-    for name, workers in plan.workers.items():
-        if workers > shares.cores() and checked[name].device == "cpu":
-            place = batch.place(name, "workers")
-            raise place.error(f"{name}: workers is {workers}; allowed: at most {shares.cores()}, the cores of this machine")
-    return plan
+    return arrange(batch, {job.name: checked[job.name] for job in batch.jobs})
 
 
 def arrange(batch: Batch, jobs: dict[str, Checked]) -> Plan:
     """How many jobs run at a time, and with how many workers each."""
     gpus = _gpus() if any(found.device == "cuda" for found in jobs.values()) else ()
     parallel = batch.night.parallel or shares.usual_parallel(len(jobs), len(gpus) or shares.cores())
-    share = max(1, shares.cores() // min(parallel, len(jobs)))
+    share = max(1, shares.cores() // max(1, min(parallel, len(jobs))))
     workers = {name: found.resolved.config.workers or (1 if found.device != "cpu" else share) for name, found in jobs.items()}
     return Plan(jobs, parallel, workers, gpus)
 
@@ -121,6 +116,8 @@ def _checked(job: Job, resolved: Resolved, task: Any, view: JournalView | None, 
         model.close()
     names = thinking.named(config)
     device = "cpu" if task.table is not None else _device(config)
+    if device == "cpu" and (config.workers or 1) > shares.cores():
+        raise UsageError(f"--workers is {config.workers}; allowed: at most {shares.cores()}, the cores of this machine")
     found = Checked(job, resolved, task.name, task.protocol, device, names)
     return _estimated(found, config, task) if estimated and names else found
 
@@ -174,7 +171,8 @@ def _about(job: Job, text: str) -> str:
 def _all_of(problems: Sequence[Problem], batch: Batch) -> AgentNASError:
     """One error for all: what is wrong, a line each as its notes; jobs of one matrix that fail alike are told once."""
     lines: dict[str, tuple[str, int]] = {}
-    for problem in problems:
+    order = {job.name: number for number, job in enumerate(batch.jobs)}
+    for problem in sorted(problems, key=lambda problem: order[problem.job]):
         key = problem.line.replace(f" {problem.job}: ", " ", 1)
         first, count = lines.get(key, (problem.line, 0))
         lines[key] = (first, count + 1)

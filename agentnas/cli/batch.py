@@ -68,10 +68,11 @@ def run(
                 ended = run_batch(
                     file, folder, resume=resume, night=_night(until, within, max_cost, parallel), stop=stop, say=_say, begun=begun
                 )
-        except AgentNASError as error:
+        except (AgentNASError, KeyboardInterrupt) as error:
+            told = error if isinstance(error, AgentNASError) else typer.Abort()
             for line in _how_to_go_on(places):
-                error.add_note(Advice(line))
-            raise
+                told.add_note(Advice(line))
+            raise told from None
     view = read_view(ended.folder)
     if json:
         emit_json(summary(ended.folder, view))
