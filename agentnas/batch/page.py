@@ -18,13 +18,13 @@ from agentnas.batch.file import told
 from agentnas.batch.folder import COPY_FILE, MARKDOWN_FILE, PAGE_FILE, job_folder
 from agentnas.batch.journal import BatchView, JobEnded
 from agentnas.batch.process import log_file
-from agentnas.batch.progress import Standing, best_words, clock, counts, resume_command, rough, standings, total_cost
+from agentnas.batch.progress import Standing, best_words, clock, counts, dollars, resume_command, rough, standings, total_cost
 from agentnas.batch.timeline import timeline
 from agentnas.memory.rundir import write_atomic
 from agentnas.page.markup import joined, tag
 from agentnas.page.page import hash_of
 from agentnas.report import REPORT_FILE, verdict
-from agentnas.words import markdown_table, money, plural, spread
+from agentnas.words import markdown_table, plural, spread
 
 HEAD = ("job", "test", "validation", "design", "against the baselines", "trials", "report")
 COST_HEAD = ("job", "state", "began", "active", "attempts", "calls", "tokens", "cost")
@@ -32,7 +32,7 @@ FAILED_HEAD = ("job", "task", "state", "why", "attempts", "best validation", "lo
 _CLASSES = {"test": "figure", "validation": "figure", "best validation": "figure", "design": "design", "why": "design",
             "against the baselines": "design"}  # fmt: skip
 STYLE = """
-.batch td:last-child { min-width: 0; } .batch td { overflow-wrap: anywhere; } .batch .design { min-width: 14rem; }
+.batch td:last-child { min-width: 0; } .batch td, .batch tbody th { overflow-wrap: break-word; } .batch .design { min-width: 14rem; }
 .batch td.figure { overflow-wrap: normal; } .batch td ul { margin: 0; padding-left: 1rem; }
 .span { fill: var(--searched); } .span.found { fill: var(--curve); } .span.bad { fill: var(--winner); } .span.late { fill: var(--anchor); }
 .timeline text { font-size: 12px; } .deadline { stroke: var(--winner); stroke-dasharray: 4 3; stroke-width: 1.5; }
@@ -186,19 +186,19 @@ def _cost(view: BatchView, jobs: list[Standing]) -> Section:
         spent = run.calls.total if run else None
         rows.append([
             job.name, job.state.state, clock(job.state.began), rough(run.active_seconds) if run else "-", str(job.state.attempts),
-            f"{spent.calls:,}" if spent else "0", f"{spent.tokens:,}" if spent else "0", money(job.cost),
+            f"{spent.calls:,}" if spent else "0", f"{spent.tokens:,}" if spent else "0", dollars(job.cost),
         ])  # fmt: skip
     limit = f" of at most ${view.night.max_cost:g}" if view.night.max_cost is not None else ""
     active = sum(job.run.view.active_seconds for job in jobs if job.run)
     total = total_cost(jobs)
     unknown = "; the price of at least one call is unknown" if total is None else ""
-    lines = [f"Language models: {money(total)}{limit}{unknown}. Active time of all jobs: {rough(active)}."]
+    lines = [f"Language models: {dollars(total)}{limit}{unknown}. Active time of all jobs: {rough(active)}."]
     return Section("cost", "What it cost", lines, [Table("Time and money by job", COST_HEAD, rows)])
 
 
 def _again(folder: Path, view: BatchView) -> Section:
     assert view.started is not None
-    lines = [f"File: {view.started.file}; as it was: {folder / COPY_FILE}."]
+    lines = [f"File: {Path(view.started.file).name}; as it was when the night began, it lies beside this page as {COPY_FILE}."]
     lines.append(f"Night: {told(view.night)}; {plural(view.resumes, 'resume')}.")
     if view.finished is None or any(state.outcome == "out_of_time" for state in view.jobs.values()):
         lines.append(f"To go on: {resume_command(view, folder)}")
@@ -239,7 +239,7 @@ def _figures(view: BatchView, jobs: list[Standing]) -> Markup:
         ("found a design", f"{numbers.get('found', 0)} of {len(jobs)}", "main"),
         ("evaluations", f"{sum(job.run.view.num_evaluations for job in jobs if job.run):,}", None),
         ("from start to end", rough(end - view.started.at), None),
-        ("language models", money(total_cost(jobs)), None),
+        ("language models", dollars(total_cost(jobs)), None),
     ]
     boxes = [tag("div", tag("dt", name), tag("dd", value), class_=kind) for name, value, kind in figures]
     kinds = (("found", "found"), ("late", "out of time or budget, stopped"), ("bad", "failed or tried again"), ("search", "running"))

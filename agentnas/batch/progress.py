@@ -12,7 +12,7 @@ from agentnas.batch.journal import BatchView, JobState, holder
 from agentnas.batch.process import log_file
 from agentnas.config import format_duration
 from agentnas.run import Run
-from agentnas.words import spread
+from agentnas.words import money, spread
 
 STATES = (
     "found",
@@ -139,6 +139,11 @@ def resume_command(view: BatchView, folder: Path) -> str:
     """The exact command that goes on with the batch."""
     assert view.started is not None
     return f"agentnas batch {shlex.quote(view.started.file)} --resume --folder {shlex.quote(str(folder))}"
+
+
+def dollars(cost: float | None) -> str:
+    """US dollars; a plain $0 where no model was paid, ``?`` where a price is unknown."""
+    return "$0" if cost == 0 else money(cost)
 
 
 def clock(at: float | None) -> str:

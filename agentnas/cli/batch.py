@@ -216,8 +216,8 @@ def _plan_text(batch: Batch, plan: Plan, rows: list[dict[str, Any]]) -> str:
 
 
 def _status_text(told: dict[str, Any]) -> str:
-    from agentnas.batch.progress import clock, rough
-    from agentnas.words import money, plural, spread
+    from agentnas.batch.progress import clock, dollars, rough
+    from agentnas.words import plural, spread
 
     def best(row: Any) -> str:
         if row["test"]:
@@ -230,7 +230,7 @@ def _status_text(told: dict[str, Any]) -> str:
         left = None if row["time_s"] is None or row["state"] != "running" else max(0.0, row["time_s"] - row["active_seconds"])
         return f"{row['state']}, {rough(left)} left" if left is not None else str(row["state"])
 
-    rows = [(row["job"], row["task"], when(row), row["trials"], best(row), row["attempts"], money(row["cost"])) for row in told["jobs"]]
+    rows = [(row["job"], row["task"], when(row), row["trials"], best(row), row["attempts"], dollars(row["cost"])) for row in told["jobs"]]
     who = f" by {told['holder']}" if told["holder"] else ""
     left = [f"{rough(told['seconds_left'])} left"] if told["seconds_left"] is not None else []
     left += [f"until {clock(told['deadline'])}"] if told["deadline"] else []
@@ -238,7 +238,7 @@ def _status_text(told: dict[str, Any]) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in told["counts"].items())
     lines = [
         f"batch {told['folder']}: {told['state']}{who}",
-        f"{plural(len(told['jobs']), 'job')}: {counts}; {', '.join([*left, money(told['cost']) + limit])}",
+        f"{plural(len(told['jobs']), 'job')}: {counts}; {', '.join([*left, dollars(told['cost']) + limit])}",
         table(("job", "task", "state", "trials", "best", "attempts", "cost"), rows),
     ]
     return "\n".join([*lines, *(f"{row['job']}: {row['message']}" for row in told["jobs"] if row["message"])])

@@ -16,15 +16,16 @@ import pytest
 
 from agentnas.batch import process
 from agentnas.batch.api import run_batch
-from agentnas.batch.checking import check
+from agentnas.batch.checking import Checked, check
 from agentnas.batch.file import Job, Night, read_batch
 from agentnas.batch.folder import job_folder, job_run, read_view, runs_dir
 from agentnas.batch.journal import BatchJournal, BatchStarted, BatchView, JobEnded, JobStarted, read_events
 from agentnas.batch.page import render_html, render_markdown
 from agentnas.batch.progress import standings, summary
 from agentnas.batch.runner import exit_code_of
-from agentnas.batch.words import command, environment, outcome
+from agentnas.batch.words import command, environment, may_pass, outcome
 from agentnas.cli import main
+from agentnas.config import resolve
 from agentnas.tools.errors import ConfigError, RunError, UsageError
 
 TEXT = """\
@@ -278,3 +279,12 @@ def test_a_night_whose_deadline_has_passed_starts_nothing(tmp_path: Path) -> Non
     assert not list(folder.glob("jobs/*"))
     # More time takes up what the deadline stopped.
     assert run_batch(file, folder, resume=True, night=Night(until=None, within=60.0)).exit_code == 0
+
+
+def test_an_unreachable_provider_is_worth_another_try_and_a_missing_key_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(tmp_path)
+    found = Checked(Job(name="a", settings={}), resolve({}), "digits", "", "cpu", {"planner": "openai:x@http://127.0.0.1:9/v1"})
+    assert may_pass(found)
+    assert not may_pass(found._replace(models={"planner": "openai:gpt-5-mini"}))
+    assert not may_pass(found._replace(models={}))
