@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from agentnas.batch.folder import job_folder, job_run
 from agentnas.batch.journal import BatchView, JobState, holder
-from agentnas.batch.process import log_file
+from agentnas.batch.process import is_alive, log_file
 from agentnas.config import format_duration
 from agentnas.run import Run
 from agentnas.words import money, spread
@@ -107,11 +107,12 @@ def job_summary(folder: Path, job: Standing, now: float) -> dict[str, Any]:
     state, view = job.state, job.run.view if job.run else None
     best = view.best if view else None
     started = state.running
+    is_cut_off = started is not None and holder(folder) is None and not is_alive(job_folder(folder, job.name))
     return {
         "job": job.name,
         "task": job.task,
         "protocol": job.protocol or None,
-        "state": state.state,
+        "state": "cut off" if is_cut_off else state.state,
         "message": state.message,
         "exit_code": state.code,
         "attempts": state.attempts,

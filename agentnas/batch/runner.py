@@ -71,6 +71,7 @@ class Night:
                 # A signal does not end a sleep; waiting for the event does.
                 self.stop.wait(POLL_S) if not self.stop.is_set() else time.sleep(POLL_S)
         except BaseException:
+            # Whatever ends this loop (a full disk, a second Ctrl-C): nothing is left behind that nobody watches.
             for process in self.processes.values():
                 process.send(signal.SIGINT)
             raise
@@ -110,7 +111,7 @@ class Night:
             if is_alive(where):
                 self.processes[name] = Process(where, attempt)
                 self.say(f"{name}: still running, started by the batch that was killed; waiting for it")
-            elif (code := exit_code(where, attempt)) is not None:
+            elif (code := exit_code(where, attempt)) not in (None, INTERRUPTED):
                 self._ended(name, Exit(code))
             else:
                 self._write_end(name, "cut_off", None, "its process ended together with the batch")

@@ -21,12 +21,14 @@ from agentnas.batch.file import Job, Night, read_batch
 from agentnas.batch.folder import job_folder, job_run, read_view, runs_dir
 from agentnas.batch.journal import BatchJournal, BatchStarted, BatchView, JobEnded, JobStarted, read_events
 from agentnas.batch.page import render_html, render_markdown
-from agentnas.batch.progress import standings, summary
+from agentnas.batch.progress import standings, summary, total_cost
 from agentnas.batch.runner import exit_code_of
 from agentnas.batch.words import command, environment, may_pass, outcome
 from agentnas.cli import main
 from agentnas.config import resolve
 from agentnas.tools.errors import ConfigError, RunError, UsageError
+from tests.llm_server import LLMServer
+from tests.minds import role_of, think
 
 TEXT = """\
 night: {within: 10m, parallel: 1, retries: 1, retry_wait: 0s, max_cost: 1}
@@ -288,3 +290,45 @@ def test_an_unreachable_provider_is_worth_another_try_and_a_missing_key_is_not(m
     assert may_pass(found)
     assert not may_pass(found._replace(models={"planner": "openai:gpt-5-mini"}))
     assert not may_pass(found._replace(models={}))
+
+
+def test_jobs_together_spend_no_more_than_the_night_may(tmp_path: Path) -> None:
+    """Worst cases of calls are dear, so that the purse runs dry: the designs go on by rules."""
+    with LLMServer(think, role_of=role_of) as server:
+        name = f"openai:m@{server.url}"
+        (tmp_path / "prices.json").write_text(json.dumps({name: {"input": 1.0, "output": 4.0}}), encoding="utf-8")
+        file = tmp_path / "n.yaml"
+        file.write_text(
+            f"night: {{max_cost: 0.1, parallel: 2}}\n"
+            f'defaults: {{memory_dir: none, trials: 12, prices: prices.json, llm: "{name}", task: "nasbench:cora"}}\n'
+            "jobs: [{name: a}, {name: b, seed: 1, priority: 3}]",
+            encoding="utf-8",
+        )
+        ended = run_batch(file, tmp_path / "out")
+        assert ended.exit_code == 0
+        assert server.history
+    view = read_view(ended.folder)
+    given = {event.job: event.max_cost for event in read_events(ended.folder) if isinstance(event, JobStarted)}
+    assert given == {"b": pytest.approx(0.075), "a": pytest.approx(0.025)}
+    cost = total_cost(standings(ended.folder, view))
+    assert cost is not None
+    assert 0 < cost <= 0.1
+
+
+def test_a_job_that_was_stopped_with_its_batch_is_taken_up_at_once(tmp_path: Path) -> None:
+    """Its exit code says that it was interrupted: that is no failure of its own."""
+    file, folder = tmp_path / "n.yaml", tmp_path / "out"
+    file.write_text('night: {within: 2m, retry_wait: 1h}\njobs: [{task: "nasbench:cora", trials: 5}]', encoding="utf-8")
+    batch = read_batch(file)
+    folder.mkdir()
+    journal = BatchJournal(folder)
+    journal.append(BatchStarted(file=str(file), jobs=batch.jobs, night=batch.night, deadline=time.time() + 120))
+    journal.append(JobStarted(job="nasbench-cora", attempt=1))
+    journal.close()
+    where = job_folder(folder, "nasbench-cora")
+    where.mkdir(parents=True)
+    process.exit_file(where, 1).write_text("130", encoding="ascii")
+    assert summary(folder, read_view(folder))["jobs"][0]["state"] == "cut off"
+    assert run_batch(file, folder, resume=True).exit_code == 0
+    state = read_view(folder).jobs["nasbench-cora"]
+    assert (state.outcome, state.attempts, state.failures) == ("designed", 2, 0)

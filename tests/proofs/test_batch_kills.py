@@ -29,7 +29,7 @@ NIGHT = "night: {within: 30m, parallel: 2, retries: 1, retry_wait: 1s}\ndefaults
 TABLES = ["cora", "citeseer", "pubmed", "cs", "photo", "computers"] if FULL else ["cora"]
 JOBS = {
     **{f"table-{name}": f"task: nasbench:{name}, trials: 15" for name in TABLES},
-    **{f"live-{seed}": f"task: digits, trials: 6, seed: {seed}" for seed in range(3 if FULL else 1)},
+    **{f"live-{seed}": f"task: digits, trials: {6 if FULL else 4}, seed: {seed}" for seed in range(3 if FULL else 1)},
     "crashes": "task: nasbench:cora, trials: 5",
     "out-of-budget": "task: digits, time: 1s",
     "impossible": "task: digits, trials: 4, max_params: 2, time: 3s",
