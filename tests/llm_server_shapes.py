@@ -196,7 +196,7 @@ def chat_events(request: Asked, said: Said) -> list[Event]:
     deltas: list[Data] = [{"role": "assistant", "content": ""}, *({field_: piece} for piece in pieces(said.text))]
     chunks: list[Event] = [(None, head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in deltas]
     chunks += [(None, head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in chat_calls(said)]
-    last = {"index": 0, "delta": {}, "finish_reason": "tool_calls" if said.calls else whole["choices"][0]["finish_reason"]}
+    last: Data = {"index": 0, "delta": {}, "finish_reason": "tool_calls" if said.calls else whole["choices"][0]["finish_reason"]}
     return [*chunks, (None, head | {"choices": [last]}), (None, head | {"choices": [], "usage": whole["usage"]}), (None, "[DONE]")]
 
 

@@ -105,7 +105,7 @@ def written_call(text: str, names: Sequence[str]) -> ToolCall | None:
     if not isinstance(held, Mapping):
         return None
     name = held.get("name") or held.get("tool") or held.get("function")
-    given = next((held[key] for key in ("arguments", "parameters", "input") if key in held), {})
+    given: Any = next((held[key] for key in ("arguments", "parameters", "input") if key in held), {})
     return ToolCall("call_1", str(name), _dumped(given)) if name in names else None
 
 
