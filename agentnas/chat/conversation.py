@@ -112,10 +112,14 @@ class Conversation:
             shown.end(heard.text)
         finally:
             self.screen.end()
-            heard.calls = tuple(calls) if heard.end is not None else ()
+            heard.calls = self._named(calls) if heard.end is not None else ()
             if heard.text or heard.calls:
                 self._keep(heard)
         return heard
+
+    def _named(self, calls: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+        """The calls by names of our own: some servers begin anew to count in each answer."""
+        return tuple(ToolCall(f"call_{len(self.turns)}_{i}", c.name, c.arguments) for i, c in enumerate(calls, start=1))
 
     def _parts(self, system: Turn) -> Any:
         return self.asking.answer([system, *recent(self.turns)], [tool.form for tool in TOOLS])

@@ -25,6 +25,7 @@ _RANGE = re.compile(r"(?<=\d)\s?[-–—]\s?(?=\d)")
 _LISTED = re.compile(r"(?m)^\s*(?:[-*#>]+\s*)?\(?\d{1,2}[.)]\s")
 _ABOUT = re.compile(r"(?:about|around|roughly|nearly|almost|over|under|some|~|≈)\s*$", re.IGNORECASE)
 _MEASURES = ("%", "percent", "point", "ms", "MiB", "MB", "GB", "GFLOP", "MFLOP", "k", "K", "M")
+_SCORES = ("%", "percent", "point")
 _FACTORS = {"k": 1e3, "K": 1e3, "M": 1e6}
 _SECONDS = {"h": 3600.0, "hour": 3600.0, "hours": 3600.0, "m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0, "s": 1.0,
             "second": 1.0, "seconds": 1.0}  # fmt: skip
@@ -47,6 +48,7 @@ class Known:
 
     def __init__(self) -> None:
         self._values: set[float] = set()
+        self._scores: set[float] = set()
         self._trials: set[str] = set()
 
     def learn(self, text: str) -> None:
@@ -54,6 +56,8 @@ class Known:
         self._trials |= set(TRIAL.findall(text))
         for number in numbers_in(text, every=True):
             self._values |= set(_forms(number))
+            # Three seeds are no gain of 3 %.
+            self._scores |= set(_forms(number)) if number.decimals or number.unit.startswith(_SCORES) else set()
 
     def unverified(self, text: str) -> list[str]:
         """Numbers and trials of an answer that come from nowhere, as they are written, each once."""
@@ -67,13 +71,14 @@ class Known:
         return any(self._is_known(form, number) for form in _forms(number))
 
     def _is_known(self, value: float, number: Number) -> bool:
-        if value in self._values:
+        values = self._scores if number.unit.startswith(_SCORES) else self._values
+        if value in values:
             return True
         scale = value / number.value if number.value else 1.0
         if number.decimals and scale == 1.0:
-            return among(number.text, [abs(known) for known in self._values])
+            return among(number.text, [abs(known) for known in values])
         step = scale * 10.0**-number.decimals * (_rounded_to(number.value) if number.is_rough else 1.0)
-        return any(abs(abs(known) - value) <= step / 2 + 1e-9 for known in self._values)
+        return any(abs(abs(known) - value) <= step / 2 + 1e-9 for known in values)
 
 
 def numbers_in(text: str, *, every: bool = False) -> Iterator[Number]:

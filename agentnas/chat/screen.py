@@ -16,12 +16,23 @@ ASCII = str.maketrans({
     "–": "-", "—": "-", "’": "'", "“": '"', "”": '"', "≈": "~", "•": "*",
 })  # fmt: skip
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?")
+_WHOLE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[^\[\]])")
+# A sequence that is longer is none.
+LONGEST_ESCAPE = 200
 _FENCE = "```"
 
 
 def clean(text: str) -> str:
     """The text without escape sequences and control characters; what a model wrote may hold anything."""
     return "".join(c for c in _ESCAPES.sub("", text.replace("\t", "    ")) if c == "\n" or c.isprintable())
+
+
+def _torn(text: str) -> str:
+    """The escape sequence at the end of a text whose rest is still to come."""
+    at = text.rfind("\x1b")
+    if at < 0 or len(text) - at > LONGEST_ESCAPE or _WHOLE.match(text, at):
+        return ""
+    return text[at:]
 
 
 def has_utf8(stream: TextIO) -> bool:
@@ -33,12 +44,13 @@ def has_utf8(stream: TextIO) -> bool:
 class Screen:
     """``is_live`` says that a person sits at a terminal."""
 
-    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None, *, utf8: bool | None = None) -> None:
         self._out, self._err = out or sys.stdout, err or sys.stderr
         self.is_live = self._out.isatty() and sys.stdin.isatty()
-        self._utf8 = has_utf8(self._out)
+        self._utf8 = has_utf8(self._out) if utf8 is None else utf8
         self._colour = self._out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._fold = Fold(self.width)
+        self._torn = ""
 
     @property
     def width(self) -> int:
@@ -47,13 +59,14 @@ class Screen:
 
     def say(self, piece: str) -> None:
         """A piece of an answer."""
-        self._put(self._out, self._fold.feed(clean(piece)))
+        text = self._torn + piece
+        self._torn = _torn(text)
+        self._put(self._out, self._fold.feed(clean(text[: len(text) - len(self._torn)])))
 
     def end(self) -> None:
         """The end of an answer, or of what was said of it until it was interrupted."""
-        text = self._fold.end()
-        self._put(self._out, text)
-        self._fold = Fold(self.width)
+        self._put(self._out, self._fold.end())
+        self._fold, self._torn = Fold(self.width), ""
 
     def text(self, text: str) -> None:
         """What a tool printed, as it is; lines that are too long for a terminal are folded."""
@@ -74,10 +87,10 @@ class Screen:
 
     def tool(self, name: str, given: str, result: str) -> None:
         """A tool that was called, in one line: the arguments give way where it is too long."""
-        tail = f") → {result}" if result else ")"
-        room = max(8, self.width - len(name) - len(tail) - 4)
-        given = " ".join(given.split())
-        self.note(f"· {name}({given if len(given) <= room else given[: room - 1] + '…'}{tail}")
+        given, result = " ".join(given.split()), " ".join(result.split())
+        room = self.width - len(name) - len("· () → ")
+        result = _cut(result, max(room // 2, room - len(given)))
+        self.note(f"· {name}({_cut(given, max(8, room - len(result)))}){f' → {result}' if result else ''}")
 
     def fitted(self, text: str) -> str:
         """The text as this terminal can show it."""
@@ -132,6 +145,10 @@ class Fold:
         self._line += char
         self._column += 1
         return char
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _folded(line: str, width: int) -> list[str]:

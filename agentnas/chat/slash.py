@@ -92,10 +92,19 @@ def _in_order(tool: AnyTool, words: Sequence[str]) -> dict[str, Any]:
         return {places[0]: list(words)} if words else {}
     if not places and words and tool.name == "plan":
         return _pairs(tool, words)
+    if tool.name == "start_run" and words:
+        return _resumed(words)
     if len(words) > len(places):
         usage = f"/{tool.slash.name} {tool.slash.usage}".strip()
         raise UsageError(f"/{tool.slash.name}: {words[len(places)]!r} is one word too many; write {usage}")
     return dict(zip(places, words, strict=False))
+
+
+def _resumed(words: Sequence[str]) -> dict[str, Any]:
+    """``/run resume``, ``/run resume NAME``."""
+    if words[0] != "resume" or len(words) > 2:
+        raise UsageError(f"/run {' '.join(words)}: allowed: /run for what /plan shows, /run resume [RUN]")
+    return {"resume": words[1] if len(words) == 2 else "latest"}
 
 
 def _pairs(tool: AnyTool, words: Sequence[str]) -> dict[str, Any]:

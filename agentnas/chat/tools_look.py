@@ -43,7 +43,7 @@ def list_tasks(desk: Desk, _: Nothing) -> Result:
 def show_task(desk: Desk, given: Task) -> Result:
     split = list(flag("split", given.split))
     card = call("tasks", "show", given.name, *split, *flags(desk, PLACES)).text
-    return Result(card, card.splitlines()[0].removeprefix("task: "))
+    return Result(card, card.splitlines()[1].removeprefix("size: "))
 
 
 def check_task(desk: Desk, given: Task) -> Result:
