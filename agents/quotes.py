@@ -37,14 +37,14 @@ def wrong_scores(text: str, situation: Situation, about: Sequence[Record], known
         f"the text gives {trial} the score {number}, measured was {_told(situation, record)}"
         for trial, number in _attributed(text)
         for record in about
-        if record.trial == trial and _near(number, values[trial]) and not among(number, values[trial])
+        if record.trial == trial and _near(number, values[trial]) and not _among(number, values[trial])
     ]
     if problems:
         return problems
     everything = [value for held in values.values() for value in held]
     gaps = [abs(gap) for gap in _differences(situation, [*about, *situation.ranked()[:1]])]
     allowed = [*everything, *known, *gaps, *_means(situation, about), *_extremes(situation), *_shown(situation)]
-    wrong = [number for number in _SCORE.findall(text) if _near(number, everything) and not among(number, allowed)]
+    wrong = [number for number in _SCORE.findall(text) if _near(number, everything) and not _among(number, allowed)]
     told = ", ".join(f"{record.trial} {_told(situation, record)}" for record in about[:MOST_NAMED])
     return [f"the text quotes {number}, which is no score of the trials that it cites: {told}" for number in dict.fromkeys(wrong)]
 
@@ -53,7 +53,7 @@ def wrong_gains(text: str, situation: Situation, about: Sequence[Record], known:
     """The signed numbers in a text that no measurement gave. ``known`` are effects; what two of the trials differ by may be quoted too."""
     allowed = [*known, *_differences(situation, about), *_promises(situation, about)]
     quoted = dict.fromkeys(number.replace("−", "-") for number in _GAIN.findall(text))
-    return [f"the text quotes the gain {number}, which nothing measured" for number in quoted if not among(number, allowed)]
+    return [f"the text quotes the gain {number}, which nothing measured" for number in quoted if not _among(number, allowed)]
 
 
 def _attributed(text: str) -> list[tuple[str, str]]:
@@ -114,7 +114,7 @@ def _near(number: str, values: Sequence[float]) -> bool:
     return any(abs(float(number) - value) <= NEAR * abs(value) for value in values)
 
 
-def among(number: str, values: Sequence[float]) -> bool:
+def _among(number: str, values: Sequence[float]) -> bool:
     """Whether a number, as rounded (or cut) as it is written, is one of the values."""
     digits = len(number.partition(".")[2])
     return any(abs(float(number) - value) <= 10.0**-digits + 1e-9 for value in values)

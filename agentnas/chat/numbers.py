@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agentnas.agents.quotes import TRIAL, among
+from agentnas.agents.quotes import TRIAL
 
 # Whole numbers up to this one are counts, unless a unit of a measurement follows.
 MOST_COUNTED = 10
@@ -75,10 +75,10 @@ class Known:
         if value in values:
             return True
         scale = value / number.value if number.value else 1.0
-        if number.decimals and scale == 1.0:
-            return among(number.text, [abs(known) for known in values])
         step = scale * 10.0**-number.decimals * (_rounded_to(number.value) if number.is_rough else 1.0)
-        return any(abs(abs(known) - value) <= step / 2 + 1e-9 for known in values)
+        # Rounded, or cut where it has decimals.
+        above = step if number.decimals else step / 2
+        return any(-step / 2 - 1e-9 <= abs(known) - value <= above + 1e-9 for known in values)
 
 
 def numbers_in(text: str, *, every: bool = False) -> Iterator[Number]:

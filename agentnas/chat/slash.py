@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import shlex
 from collections.abc import Sequence
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -94,6 +94,8 @@ def _in_order(tool: AnyTool, words: Sequence[str]) -> dict[str, Any]:
         return _pairs(tool, words)
     if tool.name == "start_run" and words:
         return _resumed(words)
+    if tool.slash.first is not None and words and words[0] in get_args(tool.arguments.model_fields[tool.slash.first].annotation):
+        return {tool.slash.first: words[0]} | _in_order(tool, words[1:])
     if len(words) > len(places):
         usage = f"/{tool.slash.name} {tool.slash.usage}".strip()
         raise UsageError(f"/{tool.slash.name}: {words[len(places)]!r} is one word too many; write {usage}")

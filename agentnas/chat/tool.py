@@ -44,6 +44,8 @@ class Slash:
     words: Sequence[str] = ()
     tail: str | None = None
     also: Sequence[str] = ()
+    first: str | None = None
+    """A field that the first word fills if it is one of its values."""
 
 
 A = TypeVar("A", bound=Arguments)

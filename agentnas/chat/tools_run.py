@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 from pydantic import Field
 
@@ -53,6 +54,7 @@ class Report(Run):
 
 
 class Export(Run):
+    form: Literal["python", "pt2", "onnx", "state"] = Field("python", description="code that runs alone, or a form of torch or ONNX")
     folder: str = Field("export", description="folder to write; it must not exist yet")
 
 
@@ -150,9 +152,20 @@ def report(desk: Desk, given: Report) -> Result:
 
 
 def export(desk: Desk, given: Export) -> Result:
-    printed = call("export", desk.named(given.run), "--to", given.folder)
+    printed = call("export", desk.named(given.run), *_export_words(given))
     files = printed.out.split()
     return Result(f"written:\n{printed.text}", f"{plural(len(files), 'file')} in {given.folder}")
+
+
+def _export_words(given: Export) -> list[str]:
+    """The flags of the command as this version has it: with the form and the folder, or with the folder alone."""
+    from agentnas.cli.shell import load
+
+    if any(option.name == "out" for option in load("export").params):
+        return ["--to", given.form, "--out", given.folder]
+    if given.form != "python":
+        raise UsageError(f"form is {given.form!r}; this version exports python alone")
+    return ["--to", given.folder]
 
 
 def _follower(desk: Desk, run: str | None) -> Follower:
@@ -186,6 +199,6 @@ TOOLS: tuple[AnyTool, ...] = (
     Tool("report", "The report of a run: its answer, or one of its sections.", "the report's answer, or a section", Report, report,
          Slash("report", "[SECTION]", tail="section")),
     Tool("export", "Write the winner of a finished run to a new folder, as code that runs without AgentNAS.",
-         "write the winner's files to a folder", Export, export, Slash("export", "[FOLDER] [RUN]", ("folder", "run"))),
+         "write the winner's files to a folder", Export, export, Slash("export", "[FORM] [FOLDER] [RUN]", ("folder", "run"), first="form")),
     Tool("list_runs", "List all runs.", "all runs", Nothing, list_runs, Slash("runs")),
 )  # fmt: skip

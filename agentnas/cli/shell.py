@@ -24,7 +24,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "design": Entry("Design", "Design an architecture for a graph task and train it."),
-    "chat": Entry("Design", "Design in conversation, with a language model or by slash commands."),
+    "chat": Entry("Design", "Design in conversation, with a model or by commands."),
     "watch": Entry("Design", "Watch a run while it goes on, or replay one that ended."),
     "report": Entry("Design", "Write the report of a run."),
     "export": Entry("Design", "Write a run's winner as code that runs without AgentNAS."),

@@ -18,7 +18,7 @@ from tests.llm_server import Calls, Cut, Fault, Finished, LLMServer, calls
 
 def test_an_answer_rests_on_tools_and_each_is_shown_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    answers = [calls("show_task", {"name": "nasbench:cora"}, "Let me look."), "It has 2,708 nodes and homophily 0.81."]
+    answers: list[Any] = [calls("show_task", {"name": "nasbench:cora"}, "Let me look."), "It has 2,708 nodes and homophily 0.81."]
     with LLMServer(answers) as server, talking(tmp_path, server) as talk:
         shown = talk.say("what is nasbench:cora like?")
     assert shown == "Let me look.\nIt has 2,708 nodes and homophily 0.81.\n"
@@ -29,7 +29,7 @@ def test_an_answer_rests_on_tools_and_each_is_shown_in_a_line(tmp_path: Path, mo
 
 
 def test_a_number_that_no_tool_gave_is_flagged_and_told_once(tmp_path: Path) -> None:
-    answers = ["GCN reaches 91.2 on it.", "It reaches 90.7, I am sure."]
+    answers: list[Any] = ["GCN reaches 91.2 on it.", "It reaches 90.7, I am sure."]
     with LLMServer(answers) as server, talking(tmp_path, server) as talk:
         talk.say("how good is gcn?")
     assert talk.err.getvalue() == "unverified: 91.2 is in no tool result\nunverified: 90.7 is in no tool result\n"
@@ -149,7 +149,7 @@ def test_limits_are_hard_and_slash_commands_go_on(tmp_path: Path) -> None:
 
 
 def test_no_run_starts_on_a_models_word(tmp_path: Path) -> None:
-    answers = [calls("plan", {"task": "nasbench:cora", "trials": 7}), calls("start_run"), "Then not."]
+    answers: list[Any] = [calls("plan", {"task": "nasbench:cora", "trials": 7}), calls("start_run"), "Then not."]
     with LLMServer(answers) as server, talking(tmp_path, server) as talk:
         talk.say("go", )  # fmt: skip
     assert [question.splitlines()[-1] for question in talk.asked] == [
@@ -163,7 +163,7 @@ def test_ctrl_c_leaves_a_conversation_that_goes_on(tmp_path: Path) -> None:
     def interrupted(_: str) -> bool:
         raise KeyboardInterrupt
 
-    answers = [calls("plan", {"task": "nasbench:cora"}), Calls((("start_run", {}), ("cost", {}))), "Yes?"]
+    answers: list[Any] = [calls("plan", {"task": "nasbench:cora"}), Calls((("start_run", {}), ("cost", {}))), "Yes?"]
     with LLMServer(answers) as server, talking(tmp_path, server, answer=interrupted) as talk:
         talk.say("go")
         assert "interrupted" in talk.err.getvalue()

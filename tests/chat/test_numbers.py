@@ -43,6 +43,7 @@ def test_verified(known: Known, text: str) -> None:
     [
         ("It reaches 91.2.", ["91.2"]),
         ("It reaches 81.4 ± 0.3", ["81.4"]),
+        ("It reaches 81.3, or 81.27", ["81.3", "81.27"]),
         ("a gain of 3 %", ["3"]),
         ("a gain of 0.7 points over 80.54", ["0.7", "80.54"]),
         ("50,001 parameters", ["50001"]),

@@ -13,7 +13,11 @@ from agentnas.tools.errors import RunError, UsageError
 
 def test_entries_come_back_as_they_were(tmp_path: Path) -> None:
     opened = se.open_session(tmp_path, "a")
-    entries = [se.Said(text="hi", sent="[plan] hi"), se.Answered(text="", calls=(("c", "plan", "{}"),)), se.Linked(path="/runs/x")]
+    entries: list[se.AnyEntry] = [
+        se.Said(text="hi", sent="[plan] hi"),
+        se.Answered(text="", calls=(("c", "plan", "{}"),)),
+        se.Linked(path="/runs/x"),
+    ]
     for entry in entries:
         opened.append(entry)
     opened.close()

@@ -78,6 +78,8 @@ def test_looking_at_a_run_that_is_there(tmp_path: Path, table_run: Run) -> None:
         assert "finished" in talk.say("/status")
         talk.say(f"/export {tmp_path / 'out'}")
         assert (tmp_path / "out" / "spec.json").exists()
+        talk.say(f"/export python {tmp_path / 'again'} {table_run.path}")
+        assert (tmp_path / "again" / "spec.json").exists()
         talk.say("/report Nonsense", "/export " + str(tmp_path / "out"), "/stop", "/tell more depth", "/why 99")
     assert [line[:7] for line in talk.err.getvalue().splitlines()] == ["error: "] * 5
 
