@@ -133,6 +133,8 @@ def asker(screen: Screen, yes: bool, ask: Callable[[str], str] | None) -> Callab
         if ask is None:
             screen.warn(f"{last} nobody is there to be asked; agentnas chat --yes says yes beforehand")
             return False
-        return ask(f"{screen.fitted(last)} [y/N] ").strip().lower() in ("y", "yes")
+        *above, asked = screen.folded(f"{last} [y/N]")
+        screen.text("\n".join(above))
+        return ask(f"{asked} ").strip().lower() in ("y", "yes")
 
     return confirm

@@ -56,9 +56,12 @@ class Follower:
     def line(self) -> str:
         """Run, state, trials, best, cost: for the bottom of the screen."""
         from agentnas.cli.runs_state import stage
+        from agentnas.config import format_duration
 
         view = self.watched.view
-        parts = [stage(view, is_running=self.is_running), plural(view.num_tried, "trial")]
+        running = self.is_running
+        active = format_duration(round(self._tail.active() if running else view.active_seconds))
+        parts = [stage(view, is_running=running), active, plural(view.num_tried, "trial")]
         if best := view.best:
             parts.append(f"best {spread(best.val_mean, best.val_sd)} ({best.trial})")
         if view.calls.total.calls:

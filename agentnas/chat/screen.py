@@ -70,9 +70,12 @@ class Screen:
 
     def text(self, text: str) -> None:
         """What a tool printed, as it is; lines that are too long for a terminal are folded."""
+        if not text:
+            return
         lines = clean(text).rstrip().split("\n")
         if self.is_live:
-            lines = [part for line in lines for part in _folded(line, self.width)]
+            columns = max(NARROWEST, shutil.get_terminal_size((80, 24)).columns)
+            lines = [part for line in lines for part in _folded(line, columns)]
         self._put(self._out, "\n".join(lines) + "\n")
 
     def note(self, text: str, style: str = "2") -> None:
@@ -91,6 +94,10 @@ class Screen:
         room = self.width - len(name) - len("· () → ")
         result = _cut(result, max(room // 2, room - len(given)))
         self.note(f"· {name}({_cut(given, max(8, room - len(result)))}){f' → {result}' if result else ''}")
+
+    def folded(self, text: str) -> list[str]:
+        """The text as this terminal can show it, on as many lines as it takes."""
+        return _folded(self.fitted(clean(text)), self.width)
 
     def fitted(self, text: str) -> str:
         """The text as this terminal can show it."""

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from agentnas.chat.app import asker
 from agentnas.chat.screen import Fold, Screen, clean
 
 CODE = "print('a line of code that is longer than the width')"
@@ -65,3 +66,23 @@ def test_a_tool_is_one_line_of_the_terminals_width(monkeypatch: pytest.MonkeyPat
 
 def test_clean_keeps_lines() -> None:
     assert clean("a\tb\r\nc\x00\u202e") == "a    b\nc"
+
+
+def test_a_question_is_folded_and_an_answer_is_asked_on_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out, asked = io.StringIO(), list[str]()
+
+    def answer(text: str) -> str:
+        asked.append(text)
+        return "y"
+
+    question = "task  cora\nStart this run (cora, 20m time, --max-params 50000 --max-latency-ms 2; $0)?"
+    assert asker(Screen(out, io.StringIO(), utf8=True), yes=False, ask=answer)(question)
+    shown = out.getvalue() + asked[0]
+    assert shown.split() == f"{question} [y/N]".split()
+    assert max(map(len, shown.splitlines())) <= 60
+
+
+@pytest.mark.parametrize("typed", ["", "n", "maybe", "no"])
+def test_anything_but_yes_is_no(typed: str) -> None:
+    assert not asker(Screen(io.StringIO(), io.StringIO(), utf8=True), yes=False, ask=lambda _: typed)("Start?")
