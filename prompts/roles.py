@@ -1,4 +1,4 @@
-"""The prompts of the three roles: shipped files, of which a person's own folder may replace any.
+"""The prompts of the three roles of a run, and of the conversation: shipped files, of which a person's own folder may replace any.
 
 A role's file has a part ``# System`` and a part ``# User``. ``{include:NAME}`` puts the partial ``_NAME.md`` in; ``{name}`` is filled with
 facts when the model is asked. Partials are files too, and can be replaced by themselves.
@@ -22,11 +22,13 @@ ROLES: dict[str, frozenset[str]] = {
     "planner": _SHARED | {"metric", "left", "factors", "evidence", "results", "effects", "forecasts", "earlier", "told", "round"},
     "coder": _SHARED | {"form", "evidence", "designs", "tried", "plan", "count"},
     "analyst": _SHARED | {"metric", "left", "results", "effects", "curves", "tradeoffs", "plan", "forecasts", "earlier", "round"},
+    "chat": frozenset({"tasks", "plan", "run", "said"}),
 }
 REQUIRED: dict[str, frozenset[str]] = {
     "planner": frozenset({"task", "factors", "evidence", "results", "told"}),
     "coder": frozenset({"form", "task", "limits", "plan", "count", "designs"}),
     "analyst": frozenset({"task", "noise", "results", "effects"}),
+    "chat": frozenset({"plan", "run", "said"}),
 }
 PARTIALS: dict[str, frozenset[str]] = {
     "evidence": frozenset(),

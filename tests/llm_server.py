@@ -81,7 +81,20 @@ class Finished:
     finish: Any
 
 
-Answer = str | dict[str, Any] | list[Any] | Fault | Stall | Dribble | Cut | Raw | Finished
+@dataclass(frozen=True)
+class Calls:
+    """A streamed answer that calls tools, each by name and arguments; arguments that are text are sent as they stand."""
+
+    calls: tuple[tuple[str, dict[str, Any] | str], ...]
+    text: str = ""
+
+
+def calls(name: str, arguments: dict[str, Any] | str | None = None, text: str = "") -> Calls:
+    """An answer that calls one tool."""
+    return Calls(((name, {} if arguments is None else arguments),), text)
+
+
+Answer = str | dict[str, Any] | list[Any] | Fault | Stall | Dribble | Cut | Raw | Finished | Calls
 SHORT = 0.02
 # The client did not wait for the end.
 GONE = (BrokenPipeError, ConnectionResetError)
@@ -229,10 +242,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _say(self, request: Asked, answer: Any) -> None:
         if isinstance(answer, Stall):
             self.owner.closing.wait(answer.seconds)
-        text = answer.text if isinstance(answer, (Stall, Dribble, Cut, Finished)) else answer
+        text = answer.text if isinstance(answer, (Stall, Dribble, Cut, Finished, Calls)) else answer
         text = text if isinstance(text, str) else json.dumps(text)
         tokens = (len(request.text) // 4, len(text) // 4, len(request.text) // 8)
-        said = Said(text, answer.finish if isinstance(answer, Finished) else "stop", tokens)
+        wanted = answer.calls if isinstance(answer, Calls) else ()
+        called = tuple((name, given if isinstance(given, str) else json.dumps(given)) for name, given in wanted)
+        said = Said(text, answer.finish if isinstance(answer, Finished) else "stop", tokens, called)
         body, kind = json.dumps(reply(request, said)), "application/json"
         if request.stream:
             body, kind = "".join(_event(name, data) for name, data in events(request, said)), "text/event-stream"

@@ -45,6 +45,8 @@ class Said:
     finish: Literal["stop", "length", "refusal", "filtered"] = "stop"
     tokens: tuple[int, int, int] = (0, 0, 0)
     """Input, output, and how much of the input was cached."""
+    calls: tuple[tuple[str, str], ...] = ()
+    """Tools that a streamed answer calls: name and arguments as text."""
 
 
 def asked(protocol: Protocol, body: Data, key: str, headers: dict[str, str]) -> Asked:
@@ -52,7 +54,7 @@ def asked(protocol: Protocol, body: Data, key: str, headers: dict[str, str]) -> 
     turns = body.get("input") if protocol == "responses" else body.get("messages")
     before = [("system", text_of(body[name])) for name in ("system", "instructions") if body.get(name)]
     listed = [{"role": "user", "content": turns}] if isinstance(turns, str) else turns or []
-    messages = (*before, *((turn["role"], text_of(turn["content"])) for turn in listed))
+    messages = (*before, *((role_in(turn), text_of(turn.get("content", turn.get("output")))) for turn in listed))
     schema, tool = schema_of(protocol, body), tool_of(protocol, body)
     limit = body.get("max_output_tokens") or body.get("max_completion_tokens") or body.get("max_tokens")
     return Asked(
@@ -61,8 +63,22 @@ def asked(protocol: Protocol, body: Data, key: str, headers: dict[str, str]) -> 
     )  # fmt: skip
 
 
+def role_in(turn: Data) -> str:
+    """Who says it; the results of tools are the tool's, in whatever turn they come."""
+    if turn.get("type") == "function_call_output" or any(p.get("type") == "tool_result" for p in parts_in(turn)):
+        return "tool"
+    return str(turn.get("role", "assistant"))
+
+
+def parts_in(turn: Data) -> list[Data]:
+    content = turn.get("content")
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+
+
 def text_of(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+    if isinstance(content, str) or content is None:
+        return content or ""
+    return "".join(part.get("text") or (part["content"] if isinstance(part.get("content"), str) else "") for part in content)
 
 
 def schema_of(protocol: Protocol, body: Data) -> Data | None:
@@ -97,7 +113,7 @@ def tool_name(request: Asked) -> str:
 
 
 def calls_tool(request: Asked, said: Said) -> bool:
-    return request.mode == "tool" and said.finish == "stop" and bool(said.text)
+    return request.mode == "tool" and not request.stream and said.finish == "stop" and bool(said.text)
 
 
 def chat(request: Asked, said: Said) -> Data:
@@ -179,12 +195,29 @@ def chat_events(request: Asked, said: Said) -> list[Event]:
     field_ = "refusal" if said.finish == "refusal" else "content"
     deltas: list[Data] = [{"role": "assistant", "content": ""}, *({field_: piece} for piece in pieces(said.text))]
     chunks: list[Event] = [(None, head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in deltas]
-    last = {"index": 0, "delta": {}, "finish_reason": whole["choices"][0]["finish_reason"]}
+    chunks += [(None, head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in chat_calls(said)]
+    last: Data = {"index": 0, "delta": {}, "finish_reason": "tool_calls" if said.calls else whole["choices"][0]["finish_reason"]}
     return [*chunks, (None, head | {"choices": [last]}), (None, head | {"choices": [], "usage": whole["usage"]}), (None, "[DONE]")]
+
+
+def chat_calls(said: Said) -> Iterator[Data]:
+    """A call's name, then its arguments in pieces."""
+    for index, (name, arguments) in enumerate(said.calls):
+        opened = {"index": index, "id": call_id(index), "type": "function", "function": {"name": name, "arguments": ""}}
+        yield {"tool_calls": [opened]}
+        yield from ({"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces(arguments))
+
+
+def call_id(index: int) -> str:
+    return f"call_{index + 1}"
 
 
 def responses_events(request: Asked, said: Said) -> list[Event]:
     whole = responses(request, said)
+    whole["output"] += [
+        {"type": "function_call", "id": f"fc_{i}", "call_id": call_id(i), "name": name, "arguments": text, "status": "completed"}
+        for i, (name, text) in enumerate(said.calls)
+    ]
     kind = "refusal" if said.finish == "refusal" else "output_text"
     at = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
     opened = whole | {"status": "in_progress", "output": [], "usage": None}
@@ -196,6 +229,7 @@ def responses_events(request: Asked, said: Said) -> list[Event]:
 
 def anthropic_events(request: Asked, said: Said) -> list[Event]:
     whole = anthropic(request, said)
+    stopped = "tool_use" if said.calls else whole["stop_reason"]
     deltas: list[Data] = [
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}} for piece in pieces(said.text)
     ]
@@ -205,10 +239,20 @@ def anthropic_events(request: Asked, said: Said) -> list[Event]:
         {"type": "ping"},
         *deltas,
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": whole["stop_reason"], "stop_sequence": None}, "usage": whole["usage"]},
+        *anthropic_calls(said),
+        {"type": "message_delta", "delta": {"stop_reason": stopped, "stop_sequence": None}, "usage": whole["usage"]},
         {"type": "message_stop"},
     ]
     return [(event["type"], event) for event in listed]
+
+
+def anthropic_calls(said: Said) -> Iterator[Data]:
+    for index, (name, arguments) in enumerate(said.calls, start=1):
+        block = {"type": "tool_use", "id": call_id(index - 1), "name": name, "input": {}}
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        for piece in pieces(arguments):
+            yield {"type": "content_block_delta", "index": index, "delta": {"type": "input_json_delta", "partial_json": piece}}
+        yield {"type": "content_block_stop", "index": index}
 
 
 def failure(protocol: Protocol, status: int, message: str) -> Data:

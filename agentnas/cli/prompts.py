@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 # Needs no data: its anchors are looked up.
 USUAL_TASK = "nasbench:cora"
 CHARACTERS_A_TOKEN = 4
+CHAT = "chat"
 
 app = group_app(COMMANDS["prompts"].help)
-Role = Annotated[str, typer.Argument(help="planner, coder or analyst.", show_default=False)]
+Role = Annotated[str, typer.Argument(help="planner, coder, analyst or chat.", show_default=False)]
 RunOf = Annotated[str | None, typer.Option("--run", help="A run: what was sent in it, or would be sent next.", show_default=False)]
 Round = Annotated[
     int | None, typer.Option("--round", min=0, help="Round of the run; else the last in which it was asked.", show_default=False)
@@ -70,6 +71,9 @@ def show(
     """
     if role not in Prompts().roles:
         raise UsageError(f"no role {role!r}; {suggest(role, Prompts().roles)}")
+    if role == CHAT:
+        _show_chat(run, round_, task, prompts_dir, json)
+        return
     if run is None:
         if round_ is not None:
             raise UsageError(f"--round {round_} needs a run; name one with --run")
@@ -84,6 +88,16 @@ def show(
         _show_sent(directory, calls, json)
     else:
         _show_next(role, _next(role, directory), directory, json)
+
+
+def _show_chat(run: str | None, round_: int | None, task: str | None, prompts_dir: Path | None, json: bool) -> None:
+    """Conversations belong to no run and no task: agentnas chat --list shows where they lie."""
+    from agentnas.chat.state import first_turns
+
+    for flag, value in (("--run", run), ("--round", round_), ("--task", task)):
+        if value is not None:
+            raise UsageError(f"{flag} {value} is for the agents of a run; a conversation has none, so leave it out")
+    _show_next(CHAT, first_turns(Prompts(resolve({"prompts_dir": prompts_dir}).config.prompts_dir).roles[CHAT]), None, json)
 
 
 def sent(directory: RunDirectory, role: str, round_: int | None) -> list[Call]:

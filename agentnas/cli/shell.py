@@ -24,6 +24,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "design": Entry("Design", "Design an architecture for a graph task and train it."),
+    "chat": Entry("Design", "Design in conversation, with a model or by commands."),
     "batch": Entry("Design", "Many designs in one night, from a file of jobs."),
     "watch": Entry("Design", "Watch a run while it goes on, or replay one that ended."),
     "report": Entry("Design", "Write the report of a run."),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from agentnas.agents.llm import talk_anthropic
 from agentnas.agents.llm.base import Finish, Usage
 from agentnas.agents.llm.provider import TOOL, Mode, Provider, Said, count, http_client
 from agentnas.agents.llm.schema import Schema
+from agentnas.agents.llm.talk import Part, ToolForm, Turn
 
 OFFICIAL = "https://api.anthropic.com"
-CUT = ("max_tokens", "model_context_window_exceeded")
 
 
 class AnthropicMessages(Provider):
@@ -56,7 +57,7 @@ class AnthropicMessages(Provider):
         inputs = [block.get("input") for block in blocks if block.get("type") == "tool_use"]
         text = _json(inputs[0]) if inputs else "".join(block.get("text") or "" for block in blocks if block.get("type") == "text")
         ended = data.get("stop_reason")
-        finish: Finish = "refusal" if ended == "refusal" else "length" if ended in CUT else "stop"
+        finish: Finish = "refusal" if ended == "refusal" else "length" if ended in talk_anthropic.CUT else "stop"
         return Said(text, finish, _usage(data.get("usage") or {}))
 
     def _pieces(self, arguments: dict[str, Any]) -> Iterator[str | None]:
@@ -66,6 +67,12 @@ class AnthropicMessages(Provider):
                 yield event.delta.text
             elif kind == "message_stop":
                 yield None
+
+    def _dialogue(self, turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
+        return talk_anthropic.request(turns, tools)
+
+    def _parts(self, arguments: dict[str, Any]) -> Iterator[Part]:
+        yield from talk_anthropic.parts(self._client().messages.create(**arguments, stream=True))
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage:

@@ -45,6 +45,11 @@ class Address:
         return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 3]}..."
 
 
+def without_keys(text: str) -> str:
+    """The text without what looks like a key, its lines as they are."""
+    return _KEYISH.sub("[key]", text)
+
+
 def from_status(where: Address, status: int, body: Any, headers: Mapping[str, str]) -> LLMError:
     """The error behind a response with this status and body."""
     said = where.scrubbed(message_of(body))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.llm.base import BadRequestError, Finish, Usage
 from agentnas.agents.llm.failures import Address, from_stream
 from agentnas.agents.llm.provider import TOOL, Mode, Provider, Said, count, http_client
 from agentnas.agents.llm.schema import Schema
+from agentnas.agents.llm.talk import Part, ToolForm, Turn
+from agentnas.agents.llm.talk_openai import chat_parts, chat_request, responses_parts, responses_request
 
 OFFICIAL = "https://api.openai.com/v1"
 ABOUT = "Give the answer."
@@ -77,6 +79,12 @@ class OpenAIResponses(_OpenAI):
             elif kind in ("response.failed", "error"):
                 raise from_stream(self._where, event.to_dict().get("response") or event.to_dict())
 
+    def _dialogue(self, turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
+        return responses_request(turns, tools)
+
+    def _parts(self, arguments: dict[str, Any]) -> Iterator[Part]:
+        yield from responses_parts(self._client().responses.create(**arguments, stream=True), self._where)
+
 
 class OpenAIChat(_OpenAI):
     """A model behind chat completions."""
@@ -129,6 +137,12 @@ class OpenAIChat(_OpenAI):
                 yield getattr(delta, "content", None) or getattr(delta, "refusal", None) or ""
                 if choice.finish_reason:
                     yield None
+
+    def _dialogue(self, turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
+        return chat_request(turns, tools)
+
+    def _parts(self, arguments: dict[str, Any]) -> Iterator[Part]:
+        yield from chat_parts(self._client().chat.completions.create(**arguments, stream=True))
 
 
 def _text(content: Any) -> str:

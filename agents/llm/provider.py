@@ -34,6 +34,7 @@ from agentnas.agents.llm.deadline import slot, within
 from agentnas.agents.llm.failures import Address, from_status, from_stream, unreachable
 from agentnas.agents.llm.reading import read_reply
 from agentnas.agents.llm.schema import Schema, strict_schema
+from agentnas.agents.llm.talk import Ended, Part, ToolForm, Turn
 from agentnas.tools.errors import suggest
 
 T = TypeVar("T", bound=BaseModel)
@@ -93,6 +94,14 @@ class Provider(ABC):
     def _pieces(self, arguments: dict[str, Any]) -> Iterator[str | None]:
         """Text of a streamed response; None when it says that it is complete."""
 
+    @abstractmethod
+    def _dialogue(self, turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
+        """Turns and tools as arguments of a call."""
+
+    @abstractmethod
+    def _parts(self, arguments: dict[str, Any]) -> Iterator[Part]:
+        """The parts of a streamed answer with tools; Ended when it says that it is complete."""
+
     def ask(self, role: str, messages: Sequence[Message], answer: type[T], *, max_tokens: int, timeout_s: float) -> Reply[T]:
         """One answer; a request in a mode that the server refuses costs a further request, but no tokens."""
         self._client()  # importing an SDK takes seconds that are no part of the call
@@ -117,6 +126,14 @@ class Provider(ABC):
         arguments = self._request([message.as_dict() for message in messages], "text", {}, max_tokens)
         with slot(timeout_s, self._late(timeout_s)):
             yield from within(timeout_s, lambda: self._streamed(arguments | {"timeout": self._timeout(timeout_s)}), self._late(timeout_s))
+
+    def converse(self, role: str, turns: Sequence[Turn], tools: Sequence[ToolForm], *, max_tokens: int, timeout_s: float) -> Iterator[Part]:
+        """Text as it comes, calls of tools, the end; one that is cut off raises ConnectionFailedError after its last part."""
+        self._client()
+        arguments = self._request([], "text", {}, max_tokens) | self._dialogue(turns, tools)
+        with slot(timeout_s, self._late(timeout_s)):
+            timed = arguments | {"timeout": self._timeout(timeout_s)}
+            yield from within(timeout_s, lambda: self._conversed(timed), self._late(timeout_s))
 
     def check(self, timeout_s: float = 10.0) -> None:
         """Look the model up. Passing troubles are no reason to give up, nor is a server that lists no models."""
@@ -169,6 +186,16 @@ class Provider(ABC):
                 complete = complete or piece is None
                 if piece:
                     yield piece
+        if not complete:
+            raise unreachable(self._where, "the connection was cut in the middle of the answer")
+
+    def _conversed(self, arguments: dict[str, Any]) -> Iterator[Part]:
+        complete = False
+        with self._translated():
+            for part in self._parts(arguments):
+                complete = complete or isinstance(part, Ended)
+                if part:
+                    yield part
         if not complete:
             raise unreachable(self._where, "the connection was cut in the middle of the answer")
 

@@ -12,14 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentnas.agents.llm.base import LLM, Finish, Message, Reply, Usage, is_free
 from agentnas.agents.llm.consult import prompt_hash
 from agentnas.agents.llm.reading import read_reply
-from agentnas.agents.llm.scripted import NoAnswerLeftError, pieces
+from agentnas.agents.llm.scripted import NoAnswerLeftError, parts, pieces
+from agentnas.agents.llm.talk import Ended, Part, Talker, ToolCall, ToolForm, Turn, as_text
 from agentnas.tools.errors import ConfigError
 
 T = TypeVar("T", bound=BaseModel)
@@ -93,6 +94,19 @@ class Recording:
             said.append(piece)
             yield piece
         self._append(Line(role=role, prompt_hash=prompt_hash(messages), text="".join(said), model=self.name))
+
+    def converse(self, role: str, turns: Sequence[Turn], tools: Sequence[ToolForm], *, max_tokens: int, timeout_s: float) -> Iterator[Part]:
+        """The model's answer, recorded when it is complete."""
+        said, calls = "", []
+        for part in cast(Talker, self._llm).converse(role, turns, tools, max_tokens=max_tokens, timeout_s=timeout_s):
+            said += part if isinstance(part, str) else ""
+            calls += [part] if isinstance(part, ToolCall) else []
+            if isinstance(part, Ended):
+                self._append(Line(
+                    role=role, prompt_hash=turns_hash(turns), text=as_text(said, calls), finish=part.finish, model=self.name,
+                    input_tokens=part.usage.input, output_tokens=part.usage.output, cached_tokens=part.usage.cached,
+                ))  # fmt: skip
+            yield part
 
     def check(self, timeout_s: float = 10.0) -> None:
         self._llm.check(timeout_s)
@@ -171,6 +185,11 @@ class Replay:
         """The next recorded answer of the role in pieces."""
         yield from pieces(self._next(role, prompt_hash(messages)).text)
 
+    def converse(self, role: str, turns: Sequence[Turn], tools: Sequence[ToolForm], *, max_tokens: int, timeout_s: float) -> Iterator[Part]:
+        """The next recorded answer of a conversation."""
+        line = self._next(role, turns_hash(turns))
+        yield from parts(line.text, line.finish, Usage(line.input_tokens, line.output_tokens, line.cached_tokens))
+
     def check(self, timeout_s: float = 10.0) -> None:
         """The file was read when it was opened."""
 
@@ -221,6 +240,11 @@ def _parsed(kind: type[M], text: str, otherwise: str) -> M:
         return kind.model_validate_json(text)
     except ValidationError:
         raise ConfigError(otherwise) from None
+
+
+def turns_hash(turns: Sequence[Turn]) -> str:
+    """Identity of the turns of a conversation: what a person and a model said. What tools said differs each time."""
+    return prompt_hash([Message(turn.role, turn.text) for turn in turns if turn.role in ("user", "assistant")])
 
 
 def _schema(answer: type[BaseModel]) -> str:

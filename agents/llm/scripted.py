@@ -13,6 +13,8 @@ from pydantic import BaseModel
 
 from agentnas.agents.llm.base import Finish, LLMError, Message, Reply, Usage
 from agentnas.agents.llm.reading import read_reply
+from agentnas.agents.llm.talk import Ended as TalkEnded
+from agentnas.agents.llm.talk import Part, ToolForm, Turn, from_text
 from agentnas.tools.errors import ConfigError
 from agentnas.tools.spec.fields import short
 
@@ -79,6 +81,11 @@ class Scripted:
         """The next answer in pieces."""
         yield from pieces(self._said(role, messages).text)
 
+    def converse(self, role: str, turns: Sequence[Turn], tools: Sequence[ToolForm], *, max_tokens: int, timeout_s: float) -> Iterator[Part]:
+        """The next answer in pieces; one that calls tools is an object with ``say`` and ``calls``, each of ``name`` and ``arguments``."""
+        said = self._said(role, [Message("assistant" if t.role == "assistant" else "user", t.text) for t in turns])
+        yield from parts(said.text, said.finish, Usage(sum(len(t.text) for t in turns) // CHARACTERS_A_TOKEN, len(said.text) // 4, 0))
+
     def check(self, timeout_s: float = 10.0) -> None:
         """Nothing can be wrong."""
 
@@ -105,6 +112,14 @@ class Scripted:
 def pieces(text: str) -> Iterator[str]:
     """A text as a stream brings it."""
     return (text[at : at + STREAMED] for at in range(0, len(text), STREAMED))
+
+
+def parts(text: str, finish: Finish, usage: Usage) -> Iterator[Part]:
+    """An answer of a conversation that was written down, as a stream brings it."""
+    said, calls = from_text(text)
+    yield from pieces(said)
+    yield from calls
+    yield TalkEnded(finish, usage)
 
 
 def load_script(file: Path, name: str, skip: Mapping[str, int] | None = None) -> Scripted:

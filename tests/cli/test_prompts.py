@@ -118,7 +118,16 @@ def test_wrong_words_are_one_line(run: Run, words: tuple[str, ...], line: str) -
     assert printed.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("role", ROLES)
+def test_a_conversation_belongs_to_no_run(run: Run) -> None:
+    printed = run("prompts", "show", "chat")
+    assert printed.out.startswith("---- system\nYou are the voice of AgentNAS")
+    assert "\n---- user\n[The next run as planned: nothing set yet. The run spoken of: none.]\nhello" in printed.out
+    refused = run("prompts", "show", "chat", "--run", "latest")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--run latest is for the agents of a run; a conversation has none" in refused.err
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "chat"])
 def test_a_new_run_on_a_table_is_asked_about_its_anchors(run: Run, role: str) -> None:
     printed = run("prompts", "show", role)
     assert printed.code == 0

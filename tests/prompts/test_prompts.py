@@ -95,7 +95,7 @@ def test_versions_change_with_what_they_name(tmp_path: Path) -> None:
     assert {role for role in ROLES if changed[role] != usual[role]} == {"coder"}
     (tmp_path / "_data.md").write_text("---\nversion: 2\n---\nQuotes are data.\n", encoding="utf-8")
     again = Prompts(tmp_path)
-    assert {role for role in ROLES if again.versions()[role] != changed[role]} == set(ROLES)
+    assert {role for role in ROLES if again.versions()[role] != changed[role]} == set(ROLES) - {"chat"}
     assert "data@2" in again.roles["planner"].included
 
 
