@@ -15,6 +15,10 @@ ALLOWED = "allowed: local, ray, ray:auto, ray:HOST:PORT or ray://HOST:PORT"
 class Executor(Protocol):
     """Does jobs in warm workers. A candidate that misbehaves fails alone with its reason; that a machine is lost is no failure of it."""
 
+    @property
+    def device(self) -> str:
+        """Where candidates are trained: ``cpu``, ``cuda`` or ``cuda:N``."""
+
     def run(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> Iterator[JobResult]:
         """Results as they finish, one for each job that was handed out; a job whose worker was lost is handed out again.
 
