@@ -28,6 +28,8 @@ POLL_S = 0.2
 # Who does not end when asked is asked again, which stops a design at once, and killed after that.
 ASK_AGAIN_S, KILL_S = 30.0, 45.0
 LONGEST_WAIT_S = 3600.0
+# Of the time that is kept before the deadline, what jobs that should have ended by themselves are given to save what they have.
+LAST_PART = 0.25
 INTERRUPTED = 130
 Say = Callable[[str], None]
 
@@ -63,7 +65,7 @@ class Night:
             while not self._is_over():
                 self._collect()
                 if self.stop.is_set():
-                    self._ask_all("stop", self._now() + ASK_AGAIN_S, self._now() + KILL_S)
+                    self._ask(list(self.processes), "stop", self._now() + ASK_AGAIN_S, self._now() + KILL_S)
                 else:
                     self._keep_deadline()
                     self._start_jobs()
@@ -184,12 +186,13 @@ class Night:
         name = found.job.name
         run = job_run(self.folder, name).run
         share = self._share(found, run.view if run else None)
-        if share is not None and share < shares.LEAST_S:
+        active = run.view.active_seconds if run else 0.0
+        is_own = share is not None and found.most_s is not None and share >= found.most_s - active
+        if share is not None and share < shares.LEAST_S and not is_own:
             self.journal.append(ev.JobDropped(job=name, message="no time was left before the deadline"))
             self.say(f"{name}: out of time before it began")
             self.changed()
             return
-        active = run.view.active_seconds if run else 0.0
         begin = ev.JobStarted(
             job=name, attempt=state.attempts + 1, run=run.name if run else None, workers=self.plan.workers[name],
             time_s=active + share if share is not None and found.takes_time else None,
@@ -212,7 +215,7 @@ class Night:
         active = view.active_seconds if view else 0.0
         deadline = self.journal.view.deadline
         if deadline is None:
-            return None if found.most_s is None else max(shares.LEAST_S, found.most_s - active)
+            return None if found.most_s is None else found.most_s - active
         now = self._now()
         left = deadline - now
         others = [other for other in self._waiting() if other.job.name != found.job.name]
@@ -221,7 +224,7 @@ class Night:
         share = shares.time_shares(left - self._closing(deadline), claims, busy, self.plan.parallel)[0]
         # What is left of its own limit is no lack of the night's time.
         if found.most_s is not None and found.most_s - active <= share - shares.OVERHEAD_S + 1e-6:
-            return max(shares.LEAST_S, found.most_s - active)
+            return found.most_s - active
         return share - shares.OVERHEAD_S
 
     def _busy(self, name: str, now: float, left: float) -> float:
@@ -260,24 +263,34 @@ class Night:
     # The deadline, and stopping
 
     def _keep_deadline(self) -> None:
-        """Ask running jobs to save what they have some time before the deadline; drop those that have not begun."""
+        """Ask running jobs to save what they have some time before the deadline; drop those that have not begun.
+
+        Jobs with a share of time end by themselves before that: they are left most of it, for a slow start or end.
+        """
         deadline, now = self.journal.view.deadline, self._now()
-        if deadline is not None and now >= deadline - self._closing(deadline):
-            self._ask_all("deadline", max(now, deadline), max(now, deadline) + KILL_S - ASK_AGAIN_S)
-            for found in self._waiting():
-                why = self.states[found.job.name].message or "the deadline came before it began"
-                self.journal.append(ev.JobDropped(job=found.job.name, message=why))
-                self.changed()
+        if deadline is None or now < deadline - (closing := self._closing(deadline)):
+            return
+        late = now >= deadline - closing * LAST_PART
+        due = [name for name in self.processes if late or not self._ends_itself(name)]
+        self._ask(due, "deadline", max(now, deadline), max(now, deadline) + KILL_S - ASK_AGAIN_S)
+        for found in self._waiting():
+            why = self.states[found.job.name].message or "the deadline came before it began"
+            self.journal.append(ev.JobDropped(job=found.job.name, message=why))
+            self.changed()
+
+    def _ends_itself(self, name: str) -> bool:
+        started = self.states[name].running
+        return started is not None and started.time_s is not None
 
     def _closing(self, deadline: float) -> float:
         return shares.closing(max(0.0, deadline - self.journal.view.since))
 
-    def _ask_all(self, reason: str, again: float, kill: float) -> None:
-        for name, process in self.processes.items():
+    def _ask(self, names: list[str], reason: str, again: float, kill: float) -> None:
+        for name in names:
             if name not in self.asked:
                 self.asked[name] = Asked(reason, again, kill)
                 self.say(f"{name}: {'the deadline is near' if reason == 'deadline' else 'stopping'}; it saves what it has")
-                process.send(signal.SIGINT)
+                self.processes[name].send(signal.SIGINT)
 
     def _urge(self) -> None:
         now = self._now()

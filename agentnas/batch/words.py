@@ -20,13 +20,18 @@ ERROR = "agentnas: error: "
 
 def command(job: Job, start: JobStarted, runs: Path) -> list[str]:
     """The words after ``agentnas`` of an attempt. A run that is resumed has its settings; only limits are given anew."""
-    limits = {"time": None if start.time_s is None else format_duration(max(1.0, round(start.time_s)))}
+    limits = {"time": None if start.time_s is None else format_duration(_even(start.time_s))}
     limits["max_cost"] = None if start.max_cost is None else f"{start.max_cost:.6f}"
     given = {key: value for key, value in limits.items() if value is not None}
     given |= {"workers": str(start.workers), "runs_dir": str(runs)}
     if start.run is not None:
         return ["design", "--resume", start.run, *_flags(given)]
     return ["design", *_flags({key: value for key, value in job.settings.items() if key not in given} | given)]
+
+
+def _even(seconds: float) -> float:
+    """Whole seconds, but for a limit of less than a minute, which is kept as it is."""
+    return float(round(seconds)) if seconds >= 60 else max(0.001, seconds)
 
 
 def _flags(settings: dict[str, Any]) -> list[str]:

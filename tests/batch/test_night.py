@@ -271,7 +271,7 @@ def test_a_signal_never_reaches_a_stranger_with_the_same_number(tmp_path: Path) 
 
 def test_a_night_whose_deadline_has_passed_starts_nothing(tmp_path: Path) -> None:
     file, folder = tmp_path / "n.yaml", tmp_path / "out"
-    file.write_text('night: {within: 1s}\njobs: [{task: "nasbench:cora"}]', encoding="utf-8")
+    file.write_text('night: {within: 1s}\njobs: [{task: "nasbench:cora", trials: 5}]', encoding="utf-8")
     said: list[str] = []
     assert run_batch(file, folder, say=said.append).exit_code == 5
     assert said == ["nasbench-cora: out of time before it began"]
@@ -332,3 +332,13 @@ def test_a_job_that_was_stopped_with_its_batch_is_taken_up_at_once(tmp_path: Pat
     assert run_batch(file, folder, resume=True).exit_code == 0
     state = read_view(folder).jobs["nasbench-cora"]
     assert (state.outcome, state.attempts, state.failures) == ("designed", 2, 0)
+
+
+def test_a_jobs_own_limit_of_time_is_kept_to_the_second(tmp_path: Path) -> None:
+    file = tmp_path / "n.yaml"
+    file.write_text("night: {within: 5m}\njobs: [{task: digits, time: 1s, memory_dir: none}]", encoding="utf-8")
+    ended = run_batch(file, tmp_path / "out")
+    assert ended.exit_code == 5
+    state = read_view(ended.folder).jobs["digits"]
+    assert (state.outcome, state.attempts) == ("budget_ended", 1)
+    assert "the budget ended before one trial finished (time 1 s)" in state.message
