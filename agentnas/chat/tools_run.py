@@ -58,6 +58,11 @@ class Export(Run):
     folder: str = Field("export", description="folder to write; it must not exist yet")
 
 
+class Predict(Run):
+    data: str | None = Field(None, description=".npz file, nodes.csv, folder of both CSVs, or task; the run's own graph if left out")
+    file: str = Field("predictions.csv", description="file to write, .csv or .json; it must not exist yet")
+
+
 def list_runs(desk: Desk, _: Nothing) -> Result:
     printed = call("runs", "list", *flags(desk, ("runs_dir",)))
     return Result(printed.text, plural(max(0, len(printed.out.splitlines()) - 1), "run"))
@@ -152,20 +157,16 @@ def report(desk: Desk, given: Report) -> Result:
 
 
 def export(desk: Desk, given: Export) -> Result:
-    printed = call("export", desk.named(given.run), *_export_words(given))
+    printed = call("export", desk.named(given.run), "--to", given.form, "--out", given.folder)
     files = printed.out.split()
     return Result(f"written:\n{printed.text}", f"{plural(len(files), 'file')} in {given.folder}")
 
 
-def _export_words(given: Export) -> list[str]:
-    """The flags of the command as this version has it: with the form and the folder, or with the folder alone."""
-    from agentnas.cli.shell import load
-
-    if any(option.name == "out" for option in load("export").params):
-        return ["--to", given.form, "--out", given.folder]
-    if given.form != "python":
-        raise UsageError(f"form is {given.form!r}; this version exports python alone")
-    return ["--to", given.folder]
+def predict(desk: Desk, given: Predict) -> Result:
+    """The predictions go to a file: a model is told where they are, and no row of them."""
+    data = [] if given.data is None else ["--data", given.data]
+    printed = call("predict", desk.named(given.run), *data, "--out", given.file, *flags(desk, ("data_dir",)))
+    return Result(f"written: {printed.text}", given.file)
 
 
 def _follower(desk: Desk, run: str | None) -> Follower:
@@ -200,5 +201,7 @@ TOOLS: tuple[AnyTool, ...] = (
          Slash("report", "[SECTION]", tail="section")),
     Tool("export", "Write the winner of a finished run to a new folder, as code that runs without AgentNAS.",
          "write the winner's files to a folder", Export, export, Slash("export", "[FORM] [FOLDER] [RUN]", ("folder", "run"), first="form")),
+    Tool("predict", "Write the classes that a run's winner gives to the nodes of a graph, with probabilities, to a file.",
+         "classes of a graph's nodes, to a file", Predict, predict, Slash("predict", "[DATA] [FILE]", ("data", "file"))),
     Tool("list_runs", "List all runs.", "all runs", Nothing, list_runs, Slash("runs")),
 )  # fmt: skip

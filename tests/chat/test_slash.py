@@ -84,6 +84,19 @@ def test_looking_at_a_run_that_is_there(tmp_path: Path, table_run: Run) -> None:
     assert [line[:7] for line in talk.err.getvalue().splitlines()] == ["error: "] * 5
 
 
+def test_predictions_go_to_a_file_and_no_row_of_them_to_the_answer(tmp_path: Path, live_run: Run) -> None:
+    file = tmp_path / "classes.csv"
+    with talking(tmp_path) as talk:
+        talk.app.desk.look_at(live_run.path)
+        said = talk.say(f"/predict digits {file}")
+        assert said.startswith("written: ")
+        assert str(file) in said
+        assert len(said) < 500
+        talk.say(f"/predict digits {file}")
+        assert "classes.csv exists" in talk.err.getvalue()
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 1 + 1797
+
+
 def test_own_data_is_said_plainly_to_be_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "papers.csv").write_text("id,label\n", encoding="utf-8")
