@@ -310,8 +310,8 @@ def out_of_memory() -> Row:
         finally:
             del os.environ["AGENTNAS_OPERATORS"]
     lost = results["bad"]
-    others = sorted({results[name].state for name in results if name != "bad"})
-    return {"steps": f"{lost.state}: {lost.kind}: {lost.reason[:90]}; the others: {', '.join(others)}"}
+    others = sorted({f"{one.state} {one.kind or ''} {one.reason}".strip() for name, one in results.items() if name != "bad"})
+    return {"steps": f"{lost.state}: {lost.kind}: {lost.reason[:60]}; the others: {', '.join(others)}"}
 
 
 def accuracy(part: Part) -> None:

@@ -115,8 +115,8 @@ class Blocks:
         return max(1, min(self._ring.slots, int(BLOCK_S / max(self._epoch_s, 1e-6))))
 
     def _prepare(self, epoch: int) -> None:
-        """Record the epoch, once it has run often enough and where it pays."""
-        if self._graph is None and self._wanted and self._ran == WARM_UPS:
+        """Record the epoch, once it has run often enough and where it pays; asked anew before each block, for neighbours slow an epoch down."""
+        if self._graph is None and self._wanted and self._ran >= WARM_UPS:
             if self._epoch_s < CAPTURE_BELOW_S and self._epochs - epoch + 1 >= FEWEST_REPLAYED:
                 self._graph = _captured(self._epoch, self._session.optimiser)
                 self._how = "CUDA graph"
