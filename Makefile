@@ -6,6 +6,8 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 TIME ?= 10m
 TASK ?=
+# Tests that run at a time.
+JOBS ?= 2
 
 # Data sets that lie beside the repository save the download.
 ifndef AGENTNAS_DATA_DIR
@@ -34,7 +36,7 @@ design: $(STAMP)  ## design an architecture: make design TASK=citeseer TIME=5m
 	$(VENV)/bin/agentnas design $(if $(TASK),--task $(TASK)) --time $(TIME)
 
 test: $(STAMP)  ## all tests but the measurements of minutes
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n $(JOBS)
 
 check: $(STAMP)  ## style and types
 	$(VENV)/bin/ruff check

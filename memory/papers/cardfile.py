@@ -13,7 +13,7 @@ from agentnas.tools.errors import DataError
 def read_cards(path: Path) -> Reading:
     """The cards of a JSON Lines file. Raises DataError where no line is one."""
     cards, problems = dict[str, PaperCard](), list[str]()
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -25,6 +25,8 @@ def read_cards(path: Path) -> Reading:
             problems.append(f"{path}:{number}: id {card.id!r} is used twice; give each card its own id")
         else:
             cards[card.id] = card
+    if not problems and not cards:
+        raise DataError(f"{path} holds no cards; give one card as JSON a line")
     if not cards:
         raise DataError(problems[0] + (f" (and {len(problems) - 1} more lines)" if len(problems) > 1 else ""))
     return Reading("cards", cards=tuple(cards.values()), problems=tuple(problems))

@@ -178,6 +178,11 @@ def test_any_text_is_read_or_refused(tmp_path: Path, text: str, name: str) -> No
     assert_read_or_refused(write(tmp_path / name, text.encode("utf-8", "surrogatepass")))
 
 
+def test_lines_end_at_line_feeds_alone(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cards.jsonl holds no cards; give one card as JSON a line"):
+        read_file(write(tmp_path / "cards.jsonl", "\x85".encode()))
+
+
 def test_titles_are_compared_without_case_accents_and_signs() -> None:
     same = ["Über-Graphs: a  Study", "uber graphs — A STUDY.", "Über\u2010Graphs; a study"]
     assert len({normal_title(title) for title in same}) == 1
