@@ -182,10 +182,12 @@ def errors_of(op: str, dropped: bool) -> Row:
 def recorded(part: Part) -> None:
     """Which trainings are recorded, by operator and by field of the recipe."""
     cases: dict[str, Row] = {op: {"op": op} for op in operators()}
-    recipes: list[Row] = [{"drop_edge": 0.3}, {"feature_dropout": 0.3, "drop_node": 0.2}, {"consistency_samples": 2}, {"schedule": "plateau"},
+    recipes: list[Row] = [
+        {"drop_edge": 0.3}, {"feature_dropout": 0.3, "drop_node": 0.2}, {"consistency_samples": 2}, {"schedule": "plateau"},
         {"schedule": "cosine", "warmup": 5}, {"gradient_clip": 0.5}, {"self_training_rounds": 1},
         {"optimiser": "sgd", "momentum": 0.9},
-        {"optimiser": "rmsprop"}, {"optimiser": "adamw", "patience": 10}, {"batching": "neighbour"}, {"batching": "cluster"}]  # fmt: skip
+        {"optimiser": "rmsprop"}, {"optimiser": "adamw", "patience": 10}, {"batching": "neighbour"}, {"batching": "cluster"},
+    ]  # fmt: skip
     cases |= {", ".join(f"{k}={v}" for k, v in recipe.items()): {"op": "gcn", **recipe} for recipe in recipes}
     cases |= {f"{op}, drop_edge=0.3": {"op": op, "drop_edge": 0.3} for op in ("gat", "pna", "transformer", "h2gcn")}
     for name, case in cases.items():
