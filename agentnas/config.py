@@ -82,7 +82,7 @@ class Config(BaseModel):
     time_s: Duration | None = Field(600.0, gt=0, alias="time", description="most active time; none: no limit")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of search and training")
     confirm_seeds: int = Field(10, ge=1, le=1000, description="seeds on which the finalists are trained")
-    workers: int | None = Field(None, ge=1, le=1024, description="worker processes; none: one a core, or one a GPU")
+    workers: int | None = Field(None, ge=1, le=1024, description="worker processes; none: one a core, or up to four a GPU")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     executor: str = Field("local", description="where trials run: local, ray (a cluster that is started here) or ray:ADDRESS")
     max_params: int | None = Field(None, ge=1, description="most parameters")

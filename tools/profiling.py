@@ -217,10 +217,10 @@ def _latency_ms(spec: ArchitectureSpec, prepared: PreparedTask) -> list[float]:
 
 
 def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> float:
-    session = _session(spec, prepared, capture=capture)
-    session.start_optimiser(session.epochs)
     if prepared.device.type == "cuda":
-        return _block_ms(session)
+        return _block_ms(spec, prepared, capture)
+    session = _session(spec, prepared)
+    session.start_optimiser(session.epochs)
 
     def epoch() -> None:
         session.train_epoch()
@@ -230,14 +230,16 @@ def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> 
     return float(np.median(_timed(epoch, prepared.device, 1, EPOCHS)))
 
 
-def _block_ms(session: Session) -> float:
+def _block_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> float:
     """Milliseconds an epoch takes as trainings on a device go through them: in blocks, and recorded where that pays; median of blocks."""
     from agentnas.tools.train import pace
     from agentnas.tools.train.pace import own_stream
 
     taken: list[float] = []
     first, ends = 1, time.perf_counter() + TIMING_S
-    with own_stream(session.prepared.device):
+    with own_stream(prepared.device):
+        session = _session(spec, prepared, capture=capture)
+        session.start_optimiser(session.epochs)
         session.pace.restart(session.epochs)
         while first <= session.epochs and len(taken) < pace.WARM_UPS + 1 + EPOCHS and (not taken or time.perf_counter() < ends):
             began = time.perf_counter()

@@ -216,7 +216,8 @@ def _tidy() -> None:
     import torch
 
     gc.collect()
-    if torch.cuda.is_initialized() and torch.cuda.memory_reserved() > KEPT_MIB * MIB:
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if used and torch.cuda.memory_reserved() > KEPT_MIB * MIB:
         torch.cuda.empty_cache()  # others on the device may need it
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

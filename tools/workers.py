@@ -3,8 +3,9 @@
 Each worker is a fresh Python process (``worker_main``) with one torch thread that loads the task once and stays warm. Parent and worker
 exchange JSON over a socket: nothing is pickled, and the caller's ``__main__`` is not imported again. What is enforced from outside: the
 time limit (cooperatively in the worker first, then by killing it), the memory limit (resident set size, sampled), and death of any
-kind. On a CUDA device several workers share its memory: jobs run side by side as far as their predicted needs allow, and one that ran out of
-memory beside others is tried once more alone. What is not enforced: a worker has the rights of the person who runs it; this is no sandbox against hostile code.
+kind. On a CUDA device several workers share its memory: jobs run side by side as far as their predicted needs allow, and one that ran
+out of memory beside others is tried once more alone. What is not enforced: a worker has the rights of the person who runs it; this is no
+sandbox against hostile code.
 """
 
 from __future__ import annotations

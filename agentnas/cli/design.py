@@ -32,7 +32,7 @@ MaxLatency = Annotated[float | None, typer.Option(help="Longest full-graph infer
 MaxMemory = Annotated[float | None, typer.Option(help="Peak memory of inference, MiB.", show_default=False)]
 MaxTrainMemory = Annotated[float | None, typer.Option(help="Peak memory of training, MiB.", show_default=False)]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [default: auto]", show_default=False)]
-Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or one a GPU, if not given.", show_default=False)]
+Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or up to four a GPU, if not given.", show_default=False)]
 WorkerMemory = Annotated[float | None, typer.Option(help="Most memory of one worker process, MiB. [default: 8192]", show_default=False)]
 Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
 TrialTime = Annotated[

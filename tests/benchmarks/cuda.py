@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.cuda [--parts correct,recorded,epoch,trials,memory,accuracy]
 
-Made for a few minutes on a borrowed device: every part prints its table at once, stops at its own time limit, and fails alone. With $OUT set
-the tables are also written there as JSON. The usual loop is ``tests/benchmarks/usual_loop.py``. Cora is read from $AGENTNAS_DATA_DIR;
+Made for a few minutes on a borrowed device: every part prints its table at once, stops at its own time limit, and fails alone. With $OUT
+set the tables are also written there as JSON. The usual loop is ``tests/benchmarks/usual_loop.py``. Cora is read from $AGENTNAS_DATA_DIR;
 without it the built-in digits take its place.
 """
 
@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from torch import Tensor
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.metrics import metric
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.train.memory import MIB, predicted_mib
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.sparse import SparseFeatures
 from agentnas.tools.operators.base import operators
@@ -38,6 +37,7 @@ from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import NodeData, Split, Task, sorted_edges
 from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.memory import MIB, predicted_mib
 from agentnas.tools.train.trainer import train
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from tests.benchmarks.usual_loop import DESIGNS, Design, LoopData, spec_of, usual_training
@@ -163,7 +163,7 @@ def correct(part: Part) -> None:
     """(a) Forward and gradients of every operator, CPU against CUDA; with dropped edges too."""
     for op in operators():
         for dropped in (False, True):
-            part.attempt(lambda op=op, dropped=dropped: errors_of(op, dropped), operator=op, edges="dropped" if dropped else "all")  # type: ignore[misc]
+            part.attempt(partial(errors_of, op, dropped), operator=op, edges="dropped" if dropped else "all")
 
 
 def errors_of(op: str, dropped: bool) -> Row:
@@ -182,13 +182,16 @@ def errors_of(op: str, dropped: bool) -> Row:
 def recorded(part: Part) -> None:
     """Which trainings are recorded, by operator and by field of the recipe."""
     cases: dict[str, Row] = {op: {"op": op} for op in operators()}
-    recipes: list[Row] = [{"drop_edge": 0.3}, {"feature_dropout": 0.3, "drop_node": 0.2}, {"consistency_samples": 2}, {"schedule": "plateau"},
-        {"schedule": "cosine", "warmup": 5}, {"gradient_clip": 0.5}, {"self_training_rounds": 1}, {"optimiser": "sgd", "momentum": 0.9},
-        {"optimiser": "rmsprop"}, {"optimiser": "adamw", "patience": 10}, {"batching": "neighbour"}, {"batching": "cluster"}]  # fmt: skip
+    recipes: list[Row] = [
+        {"drop_edge": 0.3}, {"feature_dropout": 0.3, "drop_node": 0.2}, {"consistency_samples": 2}, {"schedule": "plateau"},
+        {"schedule": "cosine", "warmup": 5}, {"gradient_clip": 0.5}, {"self_training_rounds": 1},
+        {"optimiser": "sgd", "momentum": 0.9},
+        {"optimiser": "rmsprop"}, {"optimiser": "adamw", "patience": 10}, {"batching": "neighbour"}, {"batching": "cluster"},
+    ]  # fmt: skip
     cases |= {", ".join(f"{k}={v}" for k, v in recipe.items()): {"op": "gcn", **recipe} for recipe in recipes}
     cases |= {f"{op}, drop_edge=0.3": {"op": op, "drop_edge": 0.3} for op in ("gat", "pna", "transformer", "h2gcn")}
     for name, case in cases.items():
-        part.attempt(lambda case=case: how_recorded(two_nodes(epochs=40, **case)), training=name)  # type: ignore[misc]
+        part.attempt(partial(how_recorded, two_nodes(epochs=40, **case)), training=name)
 
 
 def how_recorded(spec: ArchitectureSpec) -> Row:
@@ -205,9 +208,9 @@ def epoch(part: Part) -> None:
     """(b) Milliseconds an epoch (step and validation): the usual loop, ours eager, ours recorded."""
     train(spec_of(Design("gcn"), 30), prepared(False), split=0, seed=0)
     for large, epochs in ((False, 200), (True, 60)):
+        graph = "10^5 nodes" if large else small_task()[0]
         for design in (Design("gcn"), Design("sage"), Design("gat"), Design("appnp", layers=10), Design("gcnii", layers=16)):
-            part.attempt(lambda d=design, n=epochs, big=large: three_ways(d, n, big), graph="10^5 nodes" if large else small_task()[0],
-                         design=design.name)  # type: ignore[misc]  # fmt: skip
+            part.attempt(partial(three_ways, design, epochs, large), graph=graph, design=design.name)
 
 
 def three_ways(design: Design, epochs: int, large: bool) -> Row:
@@ -217,7 +220,8 @@ def three_ways(design: Design, epochs: int, large: bool) -> Row:
         result = train(spec_of(design, epochs), prepared(large), split=0, seed=0, capture=capture)
         ways[name] = (result.details["epoch_ms"], result.seconds, result.val, result.details["steps"])
     ratio = usual.epoch_ms / ways["recorded"][0]
-    cells = {"usual ms": round(usual.epoch_ms, 3), "eager ms": ways["eager"][0], "recorded ms": ways["recorded"][0], "ratio": round(ratio, 1),
+    cells = {"usual ms": round(usual.epoch_ms, 3), "eager ms": ways["eager"][0], "recorded ms": ways["recorded"][0],
+             "ratio": round(ratio, 1),
              "usual s": round(usual.seconds, 2), "recorded s": round(ways["recorded"][1], 2)}  # fmt: skip
     return {**cells, "usual val": round(usual.val, 1), "val": round(ways["recorded"][2], 1), "steps": ways["recorded"][3]}
 
@@ -232,7 +236,7 @@ def trials(part: Part, workers: Sequence[int] = (1, 4, 8)) -> None:
     part.add(side="usual loop", processes=1, trials=len(DESIGNS), seconds=round(took, 2), an_hour=round(base), ratio=1.0,
              mean_val=round(float(np.mean(scores)), 2), failed=0)  # fmt: skip
     for count in workers:
-        part.attempt(lambda count=count: pooled(count, base), side="ours", processes=count)  # type: ignore[misc]
+        part.attempt(partial(pooled, count, base), side="ours", processes=count)
 
 
 def pooled(count: int, base: float) -> Row:
@@ -252,8 +256,9 @@ def pooled(count: int, base: float) -> Row:
             print(f"  {result.id}: {result.kind}: {result.reason}", flush=True)
     rate, vals = 3600 * len(done) / took, [result.val or 0.0 for result in done]
     kinds = sorted({str(result.details.get("steps")) for result in done})
-    return {"trials": len(jobs), "seconds": round(took, 2), "an_hour": round(rate), "ratio": round(rate / base, 1), "failed": len(jobs) - len(done),
-            "mean_val": round(float(np.mean(vals)), 2), "start s": round(started, 1), "steps": "; ".join(kinds)}  # fmt: skip
+    return {"trials": len(jobs), "seconds": round(took, 2), "an_hour": round(rate), "ratio": round(rate / base, 1),
+            "failed": len(jobs) - len(done), "mean_val": round(float(np.mean(vals)), 2), "start s": round(started, 1),
+            "steps": "; ".join(kinds)}  # fmt: skip
 
 
 def warm(pool: WorkerPool, count: int) -> None:
@@ -278,7 +283,7 @@ def memory(part: Part) -> None:
     )
     for large in (False, True):
         for design in designs:
-            part.attempt(lambda d=design, big=large: foreseen(d, big), graph="10^5 nodes" if large else small_task()[0], case=design.name)  # type: ignore[misc]
+            part.attempt(partial(foreseen, design, large), graph="10^5 nodes" if large else small_task()[0], case=design.name)
     part.attempt(out_of_memory, graph="pool of 2", case="asks for 4 TiB")
 
 
@@ -310,14 +315,14 @@ def out_of_memory() -> Row:
         finally:
             del os.environ["AGENTNAS_OPERATORS"]
     lost = results["bad"]
-    others = sorted({results[name].state for name in results if name != "bad"})
-    return {"steps": f"{lost.state}: {lost.kind}: {lost.reason[:90]}; the others: {', '.join(others)}"}
+    others = sorted({f"{one.state} {one.kind or ''} {one.reason}".strip() for name, one in results.items() if name != "bad"})
+    return {"steps": f"{lost.state}: {lost.kind}: {lost.reason[:60]}; the others: {', '.join(others)}"}
 
 
 def accuracy(part: Part) -> None:
     """(e) Validation scores of the same seeds on the CPU and on the device."""
     for design in (Design("gcn"), Design("gat"), Design("appnp", layers=10)):
-        part.attempt(lambda d=design: both_devices(d), design=design.name)  # type: ignore[misc]
+        part.attempt(partial(both_devices, design), design=design.name)
 
 
 def both_devices(design: Design, seeds: int = 6) -> Row:

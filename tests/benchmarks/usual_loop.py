@@ -146,8 +146,9 @@ class LoopData:
     def of(cls, data: NodeData, split: Split, device: str) -> LoopData:
         x = data.x.toarray() if hasattr(data.x, "toarray") else np.asarray(data.x)
         x = x / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-9)
-        tensors = [torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in (x, data.edge_index, data.y, split.train, split.val)]
-        return cls(tensors[0].float(), *tensors[1:], data.num_classes)
+        arrays = (x.astype(np.float32), data.edge_index, data.y, split.train, split.val)
+        features, edges, y, train, val = (torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays)
+        return cls(features, edges, y, train, val, data.num_classes)
 
 
 @dataclass

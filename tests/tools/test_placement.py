@@ -106,7 +106,7 @@ class Stub:
 def stubs(monkeypatch: pytest.MonkeyPatch) -> type[Stub]:
     monkeypatch.setattr(workers, "_Worker", Stub)
     Stub.given, Stub.together, Stub.running = [], [], set()
-    Stub.answer = staticmethod(lambda job: JobResult(job.id, "done", val=1.0))  # type: ignore[method-assign]
+    Stub.answer = staticmethod(lambda job: JobResult(job.id, "done", val=1.0))
     return Stub
 
 
@@ -118,11 +118,11 @@ def run(jobs: list[Job], count: int = 2) -> dict[str, JobResult]:
 
 
 def without_memory(*ids: str) -> Answer:
-    return staticmethod(lambda job: JobResult(job.id, "failed", "memory", "no room") if job.id in ids else JobResult(job.id, "done"))  # type: ignore[return-value]
+    return staticmethod(lambda job: JobResult(job.id, "failed", "memory", "no room") if job.id in ids else JobResult(job.id, "done"))
 
 
 def test_one_without_memory_is_tried_once_more_alone_and_its_neighbours_live(stubs: type[Stub]) -> None:
-    stubs.answer = without_memory("bad")  # type: ignore[method-assign]
+    stubs.answer = without_memory("bad")
     results = run([Job(name, {}) for name in ("a", "bad", "b", "c", "d")])
     assert (results["bad"].state, results["bad"].kind) == ("failed", "memory")
     assert {name for name, result in results.items() if result.state == "done"} == {"a", "b", "c", "d"}
@@ -131,14 +131,14 @@ def test_one_without_memory_is_tried_once_more_alone_and_its_neighbours_live(stu
 
 
 def test_one_that_was_alone_is_not_tried_again(stubs: type[Stub]) -> None:
-    stubs.answer = without_memory("bad")  # type: ignore[method-assign]
+    stubs.answer = without_memory("bad")
     results = run([Job("bad", {}), Job("a", {})], count=1)
     assert (results["bad"].kind, results["a"].state) == ("memory", "done")
     assert [name for name, *_ in stubs.given] == ["bad", "a"]
 
 
 def test_no_job_goes_to_a_worker_that_leaves(stubs: type[Stub]) -> None:
-    stubs.answer = without_memory("bad0", "bad1")  # type: ignore[method-assign]
+    stubs.answer = without_memory("bad0", "bad1")
     run([Job(name, {}) for name in ("bad0", "a", "bad1", "b")], count=1)
     places = {name: worker for name, _, _, worker in stubs.given}
     assert places["a"] != places["bad0"]
@@ -151,7 +151,7 @@ def test_a_recording_that_failed_is_done_without(stubs: type[Stub]) -> None:
             return JobResult(job.id, "failed", "error", "could not be recorded", details={"capture_failed": True})
         return JobResult(job.id, "done")
 
-    stubs.answer = staticmethod(answer)  # type: ignore[method-assign]
+    stubs.answer = staticmethod(answer)
     assert run([Job("a", {})], count=1)["a"].state == "done"
     assert [capture for _, _, capture, _ in stubs.given] == [True, False]
 

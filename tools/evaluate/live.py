@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,10 @@ class LiveEvaluator:
             return None
         from agentnas.tools.train.memory import predicted_mib
 
-        return predicted_mib(spec, **asdict(self._sizes))
+        # An operator's file holds anybody's code: what it raises here its training will raise again, as the reason of a failed trial.
+        with suppress(Exception):
+            return predicted_mib(spec, **asdict(self._sizes))
+        return None
 
     def _path(self, weights: str | None) -> str | None:
         return None if weights is None else str(self._directory / weights)

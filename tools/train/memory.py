@@ -1,8 +1,8 @@
 """Device memory that a training will need, predicted before it begins.
 
 What a step allocates is affine in nodes, edges and feature non-zeros at each of its moments, as FLOPs are. So a step is run on four tiny
-graphs, what is held after each allocation is noted, and each moment is extended to the sizes asked for; the largest one counts. A new operator
-needs no formula of its own, and what a backward pass makes and drops again (an operator over edges makes most there) is seen.
+graphs, what is held after each allocation is noted, and each moment is extended to the sizes asked for; the largest one counts. A new
+operator needs no formula of its own, and what a backward pass makes and drops again (an operator over edges makes most there) is seen.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def _predicted(spec_json: str, num_nodes: int, num_edges: int, in_channels: int,
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
         network = build_network(spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings)
-        weights = sum(value.numel() for value in network.state_dict().values())
+        weights = sum(int(value.numel()) for value in network.state_dict().values())
         sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)
         step = _extended(network, spec.recipe, sizes, nnz is not None) if weights <= MOST_PROBED else 4.0 * num_nodes * in_channels
-    weight_mib = 4 * weights / MIB
+    weight_mib = 4.0 * weights / MIB
     return weight_mib * WEIGHT_COPIES + min(RING_MIB, weight_mib * MOST_IN_RING) + step / MIB + WORKSPACE_MIB
 
 
@@ -85,11 +85,11 @@ def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: b
     return torch.tensor(held.moments, dtype=torch.float64)
 
 
-class Held(TorchDispatchMode):
+class Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of tensors that are made inside and live; ``moments`` holds them after each allocation."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.moments: list[int] = [0]
         self._bytes, self._known = 0, dict[int, Any]()
 

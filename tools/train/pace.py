@@ -115,11 +115,11 @@ class Blocks:
         return max(1, min(self._ring.slots, int(BLOCK_S / max(self._epoch_s, 1e-6))))
 
     def _prepare(self, epoch: int) -> None:
-        """Record the epoch, once it has run often enough and where it pays."""
-        if self._graph is None and self._wanted and self._ran == WARM_UPS:
-            if self._epoch_s < CAPTURE_BELOW_S and self._epochs - epoch + 1 >= FEWEST_REPLAYED:
-                self._graph = _captured(self._epoch, self._session.optimiser)
-                self._how = "CUDA graph"
+        """Record the epoch, once it has run often enough and where it pays; neighbours on the device can make that so later."""
+        pays = self._epoch_s < CAPTURE_BELOW_S and self._epochs - epoch + 1 >= FEWEST_REPLAYED
+        if self._graph is None and self._wanted and self._ran >= WARM_UPS and pays:
+            self._graph = _captured(self._epoch, self._session.optimiser)
+            self._how = "CUDA graph"
 
     def _run_one(self) -> None:
         if self._graph is not None:
@@ -292,4 +292,4 @@ def own_stream(device: torch.device) -> Iterator[None]:
 
 @cache
 def _stream(device: str) -> torch.cuda.Stream:
-    return torch.cuda.Stream(device)
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from agentnas.tools.evaluate.live import LiveEvaluator
 from agentnas.tools.nn.network import build_network
 from agentnas.tools.operators.base import operators
+from agentnas.tools.profiling import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.train.memory import MIB, Held, _extended, _moments, predicted_mib
+from agentnas.tools.workers import TaskRef, WorkerPool
 
 SIZES = (300, 1500, 900)  # nodes, edges, non-zeros
 
@@ -70,3 +75,31 @@ def test_a_random_state_stays() -> None:
     before = torch.get_rng_state()
     predicted_mib(spec("mlp", 24), num_nodes=100, num_edges=100, in_channels=8, out_channels=3)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+BROKEN = """
+from torch import nn
+from agentnas.tools.operators.base import Operator
+
+OPERATOR = Operator(name="broken", kind="pointwise", module="Broken", doc="raises", source="a test", has_width=False)
+
+
+class Broken(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+
+    def forward(self, x, graph):
+        raise ValueError("on purpose")
+"""
+
+
+def test_a_candidate_that_cannot_be_probed_is_left_to_its_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    monkeypatch.setenv("AGENTNAS_OPERATORS", str(tmp_path))
+    sizes = Sizes(100, 400, 8, 3)
+    evaluator = LiveEvaluator.__new__(LiveEvaluator)
+    evaluator._sizes, evaluator._pool = sizes, WorkerPool(TaskRef("digits"), 1, "cuda")
+    assert evaluator._device_mib(spec("broken")) is None
+    assert evaluator._device_mib(spec("gcn")) == predicted_mib(spec("gcn"), **asdict(sizes))
+    evaluator._pool = WorkerPool(TaskRef("digits"), 1, "cpu")
+    assert evaluator._device_mib(spec("gcn")) is None

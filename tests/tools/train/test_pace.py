@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -63,8 +62,13 @@ def test_blocks_are_byte_for_byte_the_ordinary_loop(monkeypatch: pytest.MonkeyPa
 def test_a_block_is_read_at_once(monkeypatch: pytest.MonkeyPatch, prepared: PreparedTask) -> None:
     """Else nothing would be gained on a device."""
     counts: list[int] = []
-    read: Callable[[Blocks, int], None] = Blocks._read
-    monkeypatch.setattr(Blocks, "_read", lambda self, count: (counts.append(count), read(self, count))[1])
+    ordinary = Blocks._read
+
+    def read(self: Blocks, count: int) -> None:
+        counts.append(count)
+        ordinary(self, count)
+
+    monkeypatch.setattr(Blocks, "_read", read)
     monkeypatch.setattr(pace, "BLOCK_S", 1000.0)
     in_blocks(monkeypatch)
     train(spec(epochs=100), prepared, split=0, seed=0)
@@ -81,7 +85,7 @@ def test_a_block_tells_the_epoch_that_diverged(monkeypatch: pytest.MonkeyPatch, 
     wild = spec(optimiser="sgd", learning_rate=10.0, weight_decay=1.0, epochs=200)
     told = []
     for change in (lambda: None, lambda: in_blocks(monkeypatch)):
-        change()
+        change()  # type: ignore[no-untyped-call]
         with pytest.raises(Diverged) as raised:
             train(wild, prepared, split=0, seed=0)
         told.append(str(raised.value))
@@ -89,7 +93,8 @@ def test_a_block_tells_the_epoch_that_diverged(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_ring_keeps_the_weights_of_each_epoch() -> None:
-    network = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
+    linear = nn.Linear(3, 5)
+    network = nn.Sequential(linear, nn.BatchNorm1d(5))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     ring = Ring(network, 4, 2**20)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -97,7 +102,7 @@ def test_a_ring_keeps_the_weights_of_each_epoch() -> None:
     for _ in range(3):
         network(torch.randn(8, 3))
         with torch.no_grad():
-            network[0].weight.mul_(2)
+            linear.weight.mul_(2)
         ring.take()
         seen.append({name: value.clone() for name, value in network.state_dict().items()})
     for slot, state in enumerate(seen):
