@@ -67,8 +67,8 @@ def test_later_sources_win_and_each_value_knows_its_own(settle: Resolve, place: 
 def test_every_setting_can_be_given_everywhere(settle: Resolve) -> None:
     values = {
         "task": "cora", "split": "random", "trials": "3", "time": "90s", "trial_time": "2m", "without_anchor": "gat,sage", "seed": "1",
-        "confirm_seeds": "4", "workers": "2", "device": "cuda:1", "executor": "ray:auto", "worker_memory_mb": "99", "max_params": "1000",
-        "max_latency_ms": "1.5",
+        "confirm_seeds": "4", "workers": "2", "device": "cuda:1", "executor": "ray:auto",
+        "worker_memory_mb": "99", "max_params": "1000", "max_latency_ms": "1.5",
         "max_memory_mb": "64", "max_train_memory_mb": "512", "data_dir": "/d", "runs_dir": "/r", "llm": "openai:m",
         "planner_llm": "rules", "coder_llm": "openai:c", "analyst_llm": "openai:a", "proposals": "full", "max_cost": "2.5",
         "max_tokens": "9000", "max_llm_calls": "40", "llm_timeout": "1m", "prices": "/p.json", "prompts_dir": "/prompts",

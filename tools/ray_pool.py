@@ -116,6 +116,7 @@ class RayPool:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+        self._require_head()
         strategy: Any = "SPREAD"
         if anchored and (node := self._for_timing()) is not None:
             strategy = NodeAffinitySchedulingStrategy(node.id, soft=True)
@@ -175,6 +176,7 @@ class RayPool:
     def _lost(self, seat: _Seat, line: _Line, error: Exception) -> Iterator[JobResult]:
         """The actor is gone: its job goes to another one, unless too many have been lost with it."""
         ticket, elapsed = seat.ticket, time.monotonic() - seat.since
+        self._require_head()
         self._drop(seat)
         if ticket is None:
             self._failed_starts += 1
@@ -194,10 +196,7 @@ class RayPool:
         """Raise RunError where jobs wait and nobody will do them; end actors that have fallen silent."""
         now = time.monotonic()
         if now - self._looked > LOOK_S:
-            self._looked = now
-            if not self._cluster.alive():
-                self._slots = [None] * self.workers  # they die with their cluster
-                raise RunError(f"the head of the cluster at {self._cluster.name} answers no more; resume the run when it is back")
+            self._require_head()
         for seat in self._busy():
             assert seat.ticket is not None
             if now - seat.since > seat.ticket.job.time_limit_s + self._grace_s + SILENCE_S:
@@ -205,6 +204,13 @@ class RayPool:
         slow = any(not seat.ready and now - seat.since > START_LIMIT_S for seat in self._seats())
         if slow and not self._busy() and (ticket := line.next()) and not self._anybody(ticket):
             raise RunError(f"the cluster at {self._cluster.name} had no room for a trial within {START_LIMIT_S:g} s; see ray status")
+
+    def _require_head(self) -> None:
+        """Raise RunError where the head is gone; to be asked before what would wait for it."""
+        self._looked = time.monotonic()
+        if not self._cluster.alive():
+            self._slots = [None] * self.workers  # they die with their cluster
+            raise RunError(f"the head of the cluster at {self._cluster.name} answers no more; resume the run when it is back")
 
     def _drop(self, seat: _Seat) -> None:
         self._slots[self._slots.index(seat)] = None
