@@ -105,13 +105,14 @@ def test_interrupting_twice_stops_at_once_and_leaves_no_actor(made: Any, tmp_pat
 
 
 def test_the_loss_of_the_head_is_one_line_and_how_to_go_on(made: Any, tmp_path: Path) -> None:
-    with started(*FLAGS, "--workers", "1", "--executor", f"ray:{made.address}", "--runs-dir", str(tmp_path), "--trials", "60") as run:
+    address = made.address
+    with started(*FLAGS, "--workers", "1", "--executor", f"ray:{address}", "--runs-dir", str(tmp_path), "--trials", "60") as run:
         assert until(lambda: evaluations(tmp_path) >= 1)
         made.remove_node(made.head_node, allow_graceful=False)
         code, _, err = ended(run)
     told = [line for line in err.splitlines() if "error:" in line]
     assert code == 1, err
     assert len(told) == 1
-    assert f"the head of the cluster at {made.address} answers no more" in told[0]
+    assert f"the head of the cluster at {address} answers no more" in told[0]
     assert err.splitlines()[-1].startswith("to go on: agentnas design --resume")
     assert "Traceback" not in err

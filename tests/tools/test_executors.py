@@ -146,7 +146,7 @@ def losses_of(pool: RayPool, patch: pytest.MonkeyPatch) -> list[str]:
 
 
 def slow(name: str) -> Job:
-    return Job(name, {**spec(), "recipe": {"epochs": 1500, "patience": 0}}, seed=int(name), time_limit_s=120.0)
+    return Job(name, {**spec(), "recipe": {"epochs": 800, "patience": 0}}, seed=int(name), time_limit_s=120.0)
 
 
 @pytest.mark.timeout(300)
