@@ -8,8 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from agentnas.tools.nn.dropout import dropped
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.sparse import Features, SparseFeatures, as_dense, dropped
+from agentnas.tools.nn.sparse import Features, SparseFeatures, as_dense
 
 
 class Linear(nn.Linear):

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from agentnas.tools.nn.dropout import dropout_mask
 from agentnas.tools.nn.layers import Linear
 from agentnas.tools.nn.sparse import (
     Pattern,
     SparseMatrix,
     collect,
-    dropout_mask,
     gather_columns,
     gather_rows,
     ragged_ranges,
