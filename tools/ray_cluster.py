@@ -44,7 +44,7 @@ class Cluster:
 
         self.name, self._ours = name, ours
         far = ray.util.client.ray.is_connected()
-        self._head: str | None = None if far else str(ray.get_runtime_context().gcs_address)
+        self.head: str | None = None if far else str(ray.get_runtime_context().gcs_address)
 
     def nodes(self) -> list[Node]:
         """Living nodes, by address."""
@@ -65,7 +65,7 @@ class Cluster:
 
     def alive(self) -> bool:
         """Whether the head still answers. Ray itself would wait for it for a minute, and then end this process without a word to us."""
-        return self._head is None or _answers(self._head)
+        return self.head is None or _answers(self.head)
 
     def close(self) -> None:
         """Leave; where the head is gone, there is nothing to take leave of, and Ray would wait for it."""
@@ -103,7 +103,7 @@ def connect(executor: str, workers: int | None = None, data_mib: float = 0.0) ->
 
     address = address_of(executor)
     if ray.is_initialized():
-        return Cluster(address or "this machine", ours=False)
+        return _joined(executor, address)
     with _own_signals(), _silent():
         try:
             ray.init(**_common(), **(_joining(address) if address else _starting(workers, data_mib)))
@@ -113,6 +113,15 @@ def connect(executor: str, workers: int | None = None, data_mib: float = 0.0) ->
             raise ConfigError(f"--executor {executor}: {_explained(error)}") from None
     _hush()
     return Cluster(address or "this machine", ours=True)
+
+
+def _joined(executor: str, address: str | None) -> Cluster:
+    """The connection that the caller's program has; raises ConfigError where that leads elsewhere."""
+    cluster = Cluster(address or "this machine", ours=False)
+    asked, found = (place.rpartition(":")[2] for place in (address or "", cluster.head or ""))
+    if found and asked not in ("", "auto", found):
+        raise ConfigError(f"--executor {executor}: this program is connected to the cluster at {cluster.head}; use ray:auto, or leave that")
+    return cluster
 
 
 def _require_ray() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from agentnas.tools.ray_cluster import QUIET
+from agentnas.tools.ray_pool import RayPool, join
+from agentnas.tools.tasks import load_task
 
 STORE = 80 * 2**20
 
@@ -40,3 +42,10 @@ def cluster(nodes: int) -> Iterator[Any]:
         yield made
     finally:
         made.shutdown()
+
+
+def pool_on(made: Any, **settings: Any) -> RayPool:
+    wanted = {"workers": 2, "device": "cpu", "memory_mb": 700, **settings}
+    pool = join(f"ray:{made.address}", load_task("digits"), **wanted)
+    pool._grace_s = 1.0
+    return pool
