@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from agentnas.tools.nn.dropout import dropped
+from agentnas.tools.nn.ranges import ragged_ranges
 
 
 @cache
@@ -214,12 +215,6 @@ Features = Tensor | SparseFeatures
 def as_dense(x: Features) -> Tensor:
     """Dense features; the last resort of operators that cannot take sparse ones."""
     return x.dense if isinstance(x, SparseFeatures) else x
-
-
-def ragged_ranges(starts: Tensor, counts: Tensor) -> Tensor:
-    """``starts[i], starts[i] + 1, ...`` (``counts[i]`` of them) for each i, joined; long [sum of counts]."""
-    shift = starts - (counts.cumsum(0) - counts)
-    return torch.arange(int(counts.sum()), device=starts.device) + shift.repeat_interleave(counts)
 
 
 class _Product(torch.autograd.Function):
