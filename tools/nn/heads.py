@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, Perceptron, per_graph
-from agentnas.tools.nn.sparse import Features, as_dense, ragged_ranges
+from agentnas.tools.nn.ranges import ragged_ranges
+from agentnas.tools.nn.sparse import Features, as_dense
 
 
 class DotHead(nn.Module):

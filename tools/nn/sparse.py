@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from agentnas.tools.nn.dropout import dropped
+from agentnas.tools.nn.ranges import ragged_ranges
 
 
 @cache
@@ -24,8 +25,7 @@ def _hear_beta_warning() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta", category=UserWarning)
         warnings.filterwarnings("ignore", message="Sparse invariant checks", category=UserWarning)
-        empty = torch.zeros(1, dtype=torch.long)
-        torch.sparse_csr_tensor(torch.zeros(2, dtype=torch.long), empty[:0], torch.zeros(0), (1, 1), check_invariants=False)
+        torch.sparse_csr_tensor(torch.zeros(2).long(), torch.zeros(0).long(), torch.zeros(0), (1, 1), check_invariants=False)
 
 
 def _csr(pointers: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -216,12 +216,6 @@ def as_dense(x: Features) -> Tensor:
     return x.dense if isinstance(x, SparseFeatures) else x
 
 
-def ragged_ranges(starts: Tensor, counts: Tensor) -> Tensor:
-    """``starts[i], starts[i] + 1, ...`` (``counts[i]`` of them) for each i, joined; long [sum of counts]."""
-    shift = starts - (counts.cumsum(0) - counts)
-    return torch.arange(int(counts.sum()), device=starts.device) + shift.repeat_interleave(counts)
-
-
 class _Product(torch.autograd.Function):
     """values, dense -> sparse @ dense; the gradient of values only where it is asked for."""
 
@@ -353,11 +347,10 @@ class _Maximum(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (is_best,) = ctx.saved_tensors
         pattern: Pattern = ctx.pattern
-        winners = is_best.to(grad.dtype)
-        share = grad / (pattern.by_row @ winners).clamp(min=1)
-        return pattern.by_column @ (winners * share.index_select(0, pattern.row)), None
+        winners = ctx.saved_tensors[0].to(grad.dtype)
+        share = (grad / (pattern.by_row @ winners).clamp(min=1)).index_select(0, pattern.row)
+        return pattern.by_column @ (winners * share), None
 
 
 def spmm(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:

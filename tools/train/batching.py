@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.network import Network
-from agentnas.tools.nn.sparse import ragged_ranges
+from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.train.data import Prepared, PreparedTask
 
 # Each hop multiplies a batch by the fan-out; deeper networks see no further than this in neighbour batches.

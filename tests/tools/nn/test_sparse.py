@@ -12,13 +12,13 @@ from torch import Tensor
 
 from agentnas.tools.nn.dropout import dropout_mask
 from agentnas.tools.nn.layers import Linear
+from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.sparse import (
     Pattern,
     SparseMatrix,
     collect,
     gather_columns,
     gather_rows,
-    ragged_ranges,
     row_max,
     row_softmax,
     spmm,
