@@ -41,7 +41,8 @@ def _write(run: Run, name: str, draw: Callable[[Run], str]) -> str:
     """Write one form of the report; what went wrong in drawing it, as a traceback."""
     try:
         text = draw(run)
-    except Exception:  # noqa: BLE001  # the third edge: hours of search are not lost to a picture of them
+    # An edge: hours of search are not lost to a picture of them.
+    except Exception:  # noqa: BLE001
         (run.path / name).unlink(missing_ok=True)  # what an earlier state said is no longer so
         return traceback.format_exc()
     run.directory.write_text(name, text)

@@ -1,6 +1,7 @@
 """A job that waits for Ctrl-C: ``python -m tests.batch.sleeper FOLDER ATTEMPT LOCK``."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from agentnas.batch.process import exit_file, sign
 
 if __name__ == "__main__":
     folder, attempt, lock = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is begun with it ignored
     sign(lock, os.getpid())
     try:
         (folder / "ready").touch()

@@ -382,7 +382,9 @@ def test_a_run_that_is_stopped_by_every_signal_ends_as_the_one_that_was_not(live
         words = shlex.split(last.removeprefix("to go on: "))[2:]
         if len(signals) == 1:
             assert re.fullmatch(r"interrupted; \d+ trials?, \d+ evaluations?; best so far .* % \(t\d+\); report: .*\n", out)
-            assert Path(out.strip().split("report: ")[1]).read_text(encoding="utf-8").startswith(f"# {name}")
+            page = Path(out.strip().split("report: ")[1])
+            assert page == runs_dir / name / "report.html"
+            assert name in page.read_text(encoding="utf-8")
         else:
             assert (out, err.splitlines()[-2]) == ("", "agentnas: error: interrupted")
     done = subprocess.run(

@@ -25,7 +25,7 @@ MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is
 WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
 RING_MIB = 64.0  # at most, the weights of the epochs that are not read yet (pace.py)
 MOST_IN_RING = 32
-WORKSPACE_MIB = 32.0  # of the matrix libraries
+WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first training of a process
 
 
 def predicted_mib(
