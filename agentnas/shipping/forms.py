@@ -174,7 +174,9 @@ def write_onnx(trained: Trained, draft: Path) -> Written:
     except UNTRACEABLE as error:
         raise refuse(trained, "onnx", error, lambda spec: _converted(trace_alone(spec))) from None
     (draft / "model.onnx").write_bytes(content)
-    session = runtime.InferenceSession(str(draft / "model.onnx"), providers=["CPUExecutionProvider"])
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 1  # ScatterND of several threads loses additions to one node now and then
+    session = runtime.InferenceSession(str(draft / "model.onnx"), options, providers=["CPUExecutionProvider"])
 
     def run(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         return torch.from_numpy(session.run(None, {name: value.numpy() for name, value in inputs.items()})[0])
