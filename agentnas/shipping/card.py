@@ -17,7 +17,7 @@ HOW = {
     "python": "`model.py` is the model's whole code and needs torch alone: `python example.py`.",
     "pt2": '`model.pt2` is a program of torch.export: `torch.export.load("model.pt2").module()`, see `example.py`; it needs torch alone.',
     "onnx": "`model.onnx` runs in onnxruntime and other runtimes of ONNX, see `example.py`. "
-    "Give onnxruntime one thread (`intra_op_num_threads = 1`): with several, sums over the edges of a large graph lose an addition now and then.",
+    "Give onnxruntime one thread (`intra_op_num_threads = 1`): with several, sums over a large graph now and then lose an addition.",
     "state": "`state.pt` holds the weights (a state_dict, read with `weights_only=True`), `model.py` the code: `python example.py`.",
 }
 
