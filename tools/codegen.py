@@ -20,8 +20,8 @@ from agentnas.tools.spec.model import ArchitectureSpec
 if TYPE_CHECKING:
     from agentnas.tools.tasks.base import NodeData, Split, Task
 
-SHARED = ("sparse", "graph", "layers", "merge", "heads", "post", "data", "score")
-PORTABLE = ("scatter", "layers", "merge", "heads", "post")  # the same without sparse matrices
+SHARED = ("dropout", "ranges", "sparse", "graph", "layers", "merge", "heads", "post", "data", "score")
+PORTABLE = ("dropout", "ranges", "scatter", "layers", "merge", "heads", "post")  # the same without sparse matrices
 LINE = 120
 
 
@@ -135,7 +135,7 @@ def encodings(edge_index: Tensor, num_nodes: int) -> Tensor:
 def encodings_source(spec: ArchitectureSpec) -> str:
     """The source of a file that computes the spec's encodings of any graph; it imports torch, numpy and scipy."""
     wanted = sorted((encoding.kind, encoding.dim) for encoding in spec.input.encodings)
-    library = _library([], ("sparse", "graph", "features"))
+    library = _library([], ("dropout", "ranges", "sparse", "graph", "features"))
     copied = "\n\n\n".join(definition.source for definition in library.closure(["Graph", "ENCODERS"]))
     imports = _imports(library, copied)
     return ENCODINGS.format(imports=imports, copied=copied, columns=sum(dim for _, dim in wanted), wanted=wanted)

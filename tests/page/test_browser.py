@@ -205,7 +205,7 @@ def test_hostile_texts_are_read_and_not_run(browser: Browser, pages: dict[str, P
             assert tab.said == []
             assert "</script><script>alert(1)</script>" in tab.page.locator("main").inner_text()
             tab.value("document.querySelector('[data-trial]')?.focus()")
-            assert "49" not in tab.page.title()
+            assert not re.search(r"(?<!\d)49(?!\d)", tab.page.title()), "a template was carried out"
             assert tab.page.title().endswith("AgentNAS")
 
 
