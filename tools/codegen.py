@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentnas.tools.tasks.base import NodeData, Split, Task
 
 SHARED = ("dropout", "ranges", "sparse", "graph", "layers", "merge", "heads", "post", "data", "score")
-PORTABLE = ("dropout", "ranges", "scatter", "layers", "merge", "heads", "post")  # the same without sparse matrices
+PORTABLE = ("scatter", "layers", "merge", "heads", "post")  # the same without sparse matrices
 LINE = 120
 
 
