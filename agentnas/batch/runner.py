@@ -46,7 +46,7 @@ class Asked:
 
 @dataclass
 class Night:
-    """Runs the jobs of a batch to their outcomes. ``changed`` is called when a job has ended; ``stop`` ends the night in good order."""
+    """Runs the jobs of a batch to their outcomes. ``changed`` is called when jobs have ended; ``stop`` ends the night in good order."""
 
     folder: Path
     journal: BatchJournal
@@ -57,6 +57,7 @@ class Night:
     processes: dict[str, Process] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
     _costs: dict[tuple[str, int], float] = field(default_factory=dict)
+    _has_news: bool = False
 
     def run(self) -> int:
         """Go on until every job has its outcome, or until asked to stop; returns the exit code. Raises RunError for a full disk, say."""
@@ -70,6 +71,7 @@ class Night:
                     self._keep_deadline()
                     self._start_jobs()
                 self._urge()
+                self._tell_news()
                 # A signal does not end a sleep; waiting for the event does.
                 self.stop.wait(POLL_S) if not self.stop.is_set() else time.sleep(POLL_S)
         except BaseException:
@@ -78,6 +80,12 @@ class Night:
                 process.send(signal.SIGINT)
             raise
         return self._end()
+
+    def _tell_news(self) -> None:
+        """Once a look around, however many jobs have ended: what is told of a batch is drawn from all of its runs."""
+        if self._has_news:
+            self._has_news = False
+            self.changed()
 
     @property
     def states(self) -> dict[str, JobState]:
@@ -155,7 +163,7 @@ class Night:
         self.journal.append(ev.JobEnded(job=name, attempt=attempt, outcome=outcome, code=code, message=message, retry_at=retry_at))
         again = f"; again in {format_duration(round(retry_at - self._now()))}" if retry_at is not None else ""
         self.say(f"{name}: {state.state}{f': {message}' if message else ''}{again}")
-        self.changed()
+        self._has_news = True
 
     # Starts
 
@@ -191,7 +199,7 @@ class Night:
         if share is not None and share < shares.LEAST_S and not is_own:
             self.journal.append(ev.JobDropped(job=name, message="no time was left before the deadline"))
             self.say(f"{name}: out of time before it began")
-            self.changed()
+            self._has_news = True
             return
         begin = ev.JobStarted(
             job=name, attempt=state.attempts + 1, run=run.name if run else None, workers=self.plan.workers[name],
@@ -276,7 +284,7 @@ class Night:
         for found in self._waiting():
             why = self.states[found.job.name].message or "the deadline came before it began"
             self.journal.append(ev.JobDropped(job=found.job.name, message=why))
-            self.changed()
+            self._has_news = True
 
     def _ends_itself(self, name: str) -> bool:
         started = self.states[name].running

@@ -283,6 +283,18 @@ def test_a_night_whose_deadline_has_passed_starts_nothing(tmp_path: Path) -> Non
     assert run_batch(file, folder, resume=True, night=Night(until=None, within=60.0)).exit_code == 0
 
 
+def test_the_page_is_drawn_once_for_all_jobs_that_end_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is drawn from all runs: drawn for each of them, many jobs would hold up the end of their night."""
+    drawn: list[int] = []
+    monkeypatch.setattr(
+        "agentnas.batch.page.write_page", lambda folder, view: drawn.append(sum(state.is_over for state in view.jobs.values()))
+    )
+    file = tmp_path / "n.yaml"
+    file.write_text('night: {within: 1s}\ndefaults: {trials: 5}\njobs: [{matrix: {task: ["nasbench:cora"], seed: [0, 1, 2, 3]}}]', "utf-8")
+    assert run_batch(file, tmp_path / "out").exit_code == 5
+    assert drawn == [0, 4, 4]  # at the start, when they were dropped, at the end
+
+
 def test_an_unreachable_provider_is_worth_another_try_and_a_missing_key_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
