@@ -15,8 +15,10 @@ from agentnas.cli.shell import COMMANDS, Group, group_app
 from agentnas.tools.errors import AgentNASError, UsageError
 
 if TYPE_CHECKING:
+    from agentnas.batch.api import Ended
     from agentnas.batch.checking import Plan
     from agentnas.batch.file import Batch, Night
+    from agentnas.batch.journal import BatchView
 
 DEFAULT = "run"
 
@@ -52,8 +54,6 @@ def run(
 ) -> None:  # fmt: skip
     """Run the jobs of a file: check them all, then each in a process of its own, until every one has its outcome."""
     from agentnas.batch.api import run_batch
-    from agentnas.batch.folder import read_view
-    from agentnas.batch.progress import summary
     from agentnas.cli.design import stopping
 
     places: list[Path] = []
@@ -73,14 +73,8 @@ def run(
             for line in _how_to_go_on(places):
                 told.add_note(Advice(line))
             raise told from None
-    view = read_view(ended.folder)
-    if json:
-        emit_json(summary(ended.folder, view))
-    else:
-        emit(_ended(ended.folder))
-    if ended.exit_code == 130 or any(state.outcome == "out_of_time" for state in view.jobs.values()):
-        for line in _how_to_go_on(places):
-            say(line)
+        # Still in here: a signal that comes when all is over takes neither the result nor its exit code away.
+        _tell(ended, json)
     if ended.exit_code:
         raise typer.Exit(ended.exit_code)
 
@@ -165,11 +159,25 @@ def _how_to_go_on(places: list[Path]) -> list[str]:
     return [f"to go on: {resume_command(read_view(place), place)}" for place in places]
 
 
-def _ended(folder: Path) -> str:
-    from agentnas.batch.folder import PAGE_FILE, read_view
+def _tell(ended: Ended, json: bool) -> None:
+    """What came of the batch, and how to go on with it where that would change something."""
+    from agentnas.batch.folder import read_view
+    from agentnas.batch.progress import resume_command, summary
+
+    view = read_view(ended.folder)
+    if json:
+        emit_json(summary(ended.folder, view))
+    else:
+        emit(_result(ended.folder, view))
+    if ended.exit_code == 130 or any(state.outcome == "out_of_time" for state in view.jobs.values()):
+        say(f"to go on: {resume_command(view, ended.folder)}")
+
+
+def _result(folder: Path, view: BatchView) -> str:
+    from agentnas.batch.folder import PAGE_FILE
     from agentnas.batch.progress import counts, standings
 
-    jobs = standings(folder, read_view(folder))
+    jobs = standings(folder, view)
     told = ", ".join(f"{count} {state}" for state, count in counts(jobs).items())
     return f"{counted(len(jobs), 'job')}: {told}\npage     {folder / PAGE_FILE}"
 

@@ -67,6 +67,17 @@ def test_a_finished_night_is_not_run_again(night: tuple[Path, Path]) -> None:
     assert [event for event in read_events(night[1]) if isinstance(event, JobStarted)] == before
 
 
+def test_a_signal_that_comes_while_the_result_is_told_takes_nothing_away(night: tuple[Path, Path]) -> None:
+    program = (
+        "import os, signal, sys\nfrom agentnas.cli import batch, main\nemit = batch.emit\n"
+        "def late(text):\n    os.kill(os.getpid(), signal.SIGTERM)\n    emit(text)\n"
+        "batch.emit = late\nsys.exit(main(['batch', *sys.argv[1:]]))\n"
+    )
+    words = [str(night[0]), "--resume", "--folder", str(night[1])]
+    done = subprocess.run([sys.executable, "-c", program, *words], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"2 jobs: 2 found\npage     {night[1] / 'report.html'}\n"), done.stderr
+
+
 def test_the_page_tells_what_was_found_and_needs_no_network(night: tuple[Path, Path]) -> None:
     page = (night[1] / "report.html").read_text(encoding="utf-8")
     assert "2 of 2 jobs found a design" in page
