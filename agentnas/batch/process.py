@@ -58,16 +58,14 @@ class Process:
             os.close(lock)
         return cls(folder, attempt, child)
 
-    @property
-    def is_child(self) -> bool:
-        return self._child is not None
-
     def poll(self) -> Exit | None:
-        """How it ended, or None while it lives."""
-        if self._child is not None:
-            code = self._child.poll()
-            return None if code is None else Exit(code)
-        return None if is_alive(self.folder) else Exit(exit_code(self.folder, self.attempt))
+        """How it ended, or None while it lives. Workers of a child that was killed are killed with it: nobody ends their trainings now."""
+        if self._child is None:
+            return None if is_alive(self.folder) else Exit(exit_code(self.folder, self.attempt))
+        if self._child.returncode is None and _was_killed(self._child.pid):
+            self.kill()
+        code = self._child.poll()
+        return None if code is None else Exit(code)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, not to its workers; nothing happens where it is gone."""
@@ -135,6 +133,14 @@ def _locked(folder: Path) -> int:
         os.close(fd)
         raise RunError(f"the job in {folder} has a process already") from None
     return fd
+
+
+def _was_killed(pid: int) -> bool:
+    """Whether a child has ended by a signal. It is not reaped here: until it is, its number and its group are nobody else's."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return False
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
 
 def _process(folder: Path) -> Any:

@@ -132,7 +132,6 @@ class Night:
         for name, process in list(self.processes.items()):
             if (ended := process.poll()) is not None:
                 del self.processes[name]
-                process.kill()  # its workers, where it was killed and they were not
                 self._ended(name, ended)
 
     def _ended(self, name: str, ended: Exit) -> None:

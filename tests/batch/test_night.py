@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from agentnas.batch import process
@@ -273,6 +275,25 @@ def test_a_job_is_found_by_its_lock_whoever_started_it(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert ended == process.Exit(130)
+
+
+def test_workers_do_not_outlive_a_job_that_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "PROGRAM", "tests.batch.sleeper")
+    monkeypatch.chdir(Path(__file__).parents[2])
+    job = process.Process.start(tmp_path, 1, ["with a worker"], dict(os.environ))
+    wait_until(lambda: (tmp_path / "worker").exists() and (tmp_path / "worker").read_text())
+    pid, worker = (json.loads((tmp_path / process.LOCK_FILE).read_bytes())["pid"], int((tmp_path / "worker").read_text()))
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: job.poll() is not None)
+    wait_until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)
+    assert job.poll() == process.Exit(-signal.SIGKILL)
+
+
+def wait_until(reached: Callable[[], object], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "the moment did not come"
+        time.sleep(0.05)
 
 
 def test_a_signal_never_reaches_a_stranger_with_the_same_number(tmp_path: Path) -> None:
