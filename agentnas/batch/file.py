@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agentnas.batch.reading import Place, Value, nearest, read_yaml, shown
+from agentnas.batch.reading import Place, Value, read_yaml, shown
 from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration
 from agentnas.memory.names import slug
-from agentnas.tools.errors import UsageError
 
 MOST_JOBS = 1000
 LONGEST_NAME = 60
@@ -78,11 +77,6 @@ class Job(BaseModel):
     def task(self) -> str:
         """The task as it was asked for; empty where the design chooses."""
         return str(self.settings.get("task") or "")
-
-    @property
-    def has_models(self) -> bool:
-        """Whether the file gives it a language model."""
-        return any(self.settings.get(key) not in (None, "rules", "none") for key in MODEL_KEYS)
 
 
 class Batch(NamedTuple):
@@ -285,12 +279,6 @@ def _placed(key: str, value: Any, folder: Path) -> Any:
         if kind in ("replay", "scripted") and (folder / rest).is_file():
             return f"{kind}:{(folder / rest).absolute()}"
     return value
-
-
-def require_known(job: str, names: Mapping[str, Any]) -> None:
-    """Raise UsageError where the batch has no job of this name."""
-    if job not in names:
-        raise UsageError(f"no job {job!r}; {nearest(job, names)}")
 
 
 def told(night: Night) -> str:

@@ -121,7 +121,6 @@ class JobState:
     retry_at: float | None = None
     began: float | None = None
     ended: float | None = None
-    seconds: float = 0.0
     history: list[JobStarted | JobEnded] = field(default_factory=list)
 
     @property
@@ -151,14 +150,12 @@ class BatchView:
         self.finished: BatchFinished | None = None
         self.interrupted: BatchInterrupted | None = None
         self.resumes = 0
-        self.num_events = 0
         self.last_at = 0.0
         for event in events:
             self.apply(event)
 
     def apply(self, event: AnyEvent) -> None:
         """Fold one event in."""
-        self.num_events += 1
         self.last_at = event.at
         match event:
             case BatchStarted():
@@ -197,8 +194,6 @@ class BatchView:
 
     @staticmethod
     def _end(state: JobState, event: JobEnded) -> None:
-        if state.running is not None:
-            state.seconds += max(0.0, event.at - state.running.at)
         state.running, state.outcome, state.message, state.code = None, event.outcome, event.message, event.code
         state.retry_at, state.ended = event.retry_at, event.at
         state.failures += event.outcome in ("retried", "failed")
