@@ -246,10 +246,15 @@ def _from_flags(flags: Mapping[str, Any]) -> _Layer:
     return _Layer(values, {name: f"--{name.replace('_', '-')}" for name in values})
 
 
+def what_is_allowed(problem: Any) -> str:
+    """What pydantic found wrong with a value, one of ``ValidationError.errors()``, in the words of the command line."""
+    return str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "allowed:")
+
+
 def _wrong_value(error: ValidationError, values: Mapping[str, Any], origins: Mapping[str, str]) -> AgentNASError:
     problem = error.errors(include_url=False)[0]
     name = str(problem["loc"][0])
-    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "allowed:")
+    message = what_is_allowed(problem)
     origin = origins.get(name, f"--{name}")
     if origin.startswith("--"):
         return UsageError(f"{origin} is {values[name]!r}; {message}")

@@ -35,8 +35,7 @@ def run_batch(
 
     Raises UsageError or ConfigError for what the check finds, before anything begins; RunError where the folder is taken or damaged.
     """
-    batch = read_batch(file)
-    batch = batch._replace(night=batch.night.model_copy(update=night.model_dump(exclude_unset=True) if night else {}))
+    batch = read_batch(file).with_night(night)
     folder, view = _place(batch, folder, resume)
     plan = check(open_part(batch, view), _begun(folder, view))
     folder.mkdir(parents=True, exist_ok=True)

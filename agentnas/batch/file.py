@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agentnas.batch.reading import Place, Value, read_yaml, shown
-from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration
+from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration, what_is_allowed
 from agentnas.memory.names import slug
 
 MOST_JOBS = 1000
@@ -87,6 +87,10 @@ class Batch(NamedTuple):
     jobs: tuple[Job, ...]
     places: Mapping[str, Mapping[str, Place]]
 
+    def with_night(self, night: Night | None) -> Batch:
+        """The batch with what this night gives in place of the file's."""
+        return self if night is None else self._replace(night=self.night.model_copy(update=night.model_dump(exclude_unset=True)))
+
     def place(self, job: str, key: str = "") -> Place:
         """Where a job's key stands; the job's own place where it has no such key."""
         return self.places[job].get(key, self.places[job][""])
@@ -134,7 +138,7 @@ def _night(value: Value | None) -> Night:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         key = str(problem["loc"][0])
-        raise values[key].place.error(f"night: {key} is {shown(values[key].data)}; {_words(problem)}") from None
+        raise values[key].place.error(f"night: {key} is {shown(values[key].data)}; {what_is_allowed(problem)}") from None
 
 
 def _defaults(value: Value | None) -> Value | None:
@@ -263,11 +267,7 @@ def _check(key: str, value: Value, job: str) -> None:
         Config.model_validate({key: value.plain})
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        raise value.place.error(f"{job}: {key} is {shown(value.data)}; {_words(problem)}") from None
-
-
-def _words(problem: Any) -> str:
-    return str(problem["msg"]).removeprefix("Value error, ").replace("Input should be", "allowed:")
+        raise value.place.error(f"{job}: {key} is {shown(value.data)}; {what_is_allowed(problem)}") from None
 
 
 def _placed(key: str, value: Any, folder: Path) -> Any:

@@ -87,9 +87,7 @@ def check(
     from agentnas.batch.checking import check as checked
     from agentnas.batch.file import read_batch
 
-    batch = read_batch(file)
-    given = _night(until, within, max_cost, parallel)
-    batch = batch._replace(night=batch.night.model_copy(update=given.model_dump(exclude_unset=True) if given else {}))
+    batch = read_batch(file).with_night(_night(until, within, max_cost, parallel))
     with _told_apart():
         plan = checked(batch, estimated=True)
     rows = _forecast(batch, plan)
@@ -123,6 +121,7 @@ def _night(until: str | None, within: str | None, max_cost: float | None, parall
     from pydantic import ValidationError
 
     from agentnas.batch.file import Night
+    from agentnas.config import what_is_allowed
 
     given = {"max_cost": max_cost, "parallel": parallel}
     given = {key: value for key, value in given.items() if value is not None}
@@ -131,8 +130,8 @@ def _night(until: str | None, within: str | None, max_cost: float | None, parall
         return Night.model_validate(given | ends) if given or ends else None
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "allowed:")
-        raise UsageError(f"--{str(problem['loc'][0]).replace('_', '-')} is {problem['input']!r}; {message}") from None
+        flag = str(problem["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{flag} is {problem['input']!r}; {what_is_allowed(problem)}") from None
 
 
 @contextmanager
