@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from agentnas.batch import shares
-from agentnas.batch.file import Batch, Job
+from agentnas.batch.file import MODEL_KEYS, Batch, Job
 from agentnas.config import FIELDS, Config, Resolved, resolve
 from agentnas.memory.view import JournalView
 from agentnas.remembering import check_memory
@@ -161,7 +161,7 @@ def _line(batch: Batch, job: Job, error: AgentNASError) -> str:
 
 def _about(job: Job, text: str) -> str:
     """The key whose value the message names."""
-    for key in ("llm", "planner_llm", "coder_llm", "analyst_llm", "task", "data_dir", "memory_dir"):
+    for key in (*MODEL_KEYS, "task", "data_dir", "memory_dir"):
         value = job.settings.get(key)
         if value and (str(value) in text or str(value).partition("@")[0] in text):
             return key

@@ -28,6 +28,8 @@ REFUSED = {
     "runs_dir": "the batch keeps the runs of its jobs in its own folder; give --folder",
     "review": "nobody is awake to review plans; leave it out",
 }
+# Settings that a job, the defaults and a matrix may have.
+ALLOWED = tuple(key for key in FIELDS if key not in REFUSED)
 MODEL_KEYS = ("llm", "planner_llm", "coder_llm", "analyst_llm")
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -143,13 +145,13 @@ def _night(value: Value | None) -> Night:
 
 def _defaults(value: Value | None) -> Value | None:
     if value is not None:
-        allowed = [*(key for key in FIELDS if key not in REFUSED), "priority", "retries"]
+        allowed = (*ALLOWED, "priority", "retries")
         for key, setting in _known(value, "defaults", allowed).items():
             _check(key, setting, "defaults")
     return value
 
 
-def _known(value: Value, what: str, allowed: list[str]) -> dict[str, Value]:
+def _known(value: Value, what: str, allowed: tuple[str, ...]) -> dict[str, Value]:
     if isinstance(value.data, dict):
         for key in value.data:
             if key in REFUSED:
@@ -160,7 +162,7 @@ def _known(value: Value, what: str, allowed: list[str]) -> dict[str, Value]:
 def _drafts(item: Value, defaults: Value | None) -> Iterator[_Draft]:
     """The job, or one for each combination of its matrix."""
     what = "a job"
-    values = _known(item, what, [*(key for key in FIELDS if key not in REFUSED), *OWN_KEYS])
+    values = _known(item, what, (*ALLOWED, *OWN_KEYS))
     inherited = dict(defaults.data) if defaults else {}
     places = {**(defaults.keys if defaults else {}), **item.keys}
     own = {key: value for key, value in values.items() if key not in ("matrix", "include", "exclude")}
@@ -175,7 +177,7 @@ def _drafts(item: Value, defaults: Value | None) -> Iterator[_Draft]:
 
 
 def _product(base: _Draft, values: Mapping[str, Value]) -> Iterator[_Draft]:
-    axes = _known(values["matrix"], "matrix", [key for key in FIELDS if key not in REFUSED])
+    axes = _known(values["matrix"], "matrix", ALLOWED)
     if not axes:
         raise values["matrix"].place.error("matrix is empty; name a setting and its values")
     lists = {key: axis.items(f"matrix: {key}") for key, axis in axes.items()}
@@ -205,7 +207,7 @@ def _combinations(value: Value | None, what: str, axes: Mapping[str, Any] | None
         return []
     found = value.items(what)
     for one in found:
-        _known(one, what, list(axes) if axes is not None else [key for key in FIELDS if key not in REFUSED])
+        _known(one, what, tuple(axes) if axes is not None else ALLOWED)
         if not one.data:
             raise one.place.error(f"{what}: names no setting; give keys and values")
     return found

@@ -23,6 +23,7 @@ from agentnas.batch.timeline import timeline
 from agentnas.memory.rundir import write_atomic
 from agentnas.page.markup import joined, tag
 from agentnas.page.page import hash_of
+from agentnas.report import PAGE_FILE as RUN_PAGE_FILE
 from agentnas.report import REPORT_FILE, verdict
 from agentnas.words import markdown_table, plural, spread
 
@@ -149,7 +150,7 @@ def _limits(job: Standing) -> str:
 def _report_link(folder: Path, job: Standing) -> Cell:
     if job.run is None:
         return "-"
-    file = next((name for name in ("report.html", REPORT_FILE) if (job.run.path / name).exists()), None)
+    file = next((name for name in (RUN_PAGE_FILE, REPORT_FILE) if (job.run.path / name).exists()), None)
     return Link("report", os.path.relpath(job.run.path / file, folder)) if file else job.run.name
 
 

@@ -67,9 +67,9 @@ def total_cost(jobs: list[Standing]) -> float | None:
     return None if None in costs else sum(cost for cost in costs if cost is not None)
 
 
-def state_of(folder: Path, view: BatchView) -> str:
-    """``running``, ``finished``, ``interrupted`` or ``broken off``."""
-    if holder(folder) is not None and view.finished is None:
+def state_of(view: BatchView, is_held: bool) -> str:
+    """``running``, ``finished``, ``interrupted`` or ``broken off``; ``is_held``: whether a process runs it now."""
+    if is_held and view.finished is None:
         return "running"
     return "finished" if view.finished else "interrupted" if view.interrupted else "broken off"
 
@@ -78,12 +78,12 @@ def summary(folder: Path, view: BatchView) -> dict[str, Any]:
     """The batch as plain data. Times are in seconds, costs in US dollars, scores in the metric's own unit; unknown is None."""
     jobs, now = standings(folder, view), time.time()
     assert view.started is not None
-    cost, limit = total_cost(jobs), view.night.max_cost
+    cost, limit, who = total_cost(jobs), view.night.max_cost, holder(folder)
     return {
         "folder": str(folder),
         "file": view.started.file,
-        "state": state_of(folder, view),
-        "holder": holder(folder),
+        "state": state_of(view, who is not None),
+        "holder": who,
         "exit_code": view.finished.exit_code if view.finished else None,
         "started": view.started.at,
         "deadline": view.deadline,
@@ -92,7 +92,7 @@ def summary(folder: Path, view: BatchView) -> dict[str, Any]:
         "max_cost": limit,
         "cost_left": None if limit is None or cost is None else max(0.0, limit - cost),
         "counts": counts(jobs),
-        "jobs": [job_summary(folder, job, now) for job in jobs],
+        "jobs": [job_summary(folder, job, now, who is not None) for job in jobs],
     }
 
 
@@ -102,12 +102,12 @@ def counts(jobs: list[Standing]) -> dict[str, int]:
     return {state: states.count(state) for state in STATES if state in states}
 
 
-def job_summary(folder: Path, job: Standing, now: float) -> dict[str, Any]:
-    """One job as plain data."""
+def job_summary(folder: Path, job: Standing, now: float, is_held: bool) -> dict[str, Any]:
+    """One job as plain data; ``is_held``: whether a process runs its batch now."""
     state, view = job.state, job.run.view if job.run else None
     best = view.best if view else None
     started = state.running
-    is_cut_off = started is not None and holder(folder) is None and not is_alive(job_folder(folder, job.name))
+    is_cut_off = started is not None and not is_held and not is_alive(job_folder(folder, job.name))
     return {
         "job": job.name,
         "task": job.task,

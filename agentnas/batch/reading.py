@@ -50,8 +50,9 @@ class Value(NamedTuple):
         """The mapping, its keys among those allowed; raises UsageError at the value or the first key that is none."""
         if not isinstance(self.data, dict):
             raise self.place.error(f"{what} is {shown(self.data)}; allowed: keys and values")
-        for key in self.data if allowed is not None else ():
-            if key not in (names := list(allowed or ())):
+        names = self.data if allowed is None else tuple(allowed)
+        for key in self.data:
+            if key not in names:
                 raise self.keys[key].error(f"{what}: unknown key {key!r}; {nearest(key, names)}")
         return self.data
 
