@@ -53,8 +53,7 @@ def show_run(run: Run) -> str:
 
 
 def _headline(run: Run) -> Markup:
-    view = run.view
-    trial = run.winner or (view.best.trial if view.best else None)
+    view, trial = run.view, run.leader
     if trial is None:
         why = view.finished.message if view.finished else "no trial has finished yet"
         return tag("h4", f"No design yet: {why}")
@@ -91,7 +90,7 @@ def _verdicts(run: Run) -> Markup:
 def _drawing(run: Run) -> Markup:
     from agentnas.page.drawing import draw
 
-    if run.winner is None and run.view.best is None:
+    if run.leader is None:
         return Markup("")
     # Ids hold for the whole notebook: each drawing has an arrow of its own, for that of a hidden output would be invisible.
     return draw(run.best, anchor("arrow", run.name))
