@@ -218,7 +218,7 @@ def _begin(journal: Journal) -> None:
 
 def _go_on(journal: Journal) -> None:
     journal.append(ev.PlanMade(round=1, author="planner/rules", directions=(), reason="go on"))
-    journal.append(ev.ProposalsDrafted(round=1, proposals=(proposal("t0009", "gat9", hypothesis="the last"),)))
+    journal.append(ev.ProposalsDrafted(round=1, proposals=(proposal("t0009", "gat9", parent="t0002", hypothesis="the last"),)))
     journal.append(finished("t0009", 90.0))
 
 
