@@ -162,7 +162,7 @@ def _facts(run: Run) -> Iterator[tuple[str, Any]]:
 
 def changes_from(first: Run, other: Run) -> list[str] | None:
     """The least changes that turn the first run's design into the other's, one a line; None where either has none yet."""
-    if first.view.best is None or other.view.best is None:
+    if first.leader is None or other.leader is None:
         return None
     from agentnas.tools.spec.diff import describe, diff
 

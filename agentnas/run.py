@@ -64,13 +64,16 @@ class Run:
         return self.view.winner.trial if self.view.winner else None
 
     @property
+    def leader(self) -> str | None:
+        """Id of the winning trial, or of the best so far while there is no winner; None before the first finished trial."""
+        return self.winner or (self.view.best.trial if self.view.best else None)
+
+    @property
     def best(self) -> ArchitectureSpec:
         """The winner's spec, or the leader's while there is no winner; raises RunError before the first finished trial."""
-        leader = self.view.best
-        trial = self.winner or (leader.trial if leader else None)
-        if trial is None:
+        if self.leader is None:
             raise RunError(f"run {self.name} has no finished trial yet")
-        return parse_spec(self.view.proposals[trial].spec)
+        return parse_spec(self.view.proposals[self.leader].spec)
 
     @cached_property
     def trials(self) -> Trials:

@@ -16,6 +16,7 @@ from typing import Any
 
 from agentnas.agents.selection import median_seed
 from agentnas.agents.statistics import mean_and_sd
+from agentnas.memory.events import EvaluationFinished
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
@@ -67,18 +68,24 @@ def _write_model(draft: Path, directory: RunDirectory, view: JournalView, task: 
     assert view.winner is not None
     assert task.data is not None
     trial = view.winner.trial
-    confirmed = {e.seed: e for e in view.evaluations(trial, CONFIRM)}
-    shipped = confirmed[median_seed({seed: e.val for seed, e in confirmed.items()})]
-    split = task.split(shipped.split)
-    assert shipped.weights is not None
-    shutil.copyfile(directory.path / shipped.weights, draft / "weights.pt")
+    chosen = shipped(view, trial)
+    assert chosen is not None
+    assert chosen.weights is not None
+    split = task.split(chosen.split)
+    shutil.copyfile(directory.path / chosen.weights, draft / "weights.pt")
     write_data(draft / "data.pt", spec, task.data, split)
     (draft / "model.py").write_text(export_source(spec, task), encoding="utf-8")
     (draft / "example.py").write_text(EXAMPLE, encoding="utf-8")
-    figures = _figures(view, trial, shipped.seed, task)
+    figures = _figures(view, trial, chosen.seed, task)
     figures["reproduced_test"] = reproduced(draft)
     (draft / "README.md").write_text(_readme(directory.name, figures), encoding="utf-8")
     (draft / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def shipped(view: JournalView, trial: str) -> EvaluationFinished | None:
+    """The training whose weights are shipped: of the confirmation, the one with the median score; None before there is any."""
+    confirmed = {e.seed: e for e in view.evaluations(trial, CONFIRM)}
+    return confirmed[median_seed({seed: e.val for seed, e in confirmed.items()})] if confirmed else None
 
 
 def reproduced(folder: Path) -> float:

@@ -87,12 +87,10 @@ def model_source(spec: ArchitectureSpec, in_channels: int, out_channels: int, *,
     from agentnas.tools.spec.canonical import canonical
 
     spec = canonical(spec)
-    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels)
-    calls = [part for make in layout.modules.values() for part in make.parts()]
-    library = _library(sorted({call.operator for call in calls if call.operator}))
+    layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, SHARED)
     body = [_model(layout), LOAD, _predict(spec), *([_main(metric)] if spec.head.kind == "node" else [])]
     own = "\n\n\n".join(body)
-    used = library.closure([call.cls for call in calls] + [*_names(ast.parse(own))])
+    used = library.closure([*classes, *_names(ast.parse(own))])
     copied = "\n\n\n".join(definition.source for definition in used)
     top = _docstring(spec, layout) + "\n\n" + _imports(library, copied + "\n" + own)
     return "\n\n\n".join([top, copied, own]) + "\n"
@@ -107,11 +105,9 @@ def portable_source(spec: ArchitectureSpec, in_channels: int, out_channels: int,
     from agentnas.tools.spec.canonical import canonical
 
     spec = canonical(spec)
-    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels)
-    calls = [part for make in layout.modules.values() for part in make.parts()]
-    library = _library(sorted({call.operator for call in calls if call.operator}), PORTABLE)
+    layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, PORTABLE)
     own = _model(layout)
-    used = library.closure([call.cls for call in calls] + [*_names(ast.parse(own)), "Graph", spec.post.kind])
+    used = library.closure([*classes, *_names(ast.parse(own)), "Graph", spec.post.kind])
     copied = "\n\n\n".join(definition.source for definition in used)
     return "\n\n\n".join([_imports(library, copied + "\n" + own), copied, own]) + "\n"
 
@@ -141,13 +137,22 @@ def encodings_source(spec: ArchitectureSpec) -> str:
     return ENCODINGS.format(imports=imports, copied=copied, columns=sum(dim for _, dim in wanted), wanted=wanted)
 
 
+def _built_of(
+    spec: ArchitectureSpec, in_channels: int, out_channels: int, edge_channels: int, shared_files: tuple[str, ...]
+) -> tuple[Layout, list[str], Library]:
+    """The spec's network, the classes that it calls, and the definitions of those and of the shared files."""
+    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels)
+    calls = [part for make in layout.modules.values() for part in make.parts()]
+    return layout, [call.cls for call in calls], _library(sorted({call.operator for call in calls if call.operator}), shared_files)
+
+
 def _data_of(task: Task) -> NodeData:
     if task.data is None:
         raise UsageError(f"task {task.name} is a table and holds no data to write a model for; choose a task without 'nasbench:'")
     return task.data
 
 
-def _library(operators: list[str], shared_files: tuple[str, ...] = SHARED) -> Library:
+def _library(operators: list[str], shared_files: tuple[str, ...]) -> Library:
     """Definitions of the shared layers and of these operators' files; two files may not define one name differently."""
     shared = [Path(__file__).parent / "nn" / f"{name}.py" for name in shared_files]
     library = Library({}, {})

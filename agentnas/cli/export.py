@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,7 @@ def export(
     if done.deviation is not None:
         say(done.deviation.text())
     if json:
-        told = None if done.deviation is None else done.deviation.__dict__
+        told = None if done.deviation is None else asdict(done.deviation)
         emit_json({"run": found.name, "form": to, "folder": str(out), "files": list(done.files), "deviation": told, "notes": done.notes})
     else:
         emit("\n".join(str(out / name) for name in done.files))

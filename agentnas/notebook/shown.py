@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from agentnas.page.markup import joined, tag
+from agentnas.page.markup import anchor, tag
 from agentnas.words import plural, spread
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ def show_run(run: Run) -> str:
 
 
 def _headline(run: Run) -> Markup:
-    view = run.view
-    trial = run.winner or (view.best.trial if view.best else None)
+    view, trial = run.view, run.leader
     if trial is None:
         why = view.finished.message if view.finished else "no trial has finished yet"
         return tag("h4", f"No design yet: {why}")
@@ -92,11 +90,10 @@ def _verdicts(run: Run) -> Markup:
 def _drawing(run: Run) -> Markup:
     from agentnas.page.drawing import draw
 
-    if run.winner is None and run.view.best is None:
+    if run.leader is None:
         return Markup("")
     # Ids hold for the whole notebook: each drawing has an arrow of its own, for that of a hidden output would be invisible.
-    own = re.sub(r"[^A-Za-z0-9-]", "-", f"arrow-{run.name}")
-    return Markup(str(draw(run.best)).replace('id="arrow"', f'id="{own}"').replace("url(#arrow)", f"url(#{own})"))
+    return draw(run.best, anchor("arrow", run.name))
 
 
 def _leaders(run: Run) -> Markup:
@@ -109,5 +106,4 @@ def _leaders(run: Run) -> Markup:
 def _foot(run: Run) -> Markup:
     started = run.view.started
     assert started is not None
-    lines = [f"run {run.name} · {started.task}, {started.protocol} · {run.view.active_seconds:.0f} s"]
-    return joined(tag("p", line, class_="quiet") for line in lines)
+    return tag("p", f"run {run.name} · {started.task}, {started.protocol} · {run.view.active_seconds:.0f} s", class_="quiet")

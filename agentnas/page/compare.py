@@ -104,8 +104,7 @@ def _at(done: Sequence[Training], field: str, place: float) -> str:
 
 
 def _winner(group: Group, run: Run) -> dict[str, Any]:
-    view, leader = run.view, run.view.best
-    trial = run.winner or (leader.trial if leader else None)
+    view, trial = run.view, run.leader
     found: dict[str, Any] = {"id": anchor("run", run.name), "name": run.name, "trial": trial, "chosen": run.winner is not None}
     if trial is None:
         return found

@@ -7,6 +7,7 @@ made to lead here (DNS rebinding) is refused.
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -70,8 +71,9 @@ class LivePage:
 
     def state_shown(self) -> State:
         """What ``draw`` would show now: while drawing rests, that of the page before."""
-        resting = self._drawn is not None and time.monotonic() < self._rest_until
-        return self._drawn.state if resting and self._drawn else self.state()
+        if self._drawn is not None and time.monotonic() < self._rest_until:
+            return self._drawn.state
+        return self.state()
 
     def draw(self) -> bytes:
         """The page; drawing takes at most a fifth of the time, the rest is the run's. Raises RunError where the journal cannot be read."""
@@ -98,7 +100,7 @@ class LiveServer(ThreadingHTTPServer):
         try:
             super().__init__((HOST, port), LiveHandler)
         except OSError as error:
-            what = "is taken" if error.errno in _taken() else f"cannot be used ({error.strerror})"
+            what = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
             raise UsageError(f"--port {port} {what}; give another one, or leave it out for any that is free") from None
 
     def server_bind(self) -> None:
@@ -112,12 +114,6 @@ class LiveServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Where a browser finds the page."""
         return f"http://{HOST}:{self.server_address[1]}/"
-
-
-def _taken() -> tuple[int, ...]:
-    import errno
-
-    return (errno.EADDRINUSE,)
 
 
 class LiveHandler(BaseHTTPRequestHandler):

@@ -96,10 +96,9 @@ const report = (() => {
       button.textContent = heading.textContent;
       heading.replaceChildren(button);
     });
-    // A region that cannot be scrolled is no stop of the Tab key.
-    if (root === document) fit();
   };
 
+  // A region that cannot be scrolled is no stop of the Tab key.
   const fit = () => {
     document.querySelectorAll(".wide, .held").forEach((region) => {
       region.tabIndex = region.scrollWidth > region.clientWidth || region.scrollHeight > region.clientHeight ? 0 : -1;
@@ -117,6 +116,7 @@ const report = (() => {
   window.addEventListener("afterprint", () => folded.forEach((part) => { part.open = false; }));
 
   prepare(document);
+  fit();
   arrive();
-  return { prepare, sort, fit, arrive, reload: () => { known = trials(); hide(); } };
+  return { prepare, sort, fit, reload: () => { known = trials(); hide(); } };
 })();

@@ -32,8 +32,7 @@ class Page:
 
     def __init__(self, run: Run) -> None:
         self.run, self.view = run, run.view
-        leader = self.view.best.trial if self.view.best else None
-        self.winner: str | None = run.winner or leader
+        self.winner = run.leader
         self.line = ancestry(self.view, self.winner) if self.winner else []
         self.rows = _rows(self.view, [proposal.trial for proposal in self.line])
         self.evidence = _evidence(self.view, self.line)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agentnas.memory.view import JournalView
 from agentnas.report import command_again, profile_text, reading, verdict
 from agentnas.run import Run
+from agentnas.winner import shipped
 from agentnas.words import plural, spread
 
 if TYPE_CHECKING:
@@ -103,16 +104,12 @@ def _metrics(run: Run) -> str:
 
 def _shipped(view: JournalView, trial: str) -> list[str]:
     """Which of the trained weights these are."""
-    from agentnas.agents.selection import median_seed
-    from agentnas.tools.evaluate.base import CONFIRM
-
-    scores = {e.seed: e.val for e in view.evaluations(trial, CONFIRM) if e.weights}
-    if not scores or view.test is None:
+    chosen = shipped(view, trial)
+    if chosen is None or chosen.weights is None or view.test is None:
         return []
-    seed = median_seed(scores)
-    test = view.test.scores[trial].get(str(seed))
+    test = view.test.scores[trial].get(str(chosen.seed))
     told = "" if test is None else f", test {test:.2f} %"
-    return [f"- the shipped weights are those of seed {seed}, the median on validation ({scores[seed]:.2f} %{told})"]
+    return [f"- the shipped weights are those of seed {chosen.seed}, the median on validation ({chosen.val:.2f} %{told})"]
 
 
 def _intended(run: Run) -> str:

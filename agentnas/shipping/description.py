@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from agentnas.memory.environment import environment
@@ -36,7 +37,7 @@ def describe(trained: Trained, form: str, written: Written) -> dict[str, Any]:
         "scaling": _scaling(trained, form),
         "encodings": [encoding.model_dump() for encoding in trained.spec.input.encodings],
         "post_processing": trained.spec.post.model_dump() if trained.posted else None,
-        "deviation": None if written.deviation is None else written.deviation.__dict__,
+        "deviation": None if written.deviation is None else asdict(written.deviation),
     }
 
 

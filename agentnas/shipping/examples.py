@@ -55,6 +55,8 @@ graph = {
 }
 print(predict(load(path), graph))  # probabilities [4, num_classes] for a made-up graph of four nodes
 '''
+STATE_ENCODINGS = '\n    "encodings": torch.zeros(4, {columns}),'
+STATE_KNOWN = '\n    "y_train": torch.tensor([0]), "train_index": torch.tensor([0]),'
 
 TABLE = '''"""Run the untrained model: python example.py, in this folder, with torch alone."""
 
@@ -69,3 +71,14 @@ graph = {
 }
 print(predict(Model().eval(), graph))  # the weights are random: nothing was trained
 '''
+
+
+def state_example(features: int, encoding_columns: int, posted: bool) -> str:
+    """``STATE`` for a model of so many features, with what else it takes."""
+    extra = STATE_ENCODINGS.format(columns=encoding_columns) if encoding_columns else ""
+    return STATE.replace("#EXTRA", extra + (STATE_KNOWN if posted else "")).replace("#FEATURES", str(features))
+
+
+def table_example(features: int) -> str:
+    """``TABLE`` for a model of so many features."""
+    return TABLE.replace("#FEATURES", str(features))

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +102,7 @@ def _with_encodings(trained: Trained, draft: Path, form: str, written: Written) 
     (draft / "graph_encodings.py").write_text(encodings_source(trained.spec), encoding="utf-8")
     kinds = ", ".join(f"{encoding.kind} ({encoding.dim})" for encoding in trained.spec.input.encodings)
     note = f"the model also takes encodings of the graph: {kinds}; graph_encodings.py computes them for a new graph (torch, numpy, scipy)"
-    return Written(written.file, written.deviation, (*written.notes, note))
+    return replace(written, notes=(*written.notes, note))
 
 
 def _post_note(trained: Trained) -> tuple[str, ...]:
@@ -124,21 +124,16 @@ def write_state(trained: Trained, draft: Path) -> Written:
     """The weights alone, as a state_dict that is read without pickled code, and the code that they belong to; no data of the run."""
     import torch
 
-    from agentnas.shipping.examples import STATE
+    from agentnas.shipping.examples import state_example
     from agentnas.tools.codegen import model_source
 
     torch.save({name: value.contiguous() for name, value in trained.weights.items()}, draft / "state.pt")
     metric = trained.view.started.metric if trained.view.started else "accuracy"
     source = model_source(trained.spec, trained.num_features, trained.num_classes, metric=metric)
     (draft / "model.py").write_text(source, encoding="utf-8")
-    extra = STATE_ENCODINGS.format(columns=trained.encoding_columns) if trained.encoding_columns else ""
-    known = STATE_KNOWN if trained.posted else ""
-    (draft / EXAMPLE).write_text(STATE.replace("#EXTRA", extra + known).replace("#FEATURES", str(trained.num_features)), encoding="utf-8")
+    example = state_example(trained.num_features, trained.encoding_columns, trained.posted)
+    (draft / EXAMPLE).write_text(example, encoding="utf-8")
     return Written("state.pt", None, _post_note(trained))
-
-
-STATE_ENCODINGS = '\n    "encodings": torch.zeros(4, {columns}),'
-STATE_KNOWN = '\n    "y_train": torch.tensor([0]), "train_index": torch.tensor([0]),'
 
 
 def write_pt2(trained: Trained, draft: Path) -> Written:

@@ -16,6 +16,7 @@ from agentnas.run import Run
 from agentnas.shipping.graphs import FORMATS, NewGraph, read_graph
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import DataError, RunError, UsageError
+from agentnas.tools.nn.features import dense_array
 
 SUFFIXES = (".csv", ".json")
 
@@ -116,8 +117,7 @@ def _other(trained: Trained, data: str, edges: Path | None) -> NewGraph:
         raise DataError(f"--data {data} is a table and holds no graph; give {FORMATS}")
     if task.data.num_features != trained.num_features:
         raise DataError(f"--data {data}: {task.data.num_features} features a node, but the model was trained on {trained.num_features}")
-    x = task.data.x
-    dense = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float32)
+    dense = dense_array(task.data.x)
     return NewGraph(dense, task.data.edge_index, [str(node) for node in range(len(dense))])
 
 

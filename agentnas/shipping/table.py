@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from agentnas.run import Run
-from agentnas.shipping.examples import TABLE
+from agentnas.shipping.examples import table_example
 from agentnas.shipping.forms import EXAMPLE, Written
 from agentnas.tools.spec.model import parse_spec
 from agentnas.winner import FOLDER
@@ -24,5 +24,5 @@ def write_table(run: Run, draft: Path) -> Written:
         return Written("spec.json", None, (note,))
     spec = parse_spec(run.view.proposals[str(run.winner)].spec)
     (draft / "model.py").write_text(model_source(spec, card["features"], card["classes"]), encoding="utf-8")
-    (draft / EXAMPLE).write_text(TABLE.replace("#FEATURES", str(card["features"])), encoding="utf-8")
+    (draft / EXAMPLE).write_text(table_example(card["features"]), encoding="utf-8")
     return Written("model.py", None, (note,))

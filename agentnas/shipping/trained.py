@@ -16,10 +16,10 @@ from agentnas.memory.view import JournalView
 from agentnas.run import Run
 from agentnas.shipping.scaling import Floats, Scaling, scaling_of
 from agentnas.tools.errors import DataError, RunError, UsageError
-from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.nn.features import dense_array
 from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.winner import FOLDER
+from agentnas.winner import FOLDER, shipped
 
 if TYPE_CHECKING:
     from agentnas.tools.nn.network import Network
@@ -102,10 +102,9 @@ class Trained:
     @cached_property
     def split(self) -> Split:
         """The split that the shipped weights were trained on."""
-        from agentnas.agents.selection import median_seed
-
-        confirmed = {e.seed: e for e in self.view.evaluations(str(self.run.winner), CONFIRM)}
-        return self.task.split(confirmed[median_seed({seed: e.val for seed, e in confirmed.items()})].split)
+        chosen = shipped(self.view, str(self.run.winner))
+        assert chosen is not None
+        return self.task.split(chosen.split)
 
     @cached_property
     def scaling(self) -> Scaling:
@@ -135,8 +134,7 @@ class Trained:
     def own_features(self) -> Floats:
         """The task's features as they are, dense [N, F]."""
         assert self.task.data is not None
-        x = self.task.data.x
-        return np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float32)
+        return dense_array(self.task.data.x)
 
     def own_labels(self) -> Labels:
         """Labels [n] of the training nodes, and which nodes [n] those are."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import RunError
+from agentnas.tools.nn.features import dense_array
 
 TOLERANCE = 1e-5  # of a probability
 MOST_ENTRIES = 100_000_000  # features of a graph that is compared whole, 400 MB; larger ones by a part
@@ -98,11 +98,9 @@ def among(trained: Trained, nodes: NDArray[np.int64]) -> Piece:
     number = np.full(data.num_nodes, -1, dtype=np.int64)
     number[nodes] = np.arange(len(nodes))
     edges = number[data.edge_index]
-    x: Any = data.x[nodes]
     y, index = trained.own_labels()
     here = torch.from_numpy(number)[index]
-    dense = np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float32)
-    return Piece(dense, edges[:, (edges >= 0).all(0)], (y[here >= 0], here[here >= 0]))
+    return Piece(dense_array(data.x[nodes]), edges[:, (edges >= 0).all(0)], (y[here >= 0], here[here >= 0]))
 
 
 def verify(trained: Trained, form: str, run: Callable[[Inputs], Tensor]) -> Deviation:

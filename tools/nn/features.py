@@ -30,14 +30,14 @@ def prepare_features(part: Input, x: Any, graph: Graph) -> tuple[Features, Tenso
     dense float tensor. ``row``: absolute values of a row sum to 1. ``standard``: columns to zero mean and unit variance; sparse columns
     are scaled but not centred, as they would no longer be sparse. Same input, same result: nothing here draws on global random state.
     """
-    features = _scaled(_as_matrix(x), part.scale)
+    features = _scaled(as_matrix(x), part.scale)
     wanted = sorted(part.encodings, key=lambda e: (e.kind, e.dim))  # a spec's encodings have no order
     columns = [ENCODERS[e.kind](graph, e.dim) for e in wanted]
     encodings = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32)).to(graph.device) if columns else None
     return _as_features(features).to(graph.device), encodings
 
 
-def _as_matrix(x: Any) -> csr_matrix | Array:
+def as_matrix(x: Any) -> csr_matrix | Array:
     """float32 csr where at most ``DENSE_ABOVE`` is non-zero, else a float32 array."""
     from scipy import sparse
 
@@ -45,11 +45,16 @@ def _as_matrix(x: Any) -> csr_matrix | Array:
         x = x.detach().cpu().numpy()
     density = (x.nnz if sparse.issparse(x) else np.count_nonzero(x)) / max(1, x.shape[0] * x.shape[1])
     if density > DENSE_ABOVE:
-        return np.asarray(x.toarray() if sparse.issparse(x) else x, dtype=np.float32)
+        return dense_array(x)
     matrix = sparse.csr_matrix(x, dtype=np.float32)
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix
+
+
+def dense_array(x: Any) -> Array:
+    """A scipy sparse matrix or an array as a float32 array."""
+    return np.asarray(x.toarray() if hasattr(x, "toarray") else x, dtype=np.float32)
 
 
 def _scaled(x: csr_matrix | Array, scale: str) -> csr_matrix | Array:
@@ -57,23 +62,25 @@ def _scaled(x: csr_matrix | Array, scale: str) -> csr_matrix | Array:
         return x
     if isinstance(x, np.ndarray):
         return _dense_scaled(x, scale)
-    if scale == "row":
-        factor = _inverse(np.asarray(abs(x).sum(1)).reshape(-1, 1))
-    else:
-        mean, square = np.asarray(x.mean(0)), np.asarray(x.multiply(x).mean(0))
-        factor = _inverse(np.sqrt(np.maximum(square - mean**2, 0)))
+    factor = inverse(np.asarray(abs(x).sum(1)).reshape(-1, 1)) if scale == "row" else column_factors(x)
     return x.multiply(factor).tocsr()
+
+
+def column_factors(x: csr_matrix) -> Array:
+    """1 / standard deviation of each column, and 1 where a column is constant; float32 [1, F]."""
+    mean, square = np.asarray(x.mean(0)), np.asarray(x.multiply(x).mean(0))
+    return inverse(np.sqrt(np.maximum(square - mean**2, 0)))
 
 
 def _dense_scaled(x: Array, scale: str) -> Array:
     if scale == "row":
-        scaled: Array = x * _inverse(np.abs(x).sum(1, keepdims=True))
+        scaled: Array = x * inverse(np.abs(x).sum(1, keepdims=True))
         return scaled
-    standard: Array = (x - x.mean(0)) * _inverse(x.std(0))
+    standard: Array = (x - x.mean(0)) * inverse(x.std(0))
     return standard
 
 
-def _inverse(x: Array) -> Array:
+def inverse(x: Array) -> Array:
     """1 / x, and 1 where x is 0; float32."""
     return (1 / np.where(x > 0, x, 1)).astype(np.float32)
 
