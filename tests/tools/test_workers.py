@@ -254,7 +254,7 @@ def test_a_worker_leaves_at_once_when_its_parent_is_killed(tmp_path: Path) -> No
 
 def test_a_worker_that_cannot_see_its_parent_die_ends_by_alarm(tmp_path: Path) -> None:
     """The candidate holds the interpreter's lock, so neither the watch for the parent nor a deadline can run."""
-    parent, worker = start_parent("stubborn", 1.5, tmp_path / "mark")
+    parent, worker = start_parent("stubborn", 4.0, tmp_path / "mark")
     with parent:
         assert until((tmp_path / "mark").exists, 60)
         parent.kill()
