@@ -10,7 +10,6 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -18,6 +17,7 @@ import pytest
 from agentnas.tools.errors import DataError, RunError, UsageError
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from tests.tools.candidates import job, spec
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = TaskRef("digits")
@@ -179,13 +179,6 @@ def start_parent(op: str, limit: float, mark: Path) -> tuple[subprocess.Popen[st
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout is not None
     return parent, psutil.Process(int(parent.stdout.readline()))
-
-
-def until(condition: Any, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not condition():
-        time.sleep(0.05)
-    return bool(condition())
 
 
 def gone(process: psutil.Process) -> bool:
