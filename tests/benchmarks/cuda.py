@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.memory import MIB, predicted_mib
 from agentnas.tools.train.trainer import train
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
+from agentnas.words import markdown_table
 from tests.benchmarks.usual_loop import DESIGNS, Design, LoopData, spec_of, usual_training
 
 Row = dict[str, Any]
@@ -340,13 +341,10 @@ PARTS: dict[str, tuple[Callable[[Part], None], float]] = {
 }  # fmt: skip
 
 
-def table(rows: list[Row]) -> Iterator[str]:
-    """The rows as a Markdown table."""
+def table(rows: list[Row]) -> str:
+    """The rows as a Markdown table; a cell that a row lacks is empty."""
     heads = list(dict.fromkeys(name for row in rows for name in row))
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{' --- |' * len(heads)}"
-    for row in rows:
-        yield f"| {' | '.join(str(row.get(head, '')) for head in heads)} |"
+    return markdown_table(heads, [[str(row.get(head, "")) for head in heads] for row in rows])
 
 
 def run_part(name: str) -> Part:
@@ -359,7 +357,7 @@ def run_part(name: str) -> Part:
     except Exception:  # noqa: BLE001 - the other parts go on
         traceback.print_exc()
         note = " (broke off)"
-    print(f"\n### {part.title} [{time.monotonic() - began:.0f} s]{note}\n", *table(part.rows), sep="\n", flush=True)
+    print(f"\n### {part.title} [{time.monotonic() - began:.0f} s]{note}\n", table(part.rows), sep="\n", flush=True)
     return part
 
 
