@@ -29,7 +29,7 @@ from torch import Tensor
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.metrics import metric
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.nn.network import build_network
 from agentnas.tools.nn.sparse import SparseFeatures
 from agentnas.tools.operators.base import operators
 from agentnas.tools.profiling import Sizes
@@ -42,6 +42,7 @@ from agentnas.tools.train.trainer import train
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from agentnas.words import markdown_table
 from tests.benchmarks.usual_loop import DESIGNS, Design, LoopData, spec_of, usual_training
+from tests.tools.nn.making import scores_and_gradients, sparse
 
 Row = dict[str, Any]
 DEVICE = "cuda:0"
@@ -145,19 +146,7 @@ def random_inputs(seed: int = 0, nodes: int = 300, features: int = 60) -> tuple[
     draw = torch.Generator().manual_seed(seed)
     edge_index = torch.unique(torch.randint(nodes - 5, (2, 1800), generator=draw), dim=1)
     x = torch.randn(nodes, features, generator=draw) * (torch.rand(nodes, features, generator=draw) < 0.1)
-    row, column = x.nonzero(as_tuple=True)
-    pointers = torch.cat([torch.zeros(1, dtype=torch.long), (x != 0).sum(1).cumsum(0)])
-    sparse = SparseFeatures.from_csr(pointers, column, x[row, column], (nodes, features))
-    return sparse, Graph(edge_index, nodes), torch.rand(nodes, 4, generator=draw)
-
-
-def outputs(network: Network, x: Any, graph: Graph, encodings: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores, and the gradients of all weights as one vector."""
-    out = network(x, graph, encodings)
-    weigh = torch.linspace(-1, 1, out.numel()).view(out.shape).to(out.device)
-    network.zero_grad()
-    torch.autograd.backward((out * weigh).sum())
-    return out.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+    return sparse(x), Graph(edge_index, nodes), torch.rand(nodes, 4, generator=draw)
 
 
 def correct(part: Part) -> None:
@@ -173,9 +162,9 @@ def errors_of(op: str, dropped: bool) -> Row:
     network = build_network(two_nodes(op), in_channels=60, out_channels=5, encoding_channels=4)
     keep = torch.rand(graph.num_edges) > 0.4
     moved = graph.to(DEVICE)
-    wanted = outputs(network, x, graph._select(keep) if dropped else graph, encodings)
+    wanted = scores_and_gradients(network, x, graph._select(keep) if dropped else graph, encodings)
     there = moved._mask(keep.to(DEVICE)) if dropped else moved
-    found = outputs(network.to(DEVICE), x.to(DEVICE), there, encodings.to(DEVICE))
+    found = scores_and_gradients(network.to(DEVICE), x.to(DEVICE), there, encodings.to(DEVICE))
     forward, gradient = (relative(a, b) for a, b in zip(found, wanted, strict=True))
     return {"forward": f"{forward:.1e}", "gradient": f"{gradient:.1e}", "ok": forward < 1e-5 and gradient < 1e-4}
 
