@@ -42,25 +42,11 @@ from agentnas.tools.train.trainer import train
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from agentnas.words import markdown_table
 from tests.benchmarks.usual_loop import DESIGNS, Design, LoopData, spec_of, usual_training
+from tests.tools import candidates
 from tests.tools.nn.making import scores_and_gradients, sparse
 
 Row = dict[str, Any]
 DEVICE = "cuda:0"
-GLUTTON = """
-import torch
-from torch import nn
-from agentnas.tools.operators.base import Operator
-
-OPERATOR = Operator(name="glutton", kind="pointwise", module="Glutton", doc="asks for 4 TiB", source="a benchmark", has_width=False)
-
-
-class Glutton(nn.Module):
-    def __init__(self, in_channels, out_channels):
-        super().__init__()
-
-    def forward(self, x, graph):
-        return x + torch.empty(2**40, device=x.device)[0]
-"""
 
 
 class Stop(Exception):
@@ -293,13 +279,11 @@ def foreseen(design: Design, large: bool) -> Row:
 
 def out_of_memory() -> Row:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "glutton.py").write_text(GLUTTON)
+        candidates.write_operators(Path(folder))
         os.environ["AGENTNAS_OPERATORS"] = folder
         try:
-            nodes = [{"id": "a", "op": "mlp", "width": 8}, {"id": "b", "op": "glutton", "inputs": ["a"]}]
-            bad = {"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": {"epochs": 5}}
             good = spec_of(Design("gcn"), 100).model_dump(mode="json")
-            jobs = [Job("good0", good), Job("bad", bad), *(Job(f"good{i}", good) for i in range(1, 5))]
+            jobs = [Job("good0", good), Job("bad", candidates.spec("glutton")), *(Job(f"good{i}", good) for i in range(1, 5))]
             with WorkerPool(TaskRef("digits"), 2, DEVICE) as pool:
                 results: dict[str, JobResult] = {result.id: result for result in pool.run(jobs)}
         finally:

@@ -16,6 +16,7 @@ from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.outcome import Diverged
 from agentnas.tools.train.trainer import Session, seeded, train
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
+from tests.tools import candidates
 from tests.tools.nn.making import FEATURES, features, graph, scores_and_gradients, sparse
 from tests.tools.train.conftest import make_task
 
@@ -133,29 +134,12 @@ def test_the_random_state_is_left_as_it_was(prepared: PreparedTask) -> None:
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
-GLUTTON = """
-import torch
-from torch import nn
-from agentnas.tools.operators.base import Operator
-
-OPERATOR = Operator(name="glutton", kind="pointwise", module="Glutton", doc="asks for 4 TiB", source="a test", has_width=False)
-
-
-class Glutton(nn.Module):
-    def __init__(self, in_channels, out_channels):
-        super().__init__()
-
-    def forward(self, x, graph):
-        return x + torch.empty(2**40, device=x.device)[0]
-"""
-
-
 @pytest.fixture
 def glutton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    (tmp_path / "glutton.py").write_text(GLUTTON)
+    """Asks for 4 TiB."""
+    candidates.write_operators(tmp_path)
     monkeypatch.setenv("AGENTNAS_OPERATORS", str(tmp_path))
-    nodes = [{"id": "a", "op": "mlp", "width": 8}, {"id": "b", "op": "glutton", "inputs": ["a"]}]
-    return {"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": {"epochs": 5}}
+    return candidates.spec("glutton")
 
 
 def test_workers_share_a_device_and_one_without_room_fails_alone(glutton: dict[str, Any]) -> None:
