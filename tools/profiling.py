@@ -233,11 +233,10 @@ def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> 
 def _block_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> float:
     """Milliseconds an epoch takes as trainings on a device go through them: in blocks, and recorded where that pays; median of blocks."""
     from agentnas.tools.train import pace
-    from agentnas.tools.train.pace import own_stream
 
     taken: list[float] = []
     first, ends = 1, time.perf_counter() + TIMING_S
-    with own_stream(prepared.device):
+    with pace.own_stream(prepared.device):
         session = _session(spec, prepared, capture=capture)
         session.start_optimiser(session.epochs)
         session.pace.restart(session.epochs)
