@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,17 @@ def parameters_by_part(spec: ArchitectureSpec, sizes: Sizes) -> dict[str, int]:
     out. Their sum is that of ``price``. Raises SpecError, one line, for a spec that cannot be built."""
     weighed: dict[str, int] = _built(spec, sizes, _weighed)
     return weighed
+
+
+def foreseen_mib(spec: ArchitectureSpec, sizes: Sizes) -> float | None:
+    """MiB that a training is predicted to need on a CUDA device (``predicted_mib``); None for a spec that cannot be probed."""
+    from agentnas.tools.train.memory import predicted_mib
+
+    try:
+        return predicted_mib(spec, **asdict(sizes))
+    except Exception:  # noqa: BLE001
+        # An operator's file holds anybody's code: what it raises here its training will raise again, as the reason of a failed trial.
+        return None
 
 
 def _built(spec: ArchitectureSpec, sizes: Sizes, count: Callable[[ArchitectureSpec, Sizes, str], Any]) -> Any:
@@ -233,11 +244,10 @@ def _epoch_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> 
 def _block_ms(spec: ArchitectureSpec, prepared: PreparedTask, capture: bool) -> float:
     """Milliseconds an epoch takes as trainings on a device go through them: in blocks, and recorded where that pays; median of blocks."""
     from agentnas.tools.train import pace
-    from agentnas.tools.train.pace import own_stream
 
     taken: list[float] = []
     first, ends = 1, time.perf_counter() + TIMING_S
-    with own_stream(prepared.device):
+    with pace.own_stream(prepared.device):
         session = _session(spec, prepared, capture=capture)
         session.start_optimiser(session.epochs)
         session.pace.restart(session.epochs)

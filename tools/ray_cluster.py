@@ -106,7 +106,7 @@ def connect(executor: str, workers: int | None = None, data_mib: float = 0.0) ->
         return _joined(executor, address)
     with _own_signals(), _silent():
         try:
-            ray.init(**_common(), **(_joining(address) if address else _starting(workers, data_mib)))
+            ray.init(**_common(), **({"address": address} if address else _starting(workers, data_mib)))
         # Ray raises all kinds of errors here, its own and those of grpc; whichever it is, a person must act on it.
         except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError, AssertionError) as error:
             ray.shutdown()
@@ -204,10 +204,6 @@ def _silent() -> Iterator[None]:
 
 def _common() -> dict[str, Any]:
     return {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": f"agentnas-{os.getpid()}"}
-
-
-def _joining(address: str) -> dict[str, Any]:
-    return {"address": address}
 
 
 def _starting(workers: int | None, data_mib: float) -> dict[str, Any]:

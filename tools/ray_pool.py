@@ -21,6 +21,7 @@ from agentnas.tools.errors import AgentNASError, ConfigError, RunError
 from agentnas.tools.ray_cluster import MIB, Cluster, Node, connect
 from agentnas.tools.ray_host import Host, version
 from agentnas.tools.tasks.base import Task
+from agentnas.tools.whole_file import whole_file
 from agentnas.tools.workers import POLL_S, START_ATTEMPTS, START_LIMIT_S, Failure, Job, JobResult
 
 LOSSES = 3
@@ -166,7 +167,8 @@ class RayPool:
             line.back(ticket)
             return
         if message["weights"] is not None:
-            _keep(message["weights"], Path(str(ticket.job.save_weights)))
+            with whole_file(Path(str(ticket.job.save_weights))) as file:
+                file.write(message["weights"])
         yield _placed(result, seat.address) if ticket.job.kind == "profile" else result
 
     def _over_its_limit(self, result: JobResult) -> bool:
@@ -328,20 +330,6 @@ def _weights_for(job: Job) -> bytes | None:
         return Path(job.save_weights).read_bytes()
     except OSError:
         return None
-
-
-def _keep(weights: bytes, path: Path) -> None:
-    """Write weights so that the file is there complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(half, "wb") as file:
-            file.write(weights)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(half, path)
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def _placed(result: JobResult, address: str) -> JobResult:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from torch import Tensor
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.metrics import metric
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.nn.network import build_network
 from agentnas.tools.nn.sparse import SparseFeatures
 from agentnas.tools.operators.base import operators
 from agentnas.tools.profiling import Sizes
@@ -40,25 +40,13 @@ from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.memory import MIB, predicted_mib
 from agentnas.tools.train.trainer import train
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
+from agentnas.words import markdown_table
 from tests.benchmarks.usual_loop import DESIGNS, Design, LoopData, spec_of, usual_training
+from tests.tools import candidates
+from tests.tools.nn.making import scores_and_gradients, sparse
 
 Row = dict[str, Any]
 DEVICE = "cuda:0"
-GLUTTON = """
-import torch
-from torch import nn
-from agentnas.tools.operators.base import Operator
-
-OPERATOR = Operator(name="glutton", kind="pointwise", module="Glutton", doc="asks for 4 TiB", source="a benchmark", has_width=False)
-
-
-class Glutton(nn.Module):
-    def __init__(self, in_channels, out_channels):
-        super().__init__()
-
-    def forward(self, x, graph):
-        return x + torch.empty(2**40, device=x.device)[0]
-"""
 
 
 class Stop(Exception):
@@ -144,19 +132,7 @@ def random_inputs(seed: int = 0, nodes: int = 300, features: int = 60) -> tuple[
     draw = torch.Generator().manual_seed(seed)
     edge_index = torch.unique(torch.randint(nodes - 5, (2, 1800), generator=draw), dim=1)
     x = torch.randn(nodes, features, generator=draw) * (torch.rand(nodes, features, generator=draw) < 0.1)
-    row, column = x.nonzero(as_tuple=True)
-    pointers = torch.cat([torch.zeros(1, dtype=torch.long), (x != 0).sum(1).cumsum(0)])
-    sparse = SparseFeatures.from_csr(pointers, column, x[row, column], (nodes, features))
-    return sparse, Graph(edge_index, nodes), torch.rand(nodes, 4, generator=draw)
-
-
-def outputs(network: Network, x: Any, graph: Graph, encodings: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores, and the gradients of all weights as one vector."""
-    out = network(x, graph, encodings)
-    weigh = torch.linspace(-1, 1, out.numel()).view(out.shape).to(out.device)
-    network.zero_grad()
-    torch.autograd.backward((out * weigh).sum())
-    return out.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+    return sparse(x), Graph(edge_index, nodes), torch.rand(nodes, 4, generator=draw)
 
 
 def correct(part: Part) -> None:
@@ -172,9 +148,9 @@ def errors_of(op: str, dropped: bool) -> Row:
     network = build_network(two_nodes(op), in_channels=60, out_channels=5, encoding_channels=4)
     keep = torch.rand(graph.num_edges) > 0.4
     moved = graph.to(DEVICE)
-    wanted = outputs(network, x, graph._select(keep) if dropped else graph, encodings)
+    wanted = scores_and_gradients(network, x, graph._select(keep) if dropped else graph, encodings)
     there = moved._mask(keep.to(DEVICE)) if dropped else moved
-    found = outputs(network.to(DEVICE), x.to(DEVICE), there, encodings.to(DEVICE))
+    found = scores_and_gradients(network.to(DEVICE), x.to(DEVICE), there, encodings.to(DEVICE))
     forward, gradient = (relative(a, b) for a, b in zip(found, wanted, strict=True))
     return {"forward": f"{forward:.1e}", "gradient": f"{gradient:.1e}", "ok": forward < 1e-5 and gradient < 1e-4}
 
@@ -303,13 +279,11 @@ def foreseen(design: Design, large: bool) -> Row:
 
 def out_of_memory() -> Row:
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "glutton.py").write_text(GLUTTON)
+        candidates.write_operators(Path(folder))
         os.environ["AGENTNAS_OPERATORS"] = folder
         try:
-            nodes = [{"id": "a", "op": "mlp", "width": 8}, {"id": "b", "op": "glutton", "inputs": ["a"]}]
-            bad = {"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": {"epochs": 5}}
             good = spec_of(Design("gcn"), 100).model_dump(mode="json")
-            jobs = [Job("good0", good), Job("bad", bad), *(Job(f"good{i}", good) for i in range(1, 5))]
+            jobs = [Job("good0", good), Job("bad", candidates.spec("glutton")), *(Job(f"good{i}", good) for i in range(1, 5))]
             with WorkerPool(TaskRef("digits"), 2, DEVICE) as pool:
                 results: dict[str, JobResult] = {result.id: result for result in pool.run(jobs)}
         finally:
@@ -340,13 +314,10 @@ PARTS: dict[str, tuple[Callable[[Part], None], float]] = {
 }  # fmt: skip
 
 
-def table(rows: list[Row]) -> Iterator[str]:
-    """The rows as a Markdown table."""
+def table(rows: list[Row]) -> str:
+    """The rows as a Markdown table; a cell that a row lacks is empty."""
     heads = list(dict.fromkeys(name for row in rows for name in row))
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{' --- |' * len(heads)}"
-    for row in rows:
-        yield f"| {' | '.join(str(row.get(head, '')) for head in heads)} |"
+    return markdown_table(heads, [[str(row.get(head, "")) for head in heads] for row in rows])
 
 
 def run_part(name: str) -> Part:
@@ -359,7 +330,7 @@ def run_part(name: str) -> Part:
     except Exception:  # noqa: BLE001 - the other parts go on
         traceback.print_exc()
         note = " (broke off)"
-    print(f"\n### {part.title} [{time.monotonic() - began:.0f} s]{note}\n", *table(part.rows), sep="\n", flush=True)
+    print(f"\n### {part.title} [{time.monotonic() - began:.0f} s]{note}\n", table(part.rows), sep="\n", flush=True)
     return part
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from agentnas.run import Run
 from tests.proofs.test_kills import outcome
 from tests.quick import FLAGS
 from tests.tools.ray_clusters import cluster
+from tests.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(600)
@@ -33,20 +34,13 @@ def made() -> Iterator[Any]:
 def started(*words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.quick", "design", *words]
     return subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )  # fmt: skip
 
 
 def evaluations(runs_dir: Path) -> int:
     files = list(runs_dir.glob("*/events.jsonl"))
     return sum(isinstance(event, ev.EvaluationFinished) for event in Journal.read(files[0])) if files else 0
-
-
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not condition():
-        time.sleep(0.05)
-    return condition()
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -61,7 +55,7 @@ def noise(stderr: str) -> list[str]:
 
 def test_a_run_that_loses_a_node_ends_as_the_run_on_this_machine(made: Any, live_run: Run, tmp_path: Path) -> None:
     with started(*FLAGS, "--workers", "2", "--executor", f"ray:{made.address}", "--runs-dir", str(tmp_path)) as run:
-        assert until(lambda: evaluations(tmp_path) >= 3)
+        assert until(lambda: evaluations(tmp_path) >= 3, 120)
         made.remove_node(next(iter(made.worker_nodes)), allow_graceful=False)
         code, out, err = ended(run)
     assert code == 0, err
@@ -75,7 +69,7 @@ def test_a_run_that_loses_a_node_ends_as_the_run_on_this_machine(made: Any, live
 @pytest.mark.prove
 def test_a_run_that_is_stopped_on_a_cluster_goes_on_without_one(made: Any, live_run: Run, tmp_path: Path) -> None:
     with started(*FLAGS, "--workers", "2", "--executor", f"ray:{made.address}", "--runs-dir", str(tmp_path)) as run:
-        assert until(lambda: evaluations(tmp_path) >= 2)
+        assert until(lambda: evaluations(tmp_path) >= 2, 120)
         os.killpg(run.pid, signal.SIGINT)
         code, out, err = ended(run)
     assert code == 130, err
@@ -93,7 +87,7 @@ def test_a_run_that_is_stopped_on_a_cluster_goes_on_without_one(made: Any, live_
 @pytest.mark.prove
 def test_interrupting_twice_stops_at_once_and_leaves_no_actor(made: Any, tmp_path: Path) -> None:
     with started(*FLAGS, "--workers", "2", "--executor", f"ray:{made.address}", "--runs-dir", str(tmp_path)) as run:
-        assert until(lambda: evaluations(tmp_path) >= 1)
+        assert until(lambda: evaluations(tmp_path) >= 1, 120)
         os.killpg(run.pid, signal.SIGINT)
         os.killpg(run.pid, signal.SIGINT)
         before = time.monotonic()
@@ -107,7 +101,7 @@ def test_interrupting_twice_stops_at_once_and_leaves_no_actor(made: Any, tmp_pat
 def test_the_loss_of_the_head_is_one_line_and_how_to_go_on(made: Any, tmp_path: Path) -> None:
     address = made.address
     with started(*FLAGS, "--workers", "1", "--executor", f"ray:{address}", "--runs-dir", str(tmp_path), "--trials", "60") as run:
-        assert until(lambda: evaluations(tmp_path) >= 1)
+        assert until(lambda: evaluations(tmp_path) >= 1, 120)
         made.remove_node(made.head_node, allow_graceful=False)
         code, _, err = ended(run)
     told = [line for line in err.splitlines() if "error:" in line]

@@ -17,6 +17,7 @@ MISBEHAVIOURS = {
     "exploder": "return x * float('nan')",
     "stubborn": "ctypes.PyDLL(None).sleep(3600)",
     "greedy": "torch.empty(2**50)",
+    "glutton": "return x + torch.empty(2**40, device=x.device)[0]",
     "parrot": "sys.stdout.write('candidate says hello\\n')",
 }
 

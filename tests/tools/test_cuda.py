@@ -16,7 +16,8 @@ from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.outcome import Diverged
 from agentnas.tools.train.trainer import Session, seeded, train
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
-from tests.tools.nn.making import FEATURES, features, graph, sparse
+from tests.tools import candidates
+from tests.tools.nn.making import FEATURES, features, graph, scores_and_gradients, sparse
 from tests.tools.train.conftest import make_task
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -47,18 +48,14 @@ def test_operators_equal_those_of_the_cpu(op: str) -> None:
     keep = torch.rand(g.num_edges) > 0.3
     there = g.to(CUDA)
 
-    def outputs(x: Any, on: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        net.zero_grad()
-        out = net(x, on)
-        torch.autograd.backward((out * torch.linspace(-1, 1, out.numel(), device=out.device).view(out.shape)).sum())
-        return out.detach().cpu(), torch.cat([p.grad.flatten().cpu() for p in net.parameters() if p.grad is not None])
-
-    wanted = [outputs(x, on) for x in (features(), sparse(features())) for on in (g, g._select(keep))]
+    wanted = [scores_and_gradients(net, x, on) for x in (features(), sparse(features())) for on in (g, g._select(keep))]
     net.to(CUDA)
-    found = [outputs(x.to(CUDA), on) for x in (features(), sparse(features())) for on in (there, there._mask(keep.to(CUDA)))]
+    found = [
+        scores_and_gradients(net, x.to(CUDA), on) for x in (features(), sparse(features())) for on in (there, there._mask(keep.to(CUDA)))
+    ]
     for ours, theirs in zip(found, wanted, strict=True):
         for a, b in zip(ours, theirs, strict=True):
-            assert float((a - b).norm() / b.norm().clamp(min=1e-9)) < 1e-4
+            assert float((a.cpu() - b).norm() / b.norm().clamp(min=1e-9)) < 1e-4
 
 
 @pytest.mark.parametrize("op", list(operators()))
@@ -137,29 +134,12 @@ def test_the_random_state_is_left_as_it_was(prepared: PreparedTask) -> None:
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
-GLUTTON = """
-import torch
-from torch import nn
-from agentnas.tools.operators.base import Operator
-
-OPERATOR = Operator(name="glutton", kind="pointwise", module="Glutton", doc="asks for 4 TiB", source="a test", has_width=False)
-
-
-class Glutton(nn.Module):
-    def __init__(self, in_channels, out_channels):
-        super().__init__()
-
-    def forward(self, x, graph):
-        return x + torch.empty(2**40, device=x.device)[0]
-"""
-
-
 @pytest.fixture
 def glutton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    (tmp_path / "glutton.py").write_text(GLUTTON)
+    """Asks for 4 TiB."""
+    candidates.write_operators(tmp_path)
     monkeypatch.setenv("AGENTNAS_OPERATORS", str(tmp_path))
-    nodes = [{"id": "a", "op": "mlp", "width": 8}, {"id": "b", "op": "glutton", "inputs": ["a"]}]
-    return {"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": {"epochs": 5}}
+    return candidates.spec("glutton")
 
 
 def test_workers_share_a_device_and_one_without_room_fails_alone(glutton: dict[str, Any]) -> None:

@@ -21,19 +21,12 @@ from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task
 from agentnas.tools.workers import JobResult, TaskRef, WorkerPool
-from tests.tools.candidates import job, spec, write_operators
+from tests.tools.candidates import job, spec
 from tests.tools.evaluate.conformance import EvaluatorConformance
 from tests.tools.executor_conformance import ExecutorConformance, done
 from tests.tools.ray_clusters import cluster, pool_on, require_ray
 
-
-@pytest.fixture(scope="module", autouse=True)
-def bad_operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = tmp_path_factory.mktemp("operators")
-    write_operators(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AGENTNAS_OPERATORS", str(folder))
-        yield
+pytestmark = pytest.mark.usefixtures("bad_operators")
 
 
 @pytest.fixture(scope="module")

@@ -13,18 +13,11 @@ from agentnas.tools.errors import ConfigError
 from agentnas.tools.ray_cluster import connect
 from agentnas.tools.ray_pool import RayPool
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
-from tests.tools.candidates import job, spec, write_operators
+from tests.tools.candidates import job, spec
 from tests.tools.executor_conformance import done, never
 from tests.tools.ray_clusters import cluster, pool_on
 
-
-@pytest.fixture(scope="module", autouse=True)
-def bad_operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = tmp_path_factory.mktemp("operators")
-    write_operators(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AGENTNAS_OPERATORS", str(folder))
-        yield
+pytestmark = pytest.mark.usefixtures("bad_operators")
 
 
 class Watched:

@@ -10,75 +10,24 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from agentnas.tools.errors import DataError, RunError, UsageError
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
+from tests.tools.candidates import job, spec
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = TaskRef("digits")
-
-# Operators that do in forward what candidates must not be able to do to a run.
-MISBEHAVIOURS = {
-    "sleeper": "time.sleep(3600)",
-    "hoarder": "self.kept = [torch.ones(4_000_000) for _ in iter(lambda: time.sleep(0.01), 1)]",
-    "leaver": "os._exit(3)",
-    "crasher": "ctypes.string_at(0)",
-    "raiser": "raise ValueError('no such luck')",
-    "exploder": "return x * float('nan')",
-    "stubborn": "ctypes.PyDLL(None).sleep(3600)",
-    "greedy": "torch.empty(2**50)",
-    "parrot": "sys.stdout.write('candidate says hello\\n')",
-}
-
-MODULE = """
-import ctypes, os, sys, time
-import torch
-from torch import nn
-from agentnas.tools.operators.base import Operator
-
-OPERATOR = Operator(name="{name}", kind="pointwise", module="Misbehaving", doc="misbehaves", source="a test", has_width=False)
-
-
-class Misbehaving(nn.Module):
-    def __init__(self, in_channels, out_channels):
-        super().__init__()
-
-    def forward(self, x, graph):
-        if "MARK" in os.environ:
-            open(os.environ["MARK"], "w").close()
-        {action}
-        return x
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def bad_operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = tmp_path_factory.mktemp("operators")
-    for name, action in MISBEHAVIOURS.items():
-        (folder / f"{name}.py").write_text(MODULE.format(name=name, action=action))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AGENTNAS_OPERATORS", str(folder))
-        yield
+pytestmark = pytest.mark.usefixtures("bad_operators")
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[WorkerPool]:
     with WorkerPool(DIGITS, workers=1, memory_mb=1200, grace_s=1.0) as pool:
         yield pool
-
-
-def spec(op: str = "mlp", epochs: int = 3) -> dict[str, Any]:
-    width = {"width": 8} if op == "mlp" else {}
-    nodes = [{"id": "a", "op": op, **width}]
-    return {"input": {"encoder": "linear", "width": 8}, "body": {"nodes": nodes, "outputs": ["a"]}, "recipe": {"epochs": epochs}}
-
-
-def job(name: str = "good", op: str = "mlp", **fields: Any) -> Job:
-    return Job(id=name, spec=spec(op), **{"time_limit_s": 60.0, **fields})
 
 
 def run(pool: WorkerPool, *jobs: Job) -> dict[str, JobResult]:
@@ -230,13 +179,6 @@ def start_parent(op: str, limit: float, mark: Path) -> tuple[subprocess.Popen[st
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout is not None
     return parent, psutil.Process(int(parent.stdout.readline()))
-
-
-def until(condition: Any, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not condition():
-        time.sleep(0.05)
-    return bool(condition())
 
 
 def gone(process: psutil.Process) -> bool:

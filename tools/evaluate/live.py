@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import Outcome, Request
 from agentnas.tools.evaluate.ladder import rungs_for
 from agentnas.tools.executors import Executor
-from agentnas.tools.profiling import Sizes, price
+from agentnas.tools.profiling import Sizes, foreseen_mib, price
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.workers import Job, JobResult
@@ -79,14 +77,7 @@ class LiveEvaluator:
 
     def _device_mib(self, spec: ArchitectureSpec) -> float | None:
         """Memory that a spec is predicted to take on a CUDA device; on the CPU nothing is predicted."""
-        if self._pool.device == "cpu":
-            return None
-        from agentnas.tools.train.memory import predicted_mib
-
-        # An operator's file holds anybody's code: what it raises here its training will raise again, as the reason of a failed trial.
-        with suppress(Exception):
-            return predicted_mib(spec, **asdict(self._sizes))
-        return None
+        return None if self._pool.device == "cpu" else foreseen_mib(spec, self._sizes)
 
     def _path(self, weights: str | None) -> str | None:
         return None if weights is None else str(self._directory / weights)

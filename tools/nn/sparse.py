@@ -301,8 +301,8 @@ class _Softmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, pattern: Pattern) -> Tensor:
         ctx.pattern = pattern
-        top = _largest_of_rows(scores, pattern)
-        raised = (_counted(scores, pattern, -torch.inf) - top.index_select(0, pattern.row)).exp_()
+        scores = _counted(scores, pattern, -torch.inf)
+        raised = (scores - _largest_of_rows(scores, pattern).index_select(0, pattern.row)).exp_()
         total = pattern.by_row @ raised
         if pattern.keep is not None:  # a row of which nothing counts
             total = total.masked_fill(total == 0, 1.0)
@@ -325,8 +325,7 @@ def _counted(entries: Tensor, pattern: Pattern, other: float) -> Tensor:
 
 
 def _largest_of_rows(entries: Tensor, pattern: Pattern) -> Tensor:
-    """Largest of ``entries`` [nnz, k] in each row; [rows, k], 0 for a row where nothing counts."""
-    entries = _counted(entries, pattern, -torch.inf)
+    """Largest of ``entries`` [nnz, k], those that do not count being -inf, in each row; [rows, k], 0 for a row where nothing counts."""
     best = torch.segment_reduce(entries, "max", offsets=pattern.pointers, axis=0, unsafe=True)
     if pattern.keep is None:
         return best.masked_fill((pattern.pointers.diff() == 0)[:, None], 0.0)

@@ -18,13 +18,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from agentnas.tools.nn.flops import BASE, _small_features, _small_graph
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe
+from agentnas.tools.train.pace import MOST_IN_BLOCK, RING_BYTES
 from agentnas.tools.train.perturb import perturb
 
 MIB = 2**20
 MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is worth
 WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
-RING_MIB = 64.0  # at most, the weights of the epochs that are not read yet (pace.py)
-MOST_IN_RING = 32
 WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first training of a process
 
 
@@ -50,7 +49,8 @@ def _predicted(spec_json: str, num_nodes: int, num_edges: int, in_channels: int,
         sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)
         step = _extended(network, spec.recipe, sizes, nnz is not None) if weights <= MOST_PROBED else 4.0 * num_nodes * in_channels
     weight_mib = 4.0 * weights / MIB
-    return weight_mib * WEIGHT_COPIES + min(RING_MIB, weight_mib * MOST_IN_RING) + step / MIB + WORKSPACE_MIB
+    ring_mib = min(RING_BYTES / MIB, weight_mib * MOST_IN_BLOCK)  # the weights of the epochs that are not read yet
+    return weight_mib * WEIGHT_COPIES + ring_mib + step / MIB + WORKSPACE_MIB
 
 
 def _extended(network: Network, recipe: Recipe, sizes: tuple[int, int, int], sparse: bool) -> float:

@@ -10,6 +10,7 @@ and replayed, which takes the host's hundreds of launches away.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -174,9 +175,9 @@ class Blocks:
     def _validation(self, slot: int, row: list[float]) -> Validation:
         session = self._session
         loss, val_loss, right, finite = row
-        if not _is_finite(loss):
+        if not math.isfinite(loss):
             raise Diverged(f"training loss is {loss} in epoch {session.epoch}")
-        if not finite or not _is_finite(val_loss):
+        if not finite or not math.isfinite(val_loss):
             raise Diverged(f"validation predictions are not finite in epoch {session.epoch}")
         labels = session.labels
         if self._scores is None:
@@ -242,10 +243,6 @@ def _flattened(tensors: dict[str, Tensor]) -> tuple[Tensor, dict[str, tuple[int,
             view = flat[start : start + tensor.numel()].view(shape)
             tensor.data = view.copy_(tensor)
     return flat, places
-
-
-def _is_finite(value: float) -> bool:
-    return value - value == 0
 
 
 def _waits(work: Any, device: torch.device) -> list[str]:

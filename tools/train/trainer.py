@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from agentnas.tools.train.outcome import Diverged, TimedOut, TrainResult
 from agentnas.tools.train.pace import Blocks, EachEpoch, Pace, own_stream
 from agentnas.tools.train.perturb import perturb
 from agentnas.tools.train.pseudo import pseudo_labels
+from agentnas.tools.whole_file import whole_file
 
 POSTS = {"correct_and_smooth": correct_and_smooth, "label_propagation": label_propagation}
 
@@ -225,26 +225,8 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 def save_weights(state_dict: dict[str, Tensor], path: Path) -> None:
     """Write weights so that the file is there complete or not at all, and stays through a power cut once this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(half, "wb") as file:
-            torch.save(state_dict, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(half, path)
-        _sync_directory(path.parent)
-    finally:
-        half.unlink(missing_ok=True)
-
-
-def _sync_directory(path: Path) -> None:
-    """Make the renamed entry itself durable."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    with whole_file(path) as file:
+        torch.save(state_dict, file)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

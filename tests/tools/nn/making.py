@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.sparse import SparseFeatures
+from agentnas.tools.nn.network import Network
+from agentnas.tools.nn.sparse import Features, SparseFeatures
 
 NODES = 24
 FEATURES = 10
@@ -62,3 +63,11 @@ def symmetric(matrix: Tensor) -> Tensor:
     """D^-1/2 A D^-1/2 with row sums as degrees; 0 where a degree is 0."""
     scale = matrix.sum(1).pow(-0.5).nan_to_num(posinf=0.0)
     return scale[:, None] * matrix * scale[None, :]
+
+
+def scores_and_gradients(network: Network, x: Features, g: Graph, encodings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """What a pass gives, and the gradients of all weights as one vector; each score weighs differently."""
+    network.zero_grad()
+    out = network(x, g, encodings)
+    torch.autograd.backward((out * torch.linspace(-1, 1, out.numel()).view(out.shape).to(out.device)).sum())
+    return out.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.operators.base import operators
 from agentnas.tools.spec.model import parse_spec
-from tests.tools.nn.making import FEATURES, features, graph, sparse
+from tests.tools.nn.making import FEATURES, features, graph, scores_and_gradients, sparse
 
 
 def network(op: str) -> Network:
@@ -19,20 +18,14 @@ def network(op: str) -> Network:
     return build_network(parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}}), in_channels=FEATURES, out_channels=3)
 
 
-def outputs(net: Network, g: Graph) -> tuple[torch.Tensor, torch.Tensor]:
-    net.zero_grad()
-    out = net(sparse(features()), g)
-    torch.autograd.backward((out * torch.linspace(-1, 1, out.numel()).view(out.shape)).sum())
-    return out, torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
-
-
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("op", list(operators()))
 def test_masked_edges_equal_dropped_ones(op: str, weighted: bool) -> None:
     g, net = graph(weighted=weighted, undirected=True), network(op)
     for share in (0.3, 0.8):
         keep = torch.rand(g.num_edges, generator=torch.Generator().manual_seed(1)) >= share
-        for ours, wanted in zip(outputs(net, g._mask(keep)), outputs(net, g._select(keep)), strict=True):
+        found, dropped = (scores_and_gradients(net, sparse(features()), on) for on in (g._mask(keep), g._select(keep)))
+        for ours, wanted in zip(found, dropped, strict=True):
             torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-4)
 
 

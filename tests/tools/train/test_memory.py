@@ -16,6 +16,7 @@ from agentnas.tools.profiling import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.train.memory import MIB, Held, _extended, _moments, predicted_mib
 from agentnas.tools.workers import TaskRef, WorkerPool
+from tests.tools.candidates import write_operators
 
 SIZES = (300, 1500, 900)  # nodes, edges, non-zeros
 
@@ -77,29 +78,13 @@ def test_a_random_state_stays() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-BROKEN = """
-from torch import nn
-from agentnas.tools.operators.base import Operator
-
-OPERATOR = Operator(name="broken", kind="pointwise", module="Broken", doc="raises", source="a test", has_width=False)
-
-
-class Broken(nn.Module):
-    def __init__(self, in_channels, out_channels):
-        super().__init__()
-
-    def forward(self, x, graph):
-        raise ValueError("on purpose")
-"""
-
-
 def test_a_candidate_that_cannot_be_probed_is_left_to_its_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "broken.py").write_text(BROKEN)
+    write_operators(tmp_path)
     monkeypatch.setenv("AGENTNAS_OPERATORS", str(tmp_path))
     sizes = Sizes(100, 400, 8, 3)
     evaluator = LiveEvaluator.__new__(LiveEvaluator)
     evaluator._sizes, evaluator._pool = sizes, WorkerPool(TaskRef("digits"), 1, "cuda")
-    assert evaluator._device_mib(spec("broken")) is None
+    assert evaluator._device_mib(spec("raiser")) is None
     assert evaluator._device_mib(spec("gcn")) == predicted_mib(spec("gcn"), **asdict(sizes))
     evaluator._pool = WorkerPool(TaskRef("digits"), 1, "cpu")
     assert evaluator._device_mib(spec("gcn")) is None
