@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from agentnas.agents.llm.talk import Ended, ToolCall, Turn, written_call
+from agentnas.agents.llm.talk import Ended, ToolCall, Turn, object_of, written_call
 from agentnas.chat import session as se
 from agentnas.chat.asking import Asking
 from agentnas.chat.desk import Desk
@@ -250,10 +250,5 @@ def restored(entries: Iterable[se.AnyEntry], known: Known) -> Iterator[Turn]:
 
 
 def _given(arguments: str) -> Any:
-    from json import loads
-
-    try:
-        held = loads(arguments or "{}")
-    except ValueError:
-        return arguments
-    return held if isinstance(held, dict) else arguments
+    held = object_of(arguments or "{}")
+    return arguments if held is None else held

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from agentnas.agents.llm.base import Finish, Usage
 from agentnas.agents.llm.provider import count
-from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn
+from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn, object_of
 
 CUT = ("max_tokens", "model_context_window_exceeded")
 
@@ -33,7 +32,7 @@ def _blocks(turn: Turn) -> list[dict[str, Any]]:
     if turn.role == "tool":
         return [{"type": "tool_result", "tool_use_id": turn.call, "content": turn.text}]
     said = [{"type": "text", "text": turn.text}] if turn.text.strip() else []
-    return said + [{"type": "tool_use", "id": c.id, "name": c.name, "input": _object(c.arguments)} for c in turn.calls]
+    return said + [{"type": "tool_use", "id": c.id, "name": c.name, "input": object_of(c.arguments) or {}} for c in turn.calls]
 
 
 def parts(events: Iterable[Any]) -> Iterator[Part]:
@@ -70,11 +69,3 @@ def _read(usage: Any) -> tuple[int | None, int | None]:
 
 def _finish(name: str) -> Finish:
     return "refusal" if name == "refusal" else "length" if name in CUT else "stop"
-
-
-def _object(arguments: str) -> dict[str, Any]:
-    try:
-        held = json.loads(arguments)
-    except ValueError:
-        return {}
-    return held if isinstance(held, dict) else {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.llm.base import Finish, Usage
 from agentnas.agents.llm.failures import Address, from_stream
 from agentnas.agents.llm.provider import count
-from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn
+from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn, object_of
 
 
 def chat_request(turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
@@ -111,7 +110,4 @@ def _finish(name: str) -> Finish:
 
 def _object(arguments: str) -> str:
     """What a model wrote, if it is an object: servers refuse to be sent anything else back."""
-    try:
-        return arguments if isinstance(json.loads(arguments), dict) else "{}"
-    except ValueError:
-        return "{}"
+    return "{}" if object_of(arguments) is None else arguments

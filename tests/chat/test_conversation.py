@@ -53,6 +53,7 @@ def test_what_the_person_said_may_be_repeated(tmp_path: Path) -> None:
         (calls("plan", {"max_params": "many"}), "- max_params is 'many'; allowed:"),
         (calls("plan", {"max_parms": 5}), "- max_parms is no field; did you mean max_params"),
         (calls("plan", "not json"), "The arguments hold no JSON object; it begins 'not json'"),
+        (calls("plan", '{"task":' * 2000), "The arguments "),
         (calls("show_task", {}), "- name is missing; allowed: text (name of a task"),
         (calls("dance", {}), "There is no tool 'dance'; allowed: "),
         (calls("show_task", {"name": "coar"}), "error: "),
@@ -85,6 +86,12 @@ def test_nonsense_is_shown_without_commanding_the_terminal(tmp_path: Path) -> No
         shown = talk.say("hello")
     assert shown.strip() == "wub wub"
     assert all(c.isprintable() or c == "\n" for c in shown)
+
+
+def test_json_that_is_too_deep_to_be_read_is_an_answer_like_any_other(tmp_path: Path) -> None:
+    deep = '{"name":' * 2000
+    with LLMServer([deep]) as server, talking(tmp_path, server) as talk:
+        assert talk.say("hello").replace("\n", "") == deep
 
 
 def test_an_endless_loop_of_tools_ends(tmp_path: Path) -> None:
