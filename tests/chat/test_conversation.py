@@ -120,7 +120,10 @@ def test_a_server_that_is_down_is_one_line_and_the_conversation_goes_on(tmp_path
         server.__exit__(None, None, None)
         talk.say("are you there?")
         assert talk.app.failed
-        assert "2,708" not in talk.say("/cost")
+        told = talk.say("/cost")
+        assert "2,708" not in told
+        assert told.startswith("this conversation: ")
+        assert "to openai:m@" in told
     errors = [line for line in talk.err.getvalue().splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert "cannot be reached" in errors[0]
