@@ -95,28 +95,29 @@ class App:
 
     def restore(self) -> None:
         """Take up plan, run and turns of the entries that the session already has."""
-        for entry in self.session.entries:
-            if isinstance(entry, se.Planned):
-                self.desk.settings = dict(entry.settings)
-            elif isinstance(entry, se.Linked):
-                self.desk.look_at(Path(entry.path))
+        if planned := self.session.last(se.Planned):
+            self.desk.settings = dict(planned.settings)
+        if linked := self.session.last(se.Linked):
+            self.desk.look_at(Path(linked.path))
         if self.conversation is not None:
             self.conversation.turns = list(restored(self.session.entries, self.conversation.known))
             self.conversation.complete()
 
     def recap(self) -> str | None:
         """Which conversation is continued, and where it stood; None for a new one."""
-        said = [e.text if isinstance(e, se.Said) else e.command for e in self.session.entries if isinstance(e, se.Said | se.Called)]
+        said = se.inputs(self.session.entries)
         return f"session {self.session.name} goes on; last you said: {said[-1]}" if said else None
 
     def _keep_desk(self) -> None:
         """Write plan and run where they changed."""
-        planned = [entry.settings for entry in self.session.entries if isinstance(entry, se.Planned)]
-        if self.desk.settings != (planned[-1] if planned else {}):
+        planned, linked = self.session.last(se.Planned), self.session.last(se.Linked)
+        if self.desk.settings != (planned.settings if planned else {}):
             self.session.append(se.Planned(settings=dict(self.desk.settings)))
-        linked = [entry.path for entry in self.session.entries if isinstance(entry, se.Linked)]
-        if self.desk.follower is not None and str(self.desk.follower.directory.path.resolve()) != (linked[-1] if linked else ""):
-            self.session.append(se.Linked(path=str(self.desk.follower.directory.path.resolve())))
+        if self.desk.follower is None:
+            return
+        path = str(self.desk.follower.directory.path.resolve())
+        if linked is None or linked.path != path:
+            self.session.append(se.Linked(path=path))
 
 
 def asker(screen: Screen, yes: bool, ask: Callable[[str], str] | None) -> Callable[[str], bool]:

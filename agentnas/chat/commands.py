@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
 from typing import NamedTuple
 
 from agentnas.tools.errors import AgentNASError, UsageError
@@ -23,26 +22,22 @@ class Printed(NamedTuple):
         return "\n".join(part for part in (self.out.rstrip(), self.err.rstrip()) if part)
 
 
-def call(*words: str | Path | None) -> Printed:
-    """Run a command in this process; words that are None are left out.
-
-    Raises AgentNASError as the command does, and KeyboardInterrupt for Ctrl-C.
-    """
+def call(*words: str) -> Printed:
+    """Run a command in this process. Raises AgentNASError as the command does, and KeyboardInterrupt for Ctrl-C."""
     import typer
 
     from agentnas.cli.shell import root
 
-    given = [str(word) for word in words if word is not None]
     out, err = io.StringIO(), io.StringIO()
     try:
         with redirect_stdout(out), redirect_stderr(err):
-            code = root().main(given, prog_name="agentnas", standalone_mode=False)
+            code = root().main(list(words), prog_name="agentnas", standalone_mode=False)
     except typer.TyperException as error:
         raise UsageError(error.format_message()) from None
     except typer.Abort:
         raise KeyboardInterrupt from None
     if code:
-        raise AgentNASError((err.getvalue().strip() or out.getvalue().strip() or f"agentnas {given[0]} ended with {code}").splitlines()[-1])
+        raise AgentNASError((err.getvalue().strip() or out.getvalue().strip() or f"agentnas {words[0]} ended with {code}").splitlines()[-1])
     return Printed(out.getvalue(), err.getvalue())
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from agentnas.agents.llm.talk import Ended, ToolCall, Turn, written_call
+from agentnas.agents.llm.talk import Ended, ToolCall, Turn, object_of, written_call
 from agentnas.chat import session as se
 from agentnas.chat.asking import Asking
 from agentnas.chat.desk import Desk
@@ -28,12 +28,6 @@ EMPTY = "Your answer was empty. Answer the person in words, or call a tool."
 BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
-class Write(Protocol):
-    """Keeps an entry of the session."""
-
-    def __call__(self, entry: se.AnyEntry) -> None: ...
-
-
 @dataclass
 class Heard:
     """One answer of the model, whole."""
@@ -45,14 +39,14 @@ class Heard:
 
 @dataclass
 class Conversation:
-    """The turns so far, and what may be stated in them. ``state`` renders plan and run as they are now."""
+    """The turns so far, and what may be stated in them. ``write`` keeps what is said, ``state`` renders plan and run as they are now."""
 
     asking: Asking
     prompt: RolePrompt
     desk: Desk
     screen: Screen
     known: Known
-    write: Write
+    write: Callable[[se.AnyEntry], None]
     state: Callable[[], dict[str, str]]
     turns: list[Turn] = field(default_factory=list)
 
@@ -101,7 +95,7 @@ class Conversation:
                 for part in parts:
                     if isinstance(part, str):
                         heard.text += part
-                        shown.say(heard.text, part)
+                        shown.say(heard.text)
                     elif isinstance(part, ToolCall):
                         calls.append(part)
                     else:
@@ -134,12 +128,12 @@ class Conversation:
     def _run(self, calls: Iterable[ToolCall]) -> bool:
         """Call the tools in order; True if one of them could be called as it was."""
         results = [self._call(call) for call in calls]
-        return any(not result.short.startswith(("wrong arguments", "no such tool")) for result in results)
+        return any(result.is_run for result in results)
 
     def _call(self, call: ToolCall) -> Result:
         tool = BY_NAME.get(call.name)
         if tool is None:
-            result = Result(f"There is no tool {call.name!r}; {suggest(call.name, BY_NAME)}", "no such tool", ok=False)
+            result = Result(f"There is no tool {call.name!r}; {suggest(call.name, BY_NAME)}", "no such tool", ok=False, is_run=False)
         else:
             self.desk.speaker = "model"
             try:
@@ -189,7 +183,7 @@ class Conversation:
     def overhear(self, command: str, text: str) -> None:
         """A slash command of the person and what it printed: the model knows of it, and may state its numbers."""
         self.known.learn(f"{command}\n{text}")
-        self.turns.append(Turn("user", f"(The person called {command}, which printed:\n{text[:LONGEST_RESULT]})"))
+        self.turns.append(overheard(command, text))
 
 
 class Held:
@@ -199,7 +193,7 @@ class Held:
         self._screen = screen
         self._shown = 0
 
-    def say(self, whole: str, piece: str) -> None:
+    def say(self, whole: str) -> None:
         if not whole.lstrip().startswith(("{", "```json")) and whole.strip():
             self._screen.say(whole[self._shown :])
             self._shown = len(whole)
@@ -228,6 +222,11 @@ def recent(turns: list[Turn]) -> list[Turn]:
     return turns[begin:]
 
 
+def overheard(command: str, text: str) -> Turn:
+    """A slash command of the person, as the model is told of it."""
+    return Turn("user", f"(The person called {command}, which printed:\n{text[:LONGEST_RESULT]})")
+
+
 def restored(entries: Iterable[se.AnyEntry], known: Known) -> Iterator[Turn]:
     """The turns of a conversation that is continued; ``known`` takes in what may be stated."""
     for entry in entries:
@@ -237,7 +236,7 @@ def restored(entries: Iterable[se.AnyEntry], known: Known) -> Iterator[Turn]:
                 yield Turn("user", entry.sent or entry.text)
             case se.Called():
                 known.learn(f"{entry.command}\n{entry.text}")
-                yield Turn("user", f"(The person called {entry.command}, which printed:\n{entry.text[:LONGEST_RESULT]})")
+                yield overheard(entry.command, entry.text)
             case se.Answered():
                 yield Turn("assistant", entry.text, tuple(ToolCall(*call) for call in entry.calls))
             case se.Returned():
@@ -250,10 +249,5 @@ def restored(entries: Iterable[se.AnyEntry], known: Known) -> Iterator[Turn]:
 
 
 def _given(arguments: str) -> Any:
-    from json import loads
-
-    try:
-        held = loads(arguments or "{}")
-    except ValueError:
-        return arguments
-    return held if isinstance(held, dict) else arguments
+    held = object_of(arguments or "{}")
+    return arguments if held is None else held

@@ -58,10 +58,6 @@ class Desk:
         """Its path, as commands take it."""
         return str(self.found(run).path.resolve())
 
-    def agreed(self, question: str) -> bool:
-        """Whether the person agrees."""
-        return self.confirm(question)
-
     def reap(self) -> None:
         """Let processes that ended go."""
         self.children = [child for child in self.children if child.poll() is None]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from agentnas.following import Tail
 from agentnas.memory import events as ev
 from agentnas.memory.rundir import RunDirectory
+from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
 from agentnas.words import money, plural, spread
 
@@ -85,11 +86,9 @@ class Follower:
         return [*(line.plain for line in header(self.watched, moment, width)), *leader, *([""] if last else []), *last]
 
 
-def _news(event: ev.AnyEvent, view: object) -> Iterator[str]:
-    from agentnas.memory.view import JournalView
+def _news(event: ev.AnyEvent, view: JournalView) -> Iterator[str]:
     from agentnas.progress import tell
 
-    assert isinstance(view, JournalView)
     if isinstance(event, NEWS) and (told := tell(event, view)):
         yield from told.splitlines()
     elif isinstance(event, ev.RunFinished):

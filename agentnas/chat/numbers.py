@@ -89,7 +89,7 @@ def numbers_in(text: str, *, every: bool = False) -> Iterator[Number]:
         before = plain[max(0, match.start() - 12) : match.start()]
         lead = plain[match.start() : match.start("digits")]
         rough = bool(_ABOUT.search(before)) or "~" in lead or "≈" in lead
-        yield Number(match["digits"].replace(",", ""), float(digits), _decimals(digits), unit, rough, before.endswith("$"))
+        yield Number(digits, float(digits), _decimals(digits), unit, rough, before.endswith("$"))
 
 
 def _decimals(digits: str) -> int:

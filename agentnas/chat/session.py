@@ -1,6 +1,6 @@
 """Conversations on disk: one JSON Lines file each, of typed entries, written as they happen by one process at a time.
 
-A torn last line, of a process that was killed, is dropped. What looks like a key is taken out before anything is written.
+A torn last line, of a process that was killed, is dropped.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -99,6 +99,7 @@ Entry = Annotated[
 ]
 AnyEntry = Opened | Said | Called | Answered | Returned | Corrected | Planned | Linked | LLMAsked | LLMAnswered
 _ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(Entry)
+E = TypeVar("E", bound=BaseModel)
 
 
 class Listed(NamedTuple):
@@ -127,6 +128,10 @@ class Session:
         except OSError as error:
             raise RunError(f"cannot write {self.path}: {error.strerror}; make room, or give another --sessions-dir") from None
         self.entries.append(entry)
+
+    def last(self, kind: type[E]) -> E | None:
+        """The last entry of this kind."""
+        return next((entry for entry in reversed(self.entries) if isinstance(entry, kind)), None)
 
     def close(self) -> None:
         """Free the lock."""
@@ -196,6 +201,11 @@ def _parsed(line: bytes, path: Path, number: int) -> AnyEntry:
     return entry
 
 
+def inputs(entries: Iterable[AnyEntry]) -> list[str]:
+    """What the person typed, in order."""
+    return [entry.text if isinstance(entry, Said) else entry.command for entry in entries if isinstance(entry, Said | Called)]
+
+
 def list_sessions(folder: Path) -> list[Listed]:
     """Conversations, the one that changed last first; files that cannot be read are left out."""
     listed = []
@@ -205,7 +215,7 @@ def list_sessions(folder: Path) -> list[Listed]:
         except RunError:
             continue
         changed = datetime.fromtimestamp(path.stat().st_mtime).isoformat(" ", "minutes")
-        words = [entry.text if isinstance(entry, Said) else entry.command for entry in entries if isinstance(entry, Said | Called)]
+        words = inputs(entries)
         listed.append(Listed(path.stem, changed, len(words), words[-1] if words else ""))
     return listed
 

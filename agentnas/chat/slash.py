@@ -22,7 +22,7 @@ LEAVE = ("exit", "quit")
 
 def commands() -> dict[str, AnyTool]:
     """The tools by the names of their slash commands."""
-    return {name: tool for tool in TOOLS if tool.slash for name in (tool.slash.name, *tool.slash.also)}
+    return {name: tool for tool in TOOLS for name in (tool.slash.name, *tool.slash.also)}
 
 
 def names() -> list[str]:
@@ -32,7 +32,7 @@ def names() -> list[str]:
 
 def help_text() -> str:
     """What can be typed."""
-    rows = [(f"/{t.slash.name} {t.slash.usage}".strip(), t.help) for t in TOOLS if t.slash]
+    rows = [(f"/{t.slash.name} {t.slash.usage}".strip(), t.help) for t in TOOLS]
     rows += [("/help", "this list"), ("/exit", "leave; a run goes on")]
     width = max(len(left) for left, _ in rows)
     return "\n".join(f"{left:<{width}}  {line}" for left, line in rows)
@@ -55,19 +55,11 @@ def call(desk: Desk, line: str) -> Result:
         return Result(f"error: {_wrong(tool, error)}", ok=False)
     except UsageError as error:
         return Result(f"error: {error}", ok=False)
-    result = tool.apply(desk, given)
-    return _chosen(desk, given, result) if tool.name == "show_task" and result.ok else result
-
-
-def _chosen(desk: Desk, given: Any, result: Result) -> Result:
-    """A person who looks at a task means it for the next run."""
-    desk.settings |= {"task": given.name, **({"split": given.split} if given.split else {})}
-    return Result(f"{result.text}\nchosen for the next run: /plan shows it, /run starts it", result.short)
+    return tool.apply(desk, given)
 
 
 def arguments(tool: AnyTool, rest: str) -> dict[str, Any]:
     """The words of a line as arguments: ``name=value`` by name, ``name value`` of a setting, the others in their order."""
-    assert tool.slash is not None
     fields = tool.arguments.model_fields
     if tool.slash.tail is not None:
         return {tool.slash.tail: rest} if rest or fields[tool.slash.tail].is_required() else {}
@@ -86,7 +78,6 @@ def arguments(tool: AnyTool, rest: str) -> dict[str, Any]:
 
 
 def _in_order(tool: AnyTool, words: Sequence[str]) -> dict[str, Any]:
-    assert tool.slash is not None
     places = tool.slash.words
     if places and _is_list(tool, places[0]):
         return {places[0]: list(words)} if words else {}
@@ -132,7 +123,6 @@ def _words(rest: str) -> list[str]:
 
 
 def _wrong(tool: AnyTool, error: ValidationError) -> str:
-    assert tool.slash is not None
     problem = error.errors(include_url=False)[0]
     name = str(problem["loc"][0]) if problem["loc"] else ""
     usage = f"/{tool.slash.name} {tool.slash.usage}".strip()

@@ -28,11 +28,14 @@ class Nothing(Arguments):
 
 @dataclass(frozen=True)
 class Result:
-    """What a tool found: the text, and the gist for the line that shows the call. ``ok`` is False where it could not."""
+    """What a tool found: the text, and the gist for the line that shows the call. ``ok`` is False where it could not; ``is_run`` is
+    False where the call was so wrong that no tool was run.
+    """
 
     text: str
     short: str = ""
     ok: bool = True
+    is_run: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Tool(Generic[A]):
     help: str
     arguments: type[A]
     run: Callable[[Desk, A], Result]
-    slash: Slash | None = None
+    slash: Slash
 
     @property
     def form(self) -> ToolForm:
@@ -71,7 +74,7 @@ class Tool(Generic[A]):
         """Run it with what a model wrote; whatever is wrong is a result that says so."""
         given, problem = read_arguments(arguments, self.arguments)
         if given is None:
-            return Result(f"{problem}\nCall {self.name} again with arguments that fit.", "wrong arguments", ok=False)
+            return Result(f"{problem}\nCall {self.name} again with arguments that fit.", "wrong arguments", ok=False, is_run=False)
         return self.apply(desk, given)
 
     def apply(self, desk: Desk, given: A) -> Result:

@@ -41,9 +41,14 @@ def list_tasks(desk: Desk, _: Nothing) -> Result:
 
 
 def show_task(desk: Desk, given: Task) -> Result:
+    """A person who looks at a task means it for the next run; a model that looks does not."""
     split = list(flag("split", given.split))
     card = call("tasks", "show", given.name, *split, *flags(desk, PLACES)).text
-    return Result(card, card.splitlines()[1].removeprefix("size: "))
+    short = card.splitlines()[1].removeprefix("size: ")
+    if desk.speaker == "model":
+        return Result(card, short)
+    desk.settings |= {"task": given.name, **({"split": given.split} if given.split else {})}
+    return Result(f"{card}\nchosen for the next run: /plan shows it, /run starts it", short)
 
 
 def check_task(desk: Desk, given: Task) -> Result:
@@ -54,9 +59,11 @@ def check_task(desk: Desk, given: Task) -> Result:
 
 def inspect_data(desk: Desk, given: Data) -> Result:
     """Data of one's own is for a later version: that is said, not guessed around."""
+    from agentnas.tools.tasks import task_names
+
     path = Path(given.path).expanduser()
     lies = f"{given.path} is there" if path.exists() else f"{given.path} is not there"
-    names = [line.split()[0] for line in call("tasks", "list", *flags(desk, PLACES)).out.splitlines()[1:]]
+    names = task_names()
     graphs = ", ".join(name for name in names if ":" not in name)
     return Result(
         f"{lies}; but this version designs for its own list of tasks alone and cannot read data of your own yet. What there is: {graphs}."

@@ -101,7 +101,7 @@ def start_run(desk: Desk, given: Start) -> Result:
     else:
         found = look_ahead(desk, desk.settings)
         words, question = launch.new_words(desk), "\n".join([*plan_lines(found), f"Start this run ({gist(found)}; {found['cost']})?"])
-    if not desk.agreed(question):
+    if not desk.confirm(question):
         return Result("Not started: the person did not agree. Ask what to change.", "not started", ok=False)
     directory = launch.start(words, desk)
     desk.look_at(directory.path)

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from agentnas.chat import launch
-from agentnas.chat.commands import call
+from agentnas.chat.commands import call, flag
 from agentnas.chat.comparing import compare_trials
 from agentnas.chat.desk import Desk, trial_of
 from agentnas.chat.follower import Follower
@@ -76,8 +76,7 @@ def status(desk: Desk, given: Run) -> Result:
 
 def best(desk: Desk, given: Board) -> Result:
     printed = call("runs", "show", desk.named(given.run), "--top", str(given.top))
-    view = desk.found(given.run).view()
-    leader = view.best
+    leader = desk.found(given.run).view().best
     return Result(printed.text, f"{leader.trial} {spread(leader.val_mean, leader.val_sd)}" if leader else "no score yet")
 
 
@@ -120,7 +119,7 @@ def wait(desk: Desk, given: Wait) -> Result:
 
 def stop(desk: Desk, given: Run) -> Result:
     directory = desk.found(given.run)
-    if desk.speaker == "model" and not desk.agreed(f"Stop run {directory.name}? It can be resumed."):
+    if desk.speaker == "model" and not desk.confirm(f"Stop run {directory.name}? It can be resumed."):
         return Result("Not stopped: the person did not agree.", "goes on", ok=False)
     launch.interrupt(directory)
     text = f"run {directory.name} stops after the evaluations that are under way; it can be resumed"
@@ -164,8 +163,7 @@ def export(desk: Desk, given: Export) -> Result:
 
 def predict(desk: Desk, given: Predict) -> Result:
     """The predictions go to a file: a model is told where they are, and no row of them."""
-    data = [] if given.data is None else ["--data", given.data]
-    printed = call("predict", desk.named(given.run), *data, "--out", given.file, *flags(desk, ("data_dir",)))
+    printed = call("predict", desk.named(given.run), *flag("data", given.data), "--out", given.file, *flags(desk, ("data_dir",)))
     return Result(f"written: {printed.text}", given.file)
 
 

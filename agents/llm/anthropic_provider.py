@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.llm import talk_anthropic
-from agentnas.agents.llm.base import Finish, Usage
-from agentnas.agents.llm.provider import TOOL, Mode, Provider, Said, count, http_client
+from agentnas.agents.llm.provider import TOOL, Mode, Provider, Said, http_client
 from agentnas.agents.llm.schema import Schema
 from agentnas.agents.llm.talk import Part, ToolForm, Turn
 
@@ -56,9 +55,7 @@ class AnthropicMessages(Provider):
         blocks = [block for block in data["content"] if isinstance(block, Mapping)]
         inputs = [block.get("input") for block in blocks if block.get("type") == "tool_use"]
         text = _json(inputs[0]) if inputs else "".join(block.get("text") or "" for block in blocks if block.get("type") == "text")
-        ended = data.get("stop_reason")
-        finish: Finish = "refusal" if ended == "refusal" else "length" if ended in talk_anthropic.CUT else "stop"
-        return Said(text, finish, _usage(data.get("usage") or {}))
+        return Said(text, talk_anthropic.finish_of(data.get("stop_reason")), talk_anthropic.usage_of(data.get("usage") or {}))
 
     def _pieces(self, arguments: dict[str, Any]) -> Iterator[str | None]:
         for event in self._client().messages.create(**arguments, stream=True):
@@ -73,13 +70,6 @@ class AnthropicMessages(Provider):
 
     def _parts(self, arguments: dict[str, Any]) -> Iterator[Part]:
         yield from talk_anthropic.parts(self._client().messages.create(**arguments, stream=True))
-
-
-def _usage(usage: Mapping[str, Any]) -> Usage:
-    """Tokens read from and written to the cache are not part of ``input_tokens`` here; elsewhere they are, and so they are in ours."""
-    parts = [count(usage.get(name)) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
-    whole = None if parts[0] is None else sum(part or 0 for part in parts)
-    return Usage(whole, count(usage.get("output_tokens")), parts[1])
 
 
 def _json(value: Any) -> str:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from agentnas.agents.llm.base import BadRequestError, Finish, Usage
+from agentnas.agents.llm.base import BadRequestError
 from agentnas.agents.llm.failures import Address, from_stream
-from agentnas.agents.llm.provider import TOOL, Mode, Provider, Said, count, http_client
+from agentnas.agents.llm.provider import TOOL, Mode, Provider, Said, http_client
 from agentnas.agents.llm.schema import Schema
 from agentnas.agents.llm.talk import Part, ToolForm, Turn
-from agentnas.agents.llm.talk_openai import chat_parts, chat_request, responses_parts, responses_request
+from agentnas.agents.llm.talk_openai import (
+    chat_finish,
+    chat_parts,
+    chat_request,
+    chat_usage,
+    response_finish,
+    response_usage,
+    responses_parts,
+    responses_request,
+)
 
 OFFICIAL = "https://api.openai.com/v1"
 ABOUT = "Give the answer."
@@ -63,11 +72,7 @@ class OpenAIResponses(_OpenAI):
         parts = [part for item in items if item.get("type") == "message" for part in item.get("content") or ()]
         refusals = [part["refusal"] for part in parts if part.get("refusal")]
         text = calls[0] if calls else "".join(part.get("text") or "" for part in parts) or "".join(refusals)
-        reason = (data.get("incomplete_details") or {}).get("reason")
-        finish: Finish = "refusal" if refusals or reason == "content_filter" else "length" if reason else "stop"
-        usage = data.get("usage") or {}
-        cached = count((usage.get("input_tokens_details") or {}).get("cached_tokens"))
-        return Said(text, finish, Usage(count(usage.get("input_tokens")), count(usage.get("output_tokens")), cached))
+        return Said(text, response_finish(data, refused=bool(refusals)), response_usage(data))
 
     def _pieces(self, arguments: dict[str, Any]) -> Iterator[str | None]:
         for event in self._client().responses.create(**arguments, stream=True):
@@ -125,10 +130,7 @@ class OpenAIChat(_OpenAI):
         calls = [(call.get("function") or {}).get("arguments") or "" for call in message.get("tool_calls") or ()]
         refusal = message.get("refusal")
         text = calls[0] if calls else _text(message.get("content")) or refusal or ""
-        finish: Finish = "refusal" if refusal or ended == "content_filter" else "length" if ended == "length" else "stop"
-        usage = data.get("usage") or {}
-        cached = count((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
-        return Said(text, finish, Usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")), cached))
+        return Said(text, chat_finish(ended, refused=bool(refusal)), chat_usage(data.get("usage") or {}))
 
     def _pieces(self, arguments: dict[str, Any]) -> Iterator[str | None]:
         for chunk in self._client().chat.completions.create(**arguments, stream=True):

@@ -84,7 +84,8 @@ class Scripted:
     def converse(self, role: str, turns: Sequence[Turn], tools: Sequence[ToolForm], *, max_tokens: int, timeout_s: float) -> Iterator[Part]:
         """The next answer in pieces; one that calls tools is an object with ``say`` and ``calls``, each of ``name`` and ``arguments``."""
         said = self._said(role, [Message("assistant" if t.role == "assistant" else "user", t.text) for t in turns])
-        yield from parts(said.text, said.finish, Usage(sum(len(t.text) for t in turns) // CHARACTERS_A_TOKEN, len(said.text) // 4, 0))
+        asked = sum(len(turn.text) for turn in turns)
+        yield from parts(said.text, said.finish, Usage(asked // CHARACTERS_A_TOKEN, len(said.text) // CHARACTERS_A_TOKEN, 0))
 
     def check(self, timeout_s: float = 10.0) -> None:
         """Nothing can be wrong."""

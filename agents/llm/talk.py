@@ -90,8 +90,8 @@ def as_text(said: str, calls: Sequence[ToolCall]) -> str:
 
 def from_text(text: str) -> tuple[str, tuple[ToolCall, ...]]:
     """What ``as_text`` wrote."""
-    held = _loaded(text)
-    if not isinstance(held, Mapping) or not isinstance(held.get("calls"), list):
+    held = object_of(text)
+    if held is None or not isinstance(held.get("calls"), list):
         return text, ()
     calls = [call for call in held["calls"] if isinstance(call, Mapping)]
     made = (ToolCall(f"call_{i}", str(call.get("name")), _dumped(call.get("arguments", {}))) for i, call in enumerate(calls, start=1))
@@ -101,18 +101,24 @@ def from_text(text: str) -> tuple[str, tuple[ToolCall, ...]]:
 def written_call(text: str, names: Sequence[str]) -> ToolCall | None:
     """The call that a small model wrote as its answer in place of making it: ``{"name": "plan", "arguments": {...}}``, fenced or not."""
     bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```").strip()
-    held = _loaded(bare) if bare.startswith("{") else None
-    if not isinstance(held, Mapping):
+    held = object_of(bare)
+    if held is None:
         return None
     name = held.get("name") or held.get("tool") or held.get("function")
     given: Any = next((held[key] for key in ("arguments", "parameters", "input") if key in held), {})
     return ToolCall("call_1", str(name), _dumped(given)) if name in names else None
 
 
+def object_of(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is, such as a call's arguments; None for any other text."""
+    held = _loaded(text)
+    return held if isinstance(held, dict) else None
+
+
 def _loaded(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # a model may nest deeper than Python reads
         return text
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.llm.base import Finish, Usage
 from agentnas.agents.llm.provider import count
-from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn
+from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn, object_of
 
-CUT = ("max_tokens", "model_context_window_exceeded")
+_CUT = ("max_tokens", "model_context_window_exceeded")
 
 
 def request(turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
@@ -33,17 +32,17 @@ def _blocks(turn: Turn) -> list[dict[str, Any]]:
     if turn.role == "tool":
         return [{"type": "tool_result", "tool_use_id": turn.call, "content": turn.text}]
     said = [{"type": "text", "text": turn.text}] if turn.text.strip() else []
-    return said + [{"type": "tool_use", "id": c.id, "name": c.name, "input": _object(c.arguments)} for c in turn.calls]
+    return said + [{"type": "tool_use", "id": c.id, "name": c.name, "input": object_of(c.arguments) or {}} for c in turn.calls]
 
 
 def parts(events: Iterable[Any]) -> Iterator[Part]:
     """The parts of a streamed message. One that ends before it says so gives no Ended: it was cut."""
     call: list[str] | None = None
-    read, written, cached, stopped = None, None, None, "end_turn"
+    read, written, stopped = Usage(), None, "end_turn"
     for event in events:
         kind = getattr(event, "type", "")
         if kind == "message_start":
-            read, cached = _read(event.message.usage)
+            read = usage_of(event.message.usage.to_dict())
         elif kind == "content_block_start" and event.content_block.type == "tool_use":
             call = [event.content_block.id, event.content_block.name, ""]
         elif kind == "content_block_delta":
@@ -57,24 +56,16 @@ def parts(events: Iterable[Any]) -> Iterator[Part]:
         elif kind == "message_delta":
             stopped, written = event.delta.stop_reason or stopped, count(event.usage.output_tokens)
         elif kind == "message_stop":
-            yield Ended(_finish(stopped), Usage(read, written, cached))
+            yield Ended(finish_of(stopped), Usage(read.input, written, read.cached))
 
 
-def _read(usage: Any) -> tuple[int | None, int | None]:
-    """Tokens that were read, those of the cache included, and those of the cache alone."""
-    cached = count(getattr(usage, "cache_read_input_tokens", None))
-    whole = count(usage.input_tokens)
-    made = count(getattr(usage, "cache_creation_input_tokens", None))
-    return (None if whole is None else whole + (cached or 0) + (made or 0)), cached
+def usage_of(usage: Mapping[str, Any]) -> Usage:
+    """Tokens read from and written to the cache are not part of ``input_tokens`` here; elsewhere they are, and so they are in ours."""
+    parts = [count(usage.get(name)) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")]
+    whole = None if parts[0] is None else sum(part or 0 for part in parts)
+    return Usage(whole, count(usage.get("output_tokens")), parts[1])
 
 
-def _finish(name: str) -> Finish:
-    return "refusal" if name == "refusal" else "length" if name in CUT else "stop"
-
-
-def _object(arguments: str) -> dict[str, Any]:
-    try:
-        held = json.loads(arguments)
-    except ValueError:
-        return {}
-    return held if isinstance(held, dict) else {}
+def finish_of(stop_reason: str | None) -> Finish:
+    """How an answer with this ``stop_reason`` ended."""
+    return "refusal" if stop_reason == "refusal" else "length" if stop_reason in _CUT else "stop"

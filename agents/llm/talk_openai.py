@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.llm.base import Finish, Usage
 from agentnas.agents.llm.failures import Address, from_stream
 from agentnas.agents.llm.provider import count
-from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn
+from agentnas.agents.llm.talk import Ended, Part, ToolCall, ToolForm, Turn, object_of
 
 
 def chat_request(turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def chat_parts(chunks: Iterable[Any]) -> Iterator[Part]:
     calls: dict[int, list[str]] = {}
     finish, usage, refused = None, Usage(), False
     for chunk in chunks:
-        usage = _chat_usage(chunk) or usage
+        usage = usage if getattr(chunk, "usage", None) is None else chat_usage(chunk.usage.to_dict())
         for choice in (getattr(chunk, "choices", None) or [])[:1]:
             delta = choice.delta
             refused = refused or bool(getattr(delta, "refusal", None))
@@ -44,7 +43,7 @@ def chat_parts(chunks: Iterable[Any]) -> Iterator[Part]:
             finish = choice.finish_reason or finish
     if finish:
         yield from (ToolCall(*calls[index]) for index in sorted(calls))
-        yield Ended(_finish("refusal" if refused or finish == "content_filter" else finish), usage)
+        yield Ended(chat_finish(finish, refused=refused), usage)
 
 
 def _collect(calls: dict[int, list[str]], part: Any) -> None:
@@ -56,12 +55,15 @@ def _collect(calls: dict[int, list[str]], part: Any) -> None:
         held[2] += part.function.arguments or ""
 
 
-def _chat_usage(chunk: Any) -> Usage | None:
-    held = getattr(chunk, "usage", None)
-    if held is None:
-        return None
-    cached = getattr(getattr(held, "prompt_tokens_details", None), "cached_tokens", None)
-    return Usage(count(held.prompt_tokens), count(held.completion_tokens), count(cached))
+def chat_usage(usage: Mapping[str, Any]) -> Usage:
+    """Tokens as a chat completion counts them."""
+    cached = count((usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
+    return Usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")), cached)
+
+
+def chat_finish(reason: str | None, *, refused: bool) -> Finish:
+    """How a chat completion with this ``finish_reason`` ended."""
+    return "refusal" if refused or reason == "content_filter" else "length" if reason == "length" else "stop"
 
 
 def responses_request(turns: Sequence[Turn], tools: Sequence[ToolForm]) -> dict[str, Any]:
@@ -98,20 +100,22 @@ def _response_end(whole: Mapping[str, Any], refused: bool) -> Iterator[Part]:
     for item in whole.get("output") or ():
         if item.get("type") == "function_call":
             yield ToolCall(item.get("call_id") or "call_1", item.get("name") or "", item.get("arguments") or "")
-    reason = (whole.get("incomplete_details") or {}).get("reason")
+    yield Ended(response_finish(whole, refused=refused), response_usage(whole))
+
+
+def response_usage(whole: Mapping[str, Any]) -> Usage:
+    """Tokens as a response counts them."""
     usage = whole.get("usage") or {}
     cached = count((usage.get("input_tokens_details") or {}).get("cached_tokens"))
-    ended = "refusal" if refused or reason == "content_filter" else "length" if reason else "stop"
-    yield Ended(_finish(ended), Usage(count(usage.get("input_tokens")), count(usage.get("output_tokens")), cached))
+    return Usage(count(usage.get("input_tokens")), count(usage.get("output_tokens")), cached)
 
 
-def _finish(name: str) -> Finish:
-    return "refusal" if name == "refusal" else "length" if name == "length" else "stop"
+def response_finish(whole: Mapping[str, Any], *, refused: bool) -> Finish:
+    """How a response ended."""
+    reason = (whole.get("incomplete_details") or {}).get("reason")
+    return "refusal" if refused or reason == "content_filter" else "length" if reason else "stop"
 
 
 def _object(arguments: str) -> str:
     """What a model wrote, if it is an object: servers refuse to be sent anything else back."""
-    try:
-        return arguments if isinstance(json.loads(arguments), dict) else "{}"
-    except ValueError:
-        return "{}"
+    return "{}" if object_of(arguments) is None else arguments

@@ -53,6 +53,7 @@ def test_what_the_person_said_may_be_repeated(tmp_path: Path) -> None:
         (calls("plan", {"max_params": "many"}), "- max_params is 'many'; allowed:"),
         (calls("plan", {"max_parms": 5}), "- max_parms is no field; did you mean max_params"),
         (calls("plan", "not json"), "The arguments hold no JSON object; it begins 'not json'"),
+        (calls("plan", '{"task":' * 2000), "The arguments "),
         (calls("show_task", {}), "- name is missing; allowed: text (name of a task"),
         (calls("dance", {}), "There is no tool 'dance'; allowed: "),
         (calls("show_task", {"name": "coar"}), "error: "),
@@ -87,6 +88,12 @@ def test_nonsense_is_shown_without_commanding_the_terminal(tmp_path: Path) -> No
     assert all(c.isprintable() or c == "\n" for c in shown)
 
 
+def test_json_that_is_too_deep_to_be_read_is_an_answer_like_any_other(tmp_path: Path) -> None:
+    deep = '{"name":' * 2000
+    with LLMServer([deep]) as server, talking(tmp_path, server) as talk:
+        assert talk.say("hello").replace("\n", "") == deep
+
+
 def test_an_endless_loop_of_tools_ends(tmp_path: Path) -> None:
     with LLMServer(lambda _: calls("cost")) as server, talking(tmp_path, server) as talk:
         assert f"called tools {MOST_STEPS} times without an answer" in " ".join(talk.say("what does it cost?").split())
@@ -113,7 +120,10 @@ def test_a_server_that_is_down_is_one_line_and_the_conversation_goes_on(tmp_path
         server.__exit__(None, None, None)
         talk.say("are you there?")
         assert talk.app.failed
-        assert "2,708" not in talk.say("/cost")
+        told = talk.say("/cost")
+        assert "2,708" not in told
+        assert told.startswith("this conversation: ")
+        assert "to openai:m@" in told
     errors = [line for line in talk.err.getvalue().splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert "cannot be reached" in errors[0]
