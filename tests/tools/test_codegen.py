@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from agentnas.tools.codegen import export_source, model_source, write_data
+from agentnas.tools.codegen import export_source, model_source, portable_source, write_data
 from agentnas.tools.errors import ConfigError, UsageError
 from agentnas.tools.nn.data import pack_data
 from agentnas.tools.nn.network import Network, build_network
@@ -126,6 +126,28 @@ def test_sources_import_torch_and_the_standard_library_only(sources: list[str]) 
                 assert node.level == 0
                 imported.add((node.module or "").split(".")[0])
         assert imported - set(sys.stdlib_module_names) == {"torch"}
+
+
+def test_sources_name_nothing_that_they_lack(sources: list[str], tmp_path: Path) -> None:
+    """A definition that moves to a file of its own must be found there, in branches too that no prediction takes."""
+    portable = [portable_source(spec, FEATURES, CLASSES) for spec in map(parse_spec, everything()) if spec.head.kind == "node"]
+    for k, source in enumerate([*sources, *portable]):
+        (tmp_path / f"model_{k:03d}.py").write_text(source)
+    ruff = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--select",
+        "F821",
+        "--output-format",
+        "concise",
+        str(tmp_path),
+    ]
+    done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
 def test_sources_hold_nothing_that_is_not_used(sources: list[str]) -> None:
