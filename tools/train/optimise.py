@@ -10,6 +10,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from agentnas.tools.nn.network import Network
 from agentnas.tools.spec.model import Recipe
+from agentnas.tools.train.eager import eager
 
 STEPS = (0.5, 0.75)  # shares of the epochs after which the step schedule divides by STEP_FACTOR
 STEP_FACTOR = 0.1
@@ -29,13 +30,13 @@ def make_optimiser(network: Network, recipe: Recipe) -> Optimizer:
     capturable: dict[str, Any] = {"capturable": on_device}
     match recipe.optimiser:
         case "adam":
-            return Adam(groups, lr=rate, **fused, **capturable)
+            return eager(Adam)(groups, lr=rate, **fused, **capturable)
         case "adamw":
-            return AdamW(groups, lr=rate, **fused, **capturable)
+            return eager(AdamW)(groups, lr=rate, **fused, **capturable)
         case "sgd":
-            return SGD(groups, lr=rate, momentum=recipe.momentum, **fused)
+            return eager(SGD)(groups, lr=rate, momentum=recipe.momentum, **fused)
         case "rmsprop":
-            return RMSprop(groups, lr=rate, momentum=recipe.momentum, **capturable)
+            return eager(RMSprop)(groups, lr=rate, momentum=recipe.momentum, **capturable)
 
 
 class LearningRate:
