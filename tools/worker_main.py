@@ -1,4 +1,5 @@
-"""The process that trains candidates: ``python -m agentnas.tools.worker_main FD`` speaks JSON over the inherited socket ``FD``.
+"""The process that trains candidates: a fork of ``fork_main``, or ``python -m agentnas.tools.worker_main FD`` of its own. It speaks JSON
+over the inherited socket ``FD``.
 
 The first message names task and device, every other one is a job. The process ignores SIGINT and SIGTERM, which a terminal and a service
 manager send to a whole group (the parent decides what they mean), and leaves as soon as its parent hangs up or dies.
@@ -23,10 +24,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnas.tools.errors import AgentNASError
-from agentnas.tools.workers import MIB, Failure, Job, JobResult
+from agentnas.tools.fork_server import MIB
+from agentnas.tools.workers import Failure, Job, JobResult
 
 if TYPE_CHECKING:
+    from agentnas.tools.tasks import Task
     from agentnas.tools.train.data import PreparedTask
+
+    # What a fork server has of the task: for the CPU, as it is, or what went wrong with it.
+    Loaded = PreparedTask | Task | AgentNASError
 
 # A candidate can hang in native code that holds the interpreter's lock. Then neither the deadline nor the watch for the parent's death
 # runs, and with the parent dead nobody kills the process; the kernel's alarm still does.
@@ -38,12 +44,17 @@ def main(descriptor: int) -> None:
     """Serve jobs until the parent hangs up."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    serve(descriptor, None)
+
+
+def serve(descriptor: int, loaded: Loaded | None) -> None:
+    """Serve jobs until the parent hangs up, on the task that is ``loaded`` already, or else is loaded here."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     connection = Connection(descriptor)
     inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     first = inbox.get()
-    prepared = _prepare(first, connection)
+    prepared = _prepare(first, connection, loaded)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at after each job
     _send(connection, {"ready": True, **_about(prepared)})
@@ -76,23 +87,32 @@ def _send(connection: Connection, message: dict[str, Any]) -> None:
         os._exit(0)
 
 
-def _prepare(first: dict[str, Any], connection: Connection) -> PreparedTask:
-    """Load the task; an error that a person must act on is sent to the parent, which raises it."""
-    import torch
-
+def load(task: dict[str, Any]) -> Task:
+    """The task of a message; raises what ``load_task`` raises."""
     from agentnas.tools import packed
     from agentnas.tools.tasks import load_task
+
+    if task["packed"]:
+        return packed.read(task["packed"])
+    return load_task(task["name"], data_dir=task["data_dir"], split=task["split"])
+
+
+def _prepare(first: dict[str, Any], connection: Connection, loaded: Loaded | None) -> PreparedTask:
+    """The task on the device; an error that a person must act on is sent to the parent, which raises it."""
+    import torch
+
     from agentnas.tools.train.data import PreparedTask
 
     torch.set_num_threads(1)
     device = first["device"]
     if device == "cuda":
         device = f"cuda:{first['index'] % max(1, torch.cuda.device_count())}"
-    task = first["task"]
     try:
-        if task["packed"]:
-            return PreparedTask.from_task(packed.read(task["packed"]), device)
-        return PreparedTask.from_task(load_task(task["name"], data_dir=task["data_dir"], split=task["split"]), device)
+        if isinstance(loaded, AgentNASError):
+            raise loaded
+        if isinstance(loaded, PreparedTask):
+            return loaded
+        return PreparedTask.from_task(loaded or load(first["task"]), device)
     except AgentNASError as error:
         _send(connection, {"broken": {"error": type(error).__name__, "message": str(error)}})
         sys.exit(1)

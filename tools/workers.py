@@ -1,22 +1,19 @@
 """A pool of worker processes that train, profile and test candidates, where a candidate that misbehaves fails alone.
 
-Each worker is a fresh Python process (``worker_main``) with one torch thread that loads the task once and stays warm. Parent and worker
-exchange JSON over a socket: nothing is pickled, and the caller's ``__main__`` is not imported again. What is enforced from outside: the
-time limit (cooperatively in the worker first, then by killing it), the memory limit (resident set size, sampled), and death of any
-kind. On a CUDA device several workers share its memory: jobs run side by side as far as their predicted needs allow, and one that ran
-out of memory beside others is tried once more alone. What is not enforced: a worker has the rights of the person who runs it; this is no
-sandbox against hostile code.
+Each worker is a process (``worker_main``) with one torch thread that stays warm; where the system allows, all are forked from one process
+that has imported torch and loaded the task (``fork_server``). Parent and worker exchange JSON over a socket: nothing is pickled, and the
+caller's ``__main__`` is not imported again. What is enforced from outside: the time limit (cooperatively in the worker first, then by
+killing it), the memory limit (resident set size, sampled), and death of any kind. On a CUDA device several workers share its memory: jobs
+run side by side as far as their predicted needs allow, and one that ran out of memory beside others is tried once more alone. What is not
+enforced: a worker has the rights of the person who runs it; this is no sandbox against hostile code.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -25,10 +22,9 @@ from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
-
 from agentnas.tools import errors
 from agentnas.tools.errors import AgentNASError, RunError
+from agentnas.tools.fork_server import Forked, ForkServer, Spawned, WorkerProcess
 from agentnas.tools.placement import Need, Placement
 
 JobKind = Literal["train", "profile", "test"]
@@ -37,7 +33,6 @@ Failure = Literal["timeout", "memory", "diverged", "crashed", "error"]
 POLL_S = 0.1
 START_LIMIT_S = 180.0
 START_ATTEMPTS = 3
-MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,10 @@ class TaskRef:
     data_dir: str | Path | None = None
     split: str | None = None
     packed: str | None = None
+
+    def message(self) -> dict[str, Any]:
+        """As it is sent to a worker."""
+        return {**asdict(self), "data_dir": None if self.data_dir is None else str(self.data_dir)}
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,7 @@ class JobResult:
 class WorkerPool:
     """``workers`` processes for one task; they start at ``start()`` or the first ``run``.
 
+    ``server`` makes the workers (None: one is started where the system allows it); it ends with the pool.
     ``placement`` says which jobs may share a device (None: the usual one on CUDA, and all jobs side by side on the CPU).
     ``device``: ``cpu``, ``cuda`` (worker i takes device i, modulo their number) or ``cuda:N``. ``memory_mb`` limits the resident set size
     of each worker in MiB (None: no limit). A worker still busy ``grace_s`` after its job's time limit is killed. One ``run`` at a time.
@@ -104,7 +104,7 @@ class WorkerPool:
 
     def __init__(
         self, task: TaskRef, workers: int = 1, device: str = "cpu", memory_mb: float | None = None, *, grace_s: float = 5.0,
-        placement: Placement | None = None,
+        placement: Placement | None = None, server: ForkServer | None = None,
     ) -> None:  # fmt: skip
         if workers < 1:
             raise errors.UsageError(f"workers is {workers}, allowed: 1 or more")
@@ -113,6 +113,7 @@ class WorkerPool:
         self._placement = placement or (None if device == "cpu" else Placement())
         self._ended: dict[str, tuple[Job, bool]] = {}  # jobs whose results are not handed over yet, and whether they shared a device
         self._failed_starts = 0
+        self._server = server
 
     @property
     def device(self) -> str:
@@ -123,7 +124,7 @@ class WorkerPool:
         """Start the workers that do not run yet; returns at once, they warm up by themselves."""
         for slot, worker in enumerate(self._slots):
             if worker is None:
-                self._slots[slot] = _Worker(self._task, self._device, slot, self._grace_s)
+                self._slots[slot] = self._new(slot)
 
     def run(self, jobs: Iterable[Job], stop: Callable[[], bool] = lambda: False) -> Iterator[JobResult]:
         """Results as they finish, one for each job that was handed out.
@@ -152,12 +153,26 @@ class WorkerPool:
             worker.connection.close()  # an idle worker leaves when its parent hangs up
         for worker in workers:
             worker.end(patience_s=2.0)
+        if self._server:
+            self._server.close()
+            self._server = None
 
     def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _new(self, slot: int) -> _Worker:
+        """A worker, forked where that is possible."""
+        if self._server and not self._server.alive:
+            self._server.close()
+            self._server = None
+        if self._server is None and ForkServer.possible():
+            self._server = ForkServer()
+        if self._server:
+            self._server.prepare(self._task.message(), self._device)
+        return _Worker(self._task, self._device, slot, self._grace_s, self._server)
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._slots if worker and worker.job]
@@ -170,7 +185,7 @@ class WorkerPool:
             if not queue.waiting():
                 return False
             if worker is None:
-                self._slots[slot] = _Worker(self._task, self._device, slot, self._grace_s)
+                self._slots[slot] = self._new(slot)
             elif worker.ready and not self._fits(worker, queue.next):
                 break  # none overtakes a job that waits for room: it would wait for ever
             elif worker.ready:
@@ -309,21 +324,15 @@ class _Queue:
 class _Worker:
     """One process and our end of its socket. ``since`` is when it started, or when it got its job."""
 
-    def __init__(self, task: TaskRef, device: str, index: int, grace_s: float) -> None:
+    def __init__(self, task: TaskRef, device: str, index: int, grace_s: float, server: ForkServer | None) -> None:
         self.job: Job | None = None
         self.ready, self.shared, self.device = False, False, device
         self.peak_mib = 0.0
         self.since = time.monotonic()
         self.connection, theirs = Pipe()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-        with theirs, _interrupts_held():
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "agentnas.tools.worker_main", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, pass_fds=[theirs.fileno()], env=_environment(),
-            )  # fmt: skip
-        self._watch = psutil.Process(self.process.pid)
-        self._send({"task": {**asdict(task), "data_dir": task.data_dir and str(task.data_dir)}, "device": device, "index": index,
-                    "grace_s": grace_s})  # fmt: skip
+        with theirs:
+            self.process: WorkerProcess = Forked(server, theirs.fileno()) if server else Spawned(theirs.fileno())
+        self._send({"task": task.message(), "device": device, "index": index, "grace_s": grace_s})
 
     def give(self, job: Job) -> None:
         self.job, self.since, self.peak_mib, self.shared = job, time.monotonic(), 0.0, False
@@ -336,10 +345,7 @@ class _Worker:
 
     def resident_mib(self) -> float:
         """Resident set size in MiB; 0 where the process is gone."""
-        try:
-            used = float(self._watch.memory_info().rss) / MIB
-        except psutil.Error:
-            return 0.0
+        used = self.process.resident_mib()
         self.peak_mib = max(self.peak_mib, used)
         return used
 
@@ -353,7 +359,7 @@ class _Worker:
             self.process.wait(patience_s)
         self.process.kill()
         self.process.wait()
-        self._log.close()
+        self.process.log.close()
 
     def post_mortem(self) -> tuple[Failure, str]:
         """Why the process died by itself."""
@@ -365,30 +371,5 @@ class _Worker:
         if code == -signal.SIGKILL:
             return "memory", "was killed by the system (SIGKILL), most likely for want of memory"
         cause = "a closed connection" if code is None else signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return "crashed", f"worker process ended with {cause}{self._last_words()}"
-
-    def _last_words(self) -> str:
-        self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, self._log.tell() - 4096))
-        lines = self._log.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f" ({last[:200]})" if last else ""
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C and SIGTERM are for the parent: a process started in here is born with them blocked, before it could ask for that itself."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _environment() -> dict[str, str]:
-    """One thread in every numeric library, and the package found where the parent found it."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    package = sys.modules["agentnas"].__file__
-    assert package is not None
-    path = os.pathsep.join(filter(None, [str(Path(package).absolute().parents[1]), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **threads, "PYTHONPATH": path}
+        last = self.process.last_words()
+        return "crashed", f"worker process ended with {cause}{f' ({last[:200]})' if last else ''}"

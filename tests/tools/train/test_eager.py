@@ -44,7 +44,7 @@ from agentnas.tools.tasks import load_task
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import train
 spec = {"body": {"nodes": [{"id": "a", "op": "gcn"}], "outputs": ["a"]}, "recipe": {"optimiser": sys.argv[1], "epochs": 2}}
-train(parse_spec(spec), PreparedTask.from_task(load_task("digits"), "cpu"))
+train(parse_spec(spec), PreparedTask.from_task(load_task("digits"), "cpu"), split=0, seed=0)
 print(*sorted({"torch._dynamo", "sympy", "torch_geometric"} & set(sys.modules)))
 """
 
