@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.base import Evaluator
     from agentnas.tools.executors import Executor
+    from agentnas.tools.fork_server import ForkServer
     from agentnas.tools.spec.space import SearchSpace
     from agentnas.tools.tasks import Task
+    from agentnas.tools.workers import WorkerPool
 
 Listener = Callable[[ev.AnyEvent], None]
 Remember = Callable[[Config, "RunDirectory", "Journal"], AbstractContextManager["InMemory"]]
@@ -55,6 +58,7 @@ RENEWABLE = frozenset({
     "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm",
     "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
 })  # fmt: skip
+TABLE_PREFIX = "nasbench:"
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
     f"the files of {DEFAULT_TASK} are not at hand and cannot be downloaded; designing for the built-in {BUILT_IN_TASK} (see --data-dir)"
@@ -97,15 +101,29 @@ def _design(
         return _resume(resume, resolved, given, on_event, on_start, stop)
     from agentnas.memory.rundir import RunDirectory
 
-    chosen = choose_task(resolved)
-    note = fallback(resolved, chosen)
-    config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
-    check(config, chosen)
-    check_memory(config)
-    models = thinking.make_models(config, resolved)
-    directory = RunDirectory.create(config.runs_dir, chosen.name)
-    directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
-    return work(directory, config, chosen, models, on_event, on_start, stop, note)
+    with importing(resolved.config) as server:
+        chosen = choose_task(resolved)
+        note = fallback(resolved, chosen)
+        config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
+        check(config, chosen)
+        check_memory(config)
+        models = thinking.make_models(config, resolved)
+        directory = RunDirectory.create(config.runs_dir, chosen.name)
+        directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
+        return work(directory, config, chosen, models, on_event, on_start, stop, note, server=server)
+
+
+@contextmanager
+def importing(config: Config) -> Iterator[ForkServer | None]:
+    """A fork server for this machine's workers, which imports torch while this process reads data and memory; None where nothing will be
+    trained here, or nothing can be forked."""
+    from agentnas.tools.fork_server import ForkServer
+
+    if config.executor != LOCAL or (config.task or "").startswith(TABLE_PREFIX) or not ForkServer.possible():
+        yield None
+        return
+    with closing(ForkServer()) as server:
+        yield server
 
 
 def check_names(settings: Mapping[str, Any]) -> None:
@@ -189,14 +207,15 @@ def _resume(
         return finished
     require_data_dir(Resolved(config, resolved.origins), str(config.task))
     check_memory(config)
-    task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
-    if task.fingerprint != fingerprint:
-        raise RunError(
-            f"run {directory.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}; start a new run"
-        )
-    models = thinking.make_models(config, resolved, directory.view())
-    directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": fingerprint})
-    return work(directory, config, task, models, on_event, on_start, stop)
+    with importing(config) as server:
+        task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
+        if task.fingerprint != fingerprint:
+            raise RunError(
+                f"run {directory.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}; start a new run"
+            )
+        models = thinking.make_models(config, resolved, directory.view())
+        directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": fingerprint})
+        return work(directory, config, task, models, on_event, on_start, stop, server=server)
 
 
 def stored_settings(directory: RunDirectory) -> tuple[Config, str]:
@@ -228,11 +247,12 @@ def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: 
 def work(
     directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], on_event: Listener | None = None,
     on_start: Callable[[Started], None] | None = None, stop: threading.Event | None = None, note: str | None = None, *,
-    remember: Remember | None = None, transfer: Transfer | None = None,
+    remember: Remember | None = None, transfer: Transfer | None = None, server: ForkServer | None = None,
 ) -> Run:  # fmt: skip
     """Run the graph to its end, and make every ending a stored state before an exception travels on.
 
-    ``remember`` opens the run's memory; ``transfer`` is what earlier tasks teach, where that is not read from the memory.
+    ``remember`` opens the run's memory; ``transfer`` is what earlier tasks teach, where that is not read from the memory; ``server`` makes
+    the workers of a run that trains here.
     """
     with ExitStack() as stack:
         thinking.closing(models, stack)
@@ -246,7 +266,7 @@ def work(
             tell(line)
         opened = remember or partial(remembered, recorded=thinking.recorded_memory(models))
         memory = stack.enter_context(opened(config, directory, journal))
-        house = wire(journal, directory, config, task, models, stop or threading.Event(), memory, transfer)
+        house = wire(journal, directory, config, task, models, stop or threading.Event(), memory, transfer, server)
         stack.callback(house.evaluator.close)
         try:
             run_graph(house, directory, ended_before)
@@ -287,7 +307,7 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
 
 def wire(
     journal: Journal, directory: RunDirectory, config: Config, task: Task, models: Mapping[str, LLM], stop: threading.Event,
-    remembers: Memory | None = None, transfer: Transfer | None = None,
+    remembers: Memory | None = None, transfer: Transfer | None = None, server: ForkServer | None = None,
 ) -> House:  # fmt: skip
     """The house of a run; roles without a model think by rules. Without a memory of its own it remembers this run alone; ``transfer`` is
     read from the memory where it is not given."""
@@ -303,7 +323,7 @@ def wire(
     from agentnas.winner import write_winner
 
     space, anchors, batch = space_and_anchors(config, task)
-    (evaluator, workers), memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
+    (evaluator, workers), memory = _evaluator(directory, config, task, space, server), remembers or InMemory(journal.view, directory.name)
     transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
@@ -360,7 +380,7 @@ def _usual_scale(task: Task) -> str:
     return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
-def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace) -> tuple[Evaluator, int]:
+def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace, server: ForkServer | None) -> tuple[Evaluator, int]:
     """Who evaluates, and how many trials at a time."""
     if task.table is not None:
         from agentnas.tools.evaluate.tabular import TabularEvaluator
@@ -370,22 +390,35 @@ def _evaluator(directory: RunDirectory, config: Config, task: Task, space: Searc
     from agentnas.tools.profiling import Sizes
 
     directory.folder("weights")
-    pool, workers = _executor(config, task)
+    pool, workers = _executor(config, task, server)
     evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
     return evaluator, workers
 
 
-def _executor(config: Config, task: Task) -> tuple[Executor, int]:
+def _executor(config: Config, task: Task, server: ForkServer | None) -> tuple[Executor, int]:
     """Where trials run, and how many at a time."""
     if config.executor == LOCAL:
-        from agentnas.tools.workers import TaskRef, WorkerPool
-
-        reference = TaskRef(task.name, config.data_dir, config.split)
-        return WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb), workers_of(config)
+        pool = _pool(config, task, server)
+        if server:  # a run is about to begin: the workers get ready while it is wired and planned
+            pool.start()
+        return pool, workers_of(config)
     from agentnas.tools.ray_pool import join
 
     pool = join(config.executor, task, config.workers, config.device, config.worker_memory_mb)
     return pool, pool.workers
+
+
+def _pool(config: Config, task: Task, server: ForkServer | None) -> WorkerPool:
+    """Workers on this machine. They map the task that this process read, where the system can lend memory, instead of reading it again."""
+    from agentnas.tools import packed
+    from agentnas.tools.workers import TaskRef, WorkerPool
+
+    descriptor, path = packed.in_memory(*packed.arrays_of(task)) if hasattr(os, "memfd_create") else (None, None)
+    reference = TaskRef(task.name, config.data_dir, config.split, path)
+    pool = WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb, server=server)
+    if descriptor is not None:
+        weakref.finalize(pool, os.close, descriptor)
+    return pool
 
 
 def _check_ray(config: Config) -> None:
@@ -418,7 +451,7 @@ def workers_of(config: Config) -> int:
     if config.workers is not None:
         return config.workers
     # A table is looked up: its runs neither need torch nor the device to be there.
-    device = "cpu" if (config.task or "").startswith("nasbench:") else device_of(config)
+    device = "cpu" if (config.task or "").startswith(TABLE_PREFIX) else device_of(config)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device == "cpu":
         return cores

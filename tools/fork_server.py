@@ -34,6 +34,11 @@ class WorkerProcess:
         self._watch: psutil.Process | None = None
 
     @property
+    def began(self) -> bool:
+        """Whether there is a process yet."""
+        return self._watch is not None
+
+    @property
     def pid(self) -> int:
         raise NotImplementedError
 

@@ -356,7 +356,7 @@ class _Worker:
         """Hang up, wait for the process to leave, then kill it."""
         self.connection.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(patience_s)
+            self.process.wait(patience_s if self.process.began else 0.0)
         self.process.kill()
         self.process.wait()
         self.process.log.close()
