@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +13,7 @@ from pydantic import ValidationError
 from agentnas import thinking
 from agentnas.checkpoint import run_graph
 from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
+from agentnas.executing import check_ray, device_of, executor, importing, workers_of
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.remembering import check_memory, noting, remembered
@@ -32,11 +31,9 @@ if TYPE_CHECKING:
     from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.base import Evaluator
-    from agentnas.tools.executors import Executor
     from agentnas.tools.fork_server import ForkServer
     from agentnas.tools.spec.space import SearchSpace
     from agentnas.tools.tasks import Task
-    from agentnas.tools.workers import WorkerPool
 
 Listener = Callable[[ev.AnyEvent], None]
 Remember = Callable[[Config, "RunDirectory", "Journal"], AbstractContextManager["InMemory"]]
@@ -58,7 +55,6 @@ RENEWABLE = frozenset({
     "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm",
     "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
 })  # fmt: skip
-TABLE_PREFIX = "nasbench:"
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
     f"the files of {DEFAULT_TASK} are not at hand and cannot be downloaded; designing for the built-in {BUILT_IN_TASK} (see --data-dir)"
@@ -113,19 +109,6 @@ def _design(
         return work(directory, config, chosen, models, on_event, on_start, stop, note, server=server)
 
 
-@contextmanager
-def importing(config: Config) -> Iterator[ForkServer | None]:
-    """A fork server for this machine's workers, which imports torch while this process reads data and memory; None where nothing will be
-    trained here, or nothing can be forked."""
-    from agentnas.tools.fork_server import ForkServer
-
-    if config.executor != LOCAL or (config.task or "").startswith(TABLE_PREFIX) or not ForkServer.possible():
-        yield None
-        return
-    with closing(ForkServer()) as server:
-        yield server
-
-
 def check_names(settings: Mapping[str, Any]) -> None:
     """Raise UsageError for a setting that does not exist."""
     for name in settings:
@@ -170,7 +153,7 @@ def check(config: Config, task: Task) -> None:
     """Raise UsageError or ConfigError for settings that this task or this machine cannot honour, before anything is written."""
     space_and_anchors(config, task)
     if task.table is None and config.executor != LOCAL:
-        _check_ray(config)
+        check_ray(config)
     elif task.table is None:
         device_of(config)
     for name in ("max_memory_mb", "max_train_memory_mb"):
@@ -390,46 +373,9 @@ def _evaluator(directory: RunDirectory, config: Config, task: Task, space: Searc
     from agentnas.tools.profiling import Sizes
 
     directory.folder("weights")
-    pool, workers = _executor(config, task, server)
+    pool, workers = executor(config, task, server)
     evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
     return evaluator, workers
-
-
-def _executor(config: Config, task: Task, server: ForkServer | None) -> tuple[Executor, int]:
-    """Where trials run, and how many at a time."""
-    if config.executor == LOCAL:
-        pool = _pool(config, task, server)
-        if server:  # a run is about to begin: the workers get ready while it is wired and planned
-            pool.start()
-        return pool, workers_of(config)
-    from agentnas.tools.ray_pool import join
-
-    pool = join(config.executor, task, config.workers, config.device, config.worker_memory_mb)
-    return pool, pool.workers
-
-
-def _pool(config: Config, task: Task, server: ForkServer | None) -> WorkerPool:
-    """Workers on this machine. They map the task that this process read, where the system can lend memory, instead of reading it again."""
-    from agentnas.tools import packed
-    from agentnas.tools.workers import TaskRef, WorkerPool
-
-    descriptor, path = packed.in_memory(*packed.arrays_of(task)) if hasattr(os, "memfd_create") else (None, None)
-    reference = TaskRef(task.name, config.data_dir, config.split, path)
-    pool = WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb, server=server)
-    if descriptor is not None:
-        weakref.finalize(pool, os.close, descriptor)
-    return pool
-
-
-def _check_ray(config: Config) -> None:
-    """Raise UsageError or ConfigError where no cluster can be had as it was asked for."""
-    from agentnas.tools import ray_cluster
-
-    if config.device.startswith("cuda:"):
-        raise UsageError(
-            f"--device {config.device}: Ray chooses the GPU of each trial; use --device cuda with --executor {config.executor}"
-        )
-    ray_cluster.check(config.executor)
 
 
 def limits_of(config: Config) -> Any:
@@ -437,27 +383,3 @@ def limits_of(config: Config) -> Any:
     from agentnas.tools.evaluate.base import Limits
 
     return Limits(config.max_params, config.max_latency_ms, config.max_memory_mb, config.max_train_memory_mb)
-
-
-def device_of(config: Config) -> str:
-    """The device by name: ``auto`` is the first CUDA device, else the CPU. Raises ConfigError for a device that is not there."""
-    from agentnas.tools.profiling import resolve_device
-
-    return resolve_device(config.device)
-
-
-def workers_of(config: Config) -> int:
-    """Worker processes: as asked, else one a core that this process may use on the CPU, and on CUDA as many as share its devices well."""
-    if config.workers is not None:
-        return config.workers
-    # A table is looked up: its runs neither need torch nor the device to be there.
-    device = "cpu" if (config.task or "").startswith(TABLE_PREFIX) else device_of(config)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if device == "cpu":
-        return cores
-    import torch
-
-    from agentnas.tools import placement
-
-    devices = torch.cuda.device_count() if device == "cuda" else 1
-    return devices * placement.workers_on(placement.smallest_device_mib(), cores // devices)

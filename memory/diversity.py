@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from agentnas.memory.lexical import words
+from agentnas.memory.stems import words
 
 K = TypeVar("K")
 

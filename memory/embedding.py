@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agentnas.memory.lexical import fold, ngrams, words
+from agentnas.memory.lexical import ngrams
+from agentnas.memory.stems import fold, words
 from agentnas.tools.errors import ConfigError, StoreError, UsageError
 
 Vectors = NDArray[np.float32]

@@ -7,15 +7,14 @@ before term frequencies are damped. numpy only; an index of 270 cards takes abou
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from agentnas.memory.stems import fold, words
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -25,11 +24,6 @@ ALPHABET = 37  # a-z, 0-9, and the gap between words
 MOST_LATENT = 1000  # documents, above which the latent space is left out: its time grows with the square and the cube of their number
 LATENT = 40  # dimensions; on the judged queries 40 beats 60 and 100 under every weighting that was tried
 GRAM_TERMS = 4096  # columns of a dense block
-SUFFIXES = ("ations", "ation", "ings", "ing", "edly", "ers", "ies", "es", "ed", "er", "ly", "s")
-STOP_WORDS = """
-a all an and are as at be been but by can did do does for from had has have how i if in is it its me more most my no not of on one or our so
-than that the their them then they this to us was we were what when which who why will with you your
-"""
 
 
 @dataclass(frozen=True)
@@ -43,36 +37,6 @@ class Blend:
 
 
 DEFAULT_BLEND = Blend()
-
-
-def fold(text: str) -> str:
-    """Lower-case ASCII letters and digits with single spaces between; accents are dropped."""
-    lower = text.lower()
-    plain = lower if lower.isascii() else re.sub(r"[^\x00-\x7f]", _without_accent, unicodedata.normalize("NFKD", lower))
-    return re.sub(r"[^a-z0-9]+", " ", plain).strip()
-
-
-def _without_accent(letter: re.Match[str]) -> str:
-    return "" if unicodedata.combining(letter[0]) else letter[0]
-
-
-def words(text: str) -> list[str]:
-    """Stems of the words that carry meaning, in order."""
-    return [_stem(word) for word in fold(text).split() if len(word) > 1 and word not in _stop_words()]
-
-
-@lru_cache(maxsize=1)
-def _stop_words() -> frozenset[str]:
-    return frozenset(STOP_WORDS.split())
-
-
-@lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
-    suffix = next((s for s in SUFFIXES if word.endswith(s) and len(word) - len(s) >= 4), "")
-    stem = word.removesuffix(suffix)
-    if suffix and stem[-1] == stem[-2] and stem[-1] not in "aeious":  # labelled -> label
-        stem = stem[:-1]
-    return stem[:-1] if stem.endswith("e") and len(stem) > 4 else stem  # feature, features -> featur
 
 
 def ngrams(text: str) -> Ints:

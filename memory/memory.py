@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agentnas.memory.diversity import jaccard, overlap, spread_out
 from agentnas.memory.events import FindingsMade
-from agentnas.memory.lexical import words
 from agentnas.memory.library import Library, recall_cards, shipped_library
 from agentnas.memory.records import (
     LONGEST_TEXT,
@@ -28,6 +27,7 @@ from agentnas.memory.records import (
     record_evidence,
     task_similarity,
 )
+from agentnas.memory.stems import words
 from agentnas.memory.view import JournalView
 
 __all__ = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from agentnas.memory.lexical import words
+from agentnas.memory.stems import words
 
 # Everyday words and phrases: the field's words. Phrases are compared by their stems, without the words that carry no meaning.
 THESAURUS = """

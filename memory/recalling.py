@@ -16,9 +16,9 @@ from agentnas.memory.codec import TaskRecord, finding_query, pair_of, read, tria
 from agentnas.memory.diversity import overlap, spread_out
 from agentnas.memory.embedding import Vectors
 from agentnas.memory.kin import Belief, belief, same_graph
-from agentnas.memory.lexical import words
 from agentnas.memory.records import Evidence, FindingRecord, Record, TrialRecord, record_evidence, task_similarity
 from agentnas.memory.shelf import Data, Name, Shelf
+from agentnas.memory.stems import words
 
 R = TypeVar("R", TrialRecord, FindingRecord)
 TARGETS = 3  # tasks whose trials are looked for

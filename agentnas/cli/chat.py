@@ -53,6 +53,7 @@ def chat(
         return
     if json:
         raise UsageError("--json goes with --list; the conversation itself is text")
+    say("opening the conversation")
     flags = {"data_dir": data_dir, "runs_dir": runs_dir, "memory_dir": memory_dir, "embedder": embedder}
     resolved = resolve({
         **flags, "llm": llm, "max_cost": max_cost, "max_tokens": max_tokens, "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout,

@@ -77,7 +77,7 @@ def design(
 
 
 def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None, json: bool) -> None:
-    say("loading data, memory and workers")  # before anything that takes time to import
+    say("reading data and memory")  # before anything that takes time to import
     from agentnas import api, thinking
     from agentnas.progress import Progress
 

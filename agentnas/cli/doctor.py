@@ -50,12 +50,13 @@ def doctor(
     """Check that this machine has what AgentNAS needs."""
     given = {"data_dir": data_dir, "runs_dir": runs_dir, "memory_dir": memory_dir, "embedder": embedder, "executor": executor}
     config = resolve(given).config
-    checks = list(examine(config))
+    checks = []
+    for check in examine(config):
+        checks.append(check)
+        if not json:
+            emit(_line(check))  # as it is found: importing torch for real takes seconds
     if json:
         emit_json(checks)
-    else:
-        for check in checks:
-            emit(_line(check))
     failed = [check.name for check in checks if check.ok is False]
     if failed:
         raise ConfigError(f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
@@ -51,11 +50,13 @@ class NodeData:
     @property
     def nnz(self) -> int:
         """Non-zero features."""
-        return int(self.x.nnz if sp.issparse(self.x) else np.count_nonzero(self.x))
+        return int(self.x.nnz if hasattr(self.x, "nnz") else np.count_nonzero(self.x))
 
     def fingerprint(self) -> str:
         """sha256 of features, edges and labels: equal data, equal fingerprint, whatever file it came from."""
-        x = sp.csr_matrix(self.x)
+        from scipy.sparse import csr_matrix
+
+        x = csr_matrix(self.x)
         x.sort_indices()
         digest = hashlib.sha256(f"{x.shape} {self.num_classes}".encode())
         for array, kind in ((x.data, "<f4"), (x.indices, "<i8"), (x.indptr, "<i8"), (self.edge_index, "<i8"), (self.y, "<i8")):
@@ -104,7 +105,9 @@ class Task:
 
 def compact(x: Matrix) -> Matrix:
     """The matrix as sorted CSR without stored zeros, or dense where that is faster."""
-    x = sp.csr_matrix(x, dtype=np.float32)
+    from scipy.sparse import csr_matrix
+
+    x = csr_matrix(x, dtype=np.float32)
     x.sum_duplicates()
     x.eliminate_zeros()
     x.sort_indices()
