@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agentnas.memory.stems import fold, words
+from agentnas.memory.stems import fold, stem, words
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -143,7 +143,7 @@ class LexicalIndex:
             hit = np.flatnonzero(self._words.documents[at] == document)
             if len(hit):
                 gains[int(self._words.terms[term])] = weight * float(self._words.values[at][hit[0]])
-        surface = {self._vocabulary[_stem(word)]: word for word in fold(query).split() if _stem(word) in self._vocabulary}
+        surface = {self._vocabulary[stem(word)]: word for word in fold(query).split() if stem(word) in self._vocabulary}
         return [surface[code] for code, _ in Counter(gains).most_common(limit)]
 
     def _codes(self, text: str, grow: bool = False) -> Ints:

@@ -26,7 +26,7 @@ def _without_accent(letter: re.Match[str]) -> str:
 
 def words(text: str) -> list[str]:
     """Stems of the words that carry meaning, in order."""
-    return [_stem(word) for word in fold(text).split() if len(word) > 1 and word not in _stop_words()]
+    return [stem(word) for word in fold(text).split() if len(word) > 1 and word not in _stop_words()]
 
 
 @lru_cache(maxsize=1)
@@ -35,9 +35,10 @@ def _stop_words() -> frozenset[str]:
 
 
 @lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """The word without its commonest English endings."""
     suffix = next((s for s in SUFFIXES if word.endswith(s) and len(word) - len(s) >= 4), "")
-    stem = word.removesuffix(suffix)
-    if suffix and stem[-1] == stem[-2] and stem[-1] not in "aeious":  # labelled -> label
-        stem = stem[:-1]
-    return stem[:-1] if stem.endswith("e") and len(stem) > 4 else stem  # feature, features -> featur
+    kept = word.removesuffix(suffix)
+    if suffix and kept[-1] == kept[-2] and kept[-1] not in "aeious":  # labelled -> label
+        kept = kept[:-1]
+    return kept[:-1] if kept.endswith("e") and len(kept) > 4 else kept  # feature, features -> featur

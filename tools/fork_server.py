@@ -160,6 +160,10 @@ class ForkServer:
         return True
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether it can make workers, as far as is known."""
         return self._alive and self._process.poll() is None

@@ -11,7 +11,7 @@ import typer
 
 from agentnas.cli import llm_options as models
 from agentnas.cli.options import DataDir, Embedder, Json, MemoryDir, RunsDir
-from agentnas.cli.output import emit, emit_json, say, table
+from agentnas.cli.output import emit, emit_json, say, soon, table
 from agentnas.cli.shell import COMMANDS, command_app
 from agentnas.tools.errors import UsageError
 
@@ -53,13 +53,13 @@ def chat(
         return
     if json:
         raise UsageError("--json goes with --list; the conversation itself is text")
-    say("opening the conversation")
     flags = {"data_dir": data_dir, "runs_dir": runs_dir, "memory_dir": memory_dir, "embedder": embedder}
     resolved = resolve({
         **flags, "llm": llm, "max_cost": max_cost, "max_tokens": max_tokens, "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout,
         "prices": prices, "prompts_dir": prompts_dir, "record": record,
     })  # fmt: skip
     with ExitStack() as stack:
+        settled = stack.enter_context(soon("opening the conversation"))
         model = _model(resolved, stack)
         if continue_ and session is not None:
             require_known(folder, session)
@@ -67,6 +67,7 @@ def chat(
         stack.callback(opened.close)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         made = _made(opened, model, resolved, {name: value for name, value in flags.items() if value is not None}, yes)
+        settled()
         done = _talk(made, folder)
     if not done:
         raise typer.Exit(1)

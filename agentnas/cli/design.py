@@ -6,7 +6,7 @@ import os
 import shlex
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ import typer
 
 from agentnas.cli import llm_options as models
 from agentnas.cli.options import DataDir, Embedder, Executor, ForgetTask, Json, MemoryDir, RunsDir, Split
-from agentnas.cli.output import Advice, counted, emit, emit_json, say
+from agentnas.cli.output import Advice, counted, emit, emit_json, say, soon
 from agentnas.cli.shell import COMMANDS, command_app
 from agentnas.tools.errors import UsageError
 
@@ -77,7 +77,11 @@ def design(
 
 
 def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None, json: bool) -> None:
-    say("reading data and memory")  # before anything that takes time to import
+    with soon("reading data and memory") as settled:
+        _work(settings, resume, runs_dir, json, settled)
+
+
+def _work(settings: dict[str, Any], resume: str | None, runs_dir: Path | None, json: bool, settled: Callable[[], None]) -> None:
     from agentnas import api, thinking
     from agentnas.progress import Progress
 
@@ -85,6 +89,7 @@ def _design(settings: dict[str, Any], resume: str | None, runs_dir: Path | None,
     begun: list[api.Started] = []
 
     def started(start: api.Started) -> None:
+        settled()
         say(f"run {start.run.name}" + (f", resumed with {start.view.num_evaluations} evaluations kept" if start.view.resumes else ""))
         begun.append(start)
         if line := thinking.hint(start.config):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
+
+PATIENCE_S = 0.1  # an error that is found at once stays the only line
 
 
 class Advice(str):
@@ -29,6 +33,19 @@ def emit_json(data: Any) -> None:
 def say(text: str) -> None:
     """Talk, to stderr."""
     typer.echo(text, err=True, color=colourful(sys.stderr))
+
+
+@contextmanager
+def soon(text: str) -> Iterator[Callable[[], None]]:
+    """Say this if the work inside takes longer than ``PATIENCE_S``, as it does where libraries are imported; the function that it yields
+    ends the wait early, for other words that come first."""
+    timer = threading.Timer(PATIENCE_S, say, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield timer.cancel
+    finally:
+        timer.cancel()
 
 
 def counted(count: int, word: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentnas.cli.options import Json, RunsDir
-from agentnas.cli.output import emit, emit_json
+from agentnas.cli.output import emit, emit_json, soon
 from agentnas.cli.shell import COMMANDS, command_app
 from agentnas.tools.errors import UsageError
 
@@ -43,15 +43,17 @@ def report(
     _refuse_mixtures(names, compare=compare, live=live, port=port, written=bool(output or format or json))
     if output is not None and output.exists() and not force:
         raise UsageError(f"--output {output} exists; --force overwrites it")
-    found = _found(names, runs_dir)
-    if live:
-        from agentnas.cli.report_live import serve
+    with soon("reading the runs" if compare else "reading the run") as settled:
+        found = _found(names, runs_dir)
+        if live:
+            from agentnas.cli.report_live import serve
 
-        serve(found[0].directory, port or 0)
-    elif json:
-        emit_json(_rows(found) if compare else found[0].summary())
-    else:
-        _write(_comparison(found, form) if compare else _text(found[0], form), output)
+            settled()
+            serve(found[0].directory, port or 0)
+        elif json:
+            emit_json(_rows(found) if compare else found[0].summary())
+        else:
+            _write(_comparison(found, form) if compare else _text(found[0], form), output)
 
 
 def _refuse_mixtures(names: list[str], *, compare: bool, live: bool, port: int | None, written: bool) -> None:

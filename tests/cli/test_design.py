@@ -43,7 +43,7 @@ def test_json_is_the_summary_and_all_that_stdout_holds(run: Run, tmp_path: Path)
     made = runs.Run(find(tmp_path / "runs", "latest"))
     assert printed.data == json.loads(json.dumps(made.summary()))
     assert printed.data["outcome"] == "designed"
-    assert printed.err.startswith(f"reading data and memory\nrun {made.name}\ntask: nasbench:cora")
+    assert printed.err.startswith(f"run {made.name}\ntask: nasbench:cora")
     assert "to go on" not in printed.err
     assert "Traceback" not in printed.err
 

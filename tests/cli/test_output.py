@@ -8,11 +8,15 @@ import os
 import pty
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from agentnas.cli import output
 from agentnas.cli.output import emit, emit_json, say, table
+from tests.waiting import until
 
 
 def on_a_terminal(**environment: str) -> str:
@@ -55,3 +59,18 @@ def test_json_is_valid_whatever_the_numbers(capsys: pytest.CaptureFixture[str]) 
 def test_talk_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     say("hello")
     assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_a_wait_is_told_once_it_is_one(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with output.soon("reading"):
+        pass
+    assert capsys.readouterr().err == "", "what is quick says nothing"
+    monkeypatch.setattr(output, "PATIENCE_S", 0.0)
+    with output.soon("reading"):
+        until(lambda: not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()), 10.0)
+    assert capsys.readouterr().err == "reading\n"
+    monkeypatch.setattr(output, "PATIENCE_S", 0.2)
+    with output.soon("reading") as settled:
+        settled()
+        time.sleep(0.4)
+    assert capsys.readouterr().err == "", "other words came first"
