@@ -25,9 +25,12 @@ TABLE_PREFIX = "nasbench:"
 def importing(config: Config) -> Iterator[ForkServer | None]:
     """A fork server for this machine's workers, which imports torch while this process reads data and memory; None where nothing will be
     trained here, or nothing can be forked."""
+    if config.executor != LOCAL or (config.task or "").startswith(TABLE_PREFIX):
+        yield None
+        return
     from agentnas.tools.fork_server import ForkServer
 
-    if config.executor != LOCAL or (config.task or "").startswith(TABLE_PREFIX) or not ForkServer.possible():
+    if not ForkServer.possible():
         yield None
         return
     with closing(ForkServer()) as server:

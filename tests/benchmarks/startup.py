@@ -1,6 +1,6 @@
 """How long a person waits: for a command's first line, for the first training of a design, and for a whole design on a table.
 
-    python -m tests.benchmarks.startup [--quick] [--against CHECKOUT] [--timeline]
+    python -m tests.benchmarks.startup [--quick] [--against CHECKOUT] [--timeline | --fresh | --memory [TASK ...]]
 
 Each figure is the median over fresh processes, whose files are in the page cache; one run before is not counted. ``--fresh`` takes the
 compiled bytecode away as well, from the libraries' files too. A first line is the first byte that a terminal (or a pipe) gets. The first
@@ -53,7 +53,8 @@ class Place:
 
     def start(self, args: list[str], output: int) -> subprocess.Popen[bytes]:
         environment = {
-            **os.environ, "PYTHONPATH": str(self.checkout), "AGENTNAS_RUNS_DIR": str(self.runs), "AGENTNAS_MEMORY_DIR": str(self.runs / "memory"),
+            **os.environ, "PYTHONPATH": str(self.checkout), "AGENTNAS_RUNS_DIR": str(self.runs),
+            "AGENTNAS_MEMORY_DIR": str(self.runs / "memory"),
         }  # fmt: skip
         if self.is_fresh:
             environment["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(dir=self.runs)
@@ -192,6 +193,41 @@ def timeline(place: Place) -> None:
         shown.add(kind)
 
 
+def memory(tasks: list[str]) -> None:
+    """Print what two workers take, forked and in interpreters of their own, after a training of each: ready, and memory of all."""
+    print("| task, two workers | ready, s | resident, MiB each | proportional, MiB in all |\n| --- | ---: | ---: | ---: |")
+    for task in tasks:
+        for name, forked in (("forked", True), ("an interpreter each", False)):
+            ready, resident, shared = _workers(task, forked)
+            print(f"| {task}, {name} | {ready:.2f} | {resident:.0f} | {shared:.0f} |", flush=True)
+
+
+def _workers(task: str, forked: bool) -> tuple[float, float, float]:
+    """Seconds until both have trained for one epoch; the mean resident set of a worker, and all workers' and their server's shares of
+    memory, a page that n processes map counting as 1/n of a page in each; MiB."""
+    import psutil
+
+    from agentnas.tools.anchors import plain_anchors
+    from agentnas.tools.fork_server import ForkServer
+    from agentnas.tools.workers import Job, TaskRef, WorkerPool
+
+    spec = plain_anchors()[1].spec.model_dump(mode="json")
+    possible = ForkServer.possible
+    ForkServer.possible = staticmethod(lambda: forked)  # type: ignore[method-assign]
+    try:
+        start = time.perf_counter()
+        with WorkerPool(TaskRef(task, os.environ.get("AGENTNAS_DATA_DIR")), 2) as pool:
+            pool.start()
+            list(pool.run([Job(str(i), spec, epochs=1) for i in range(2)]))
+            ready = time.perf_counter() - start
+            everyone = psutil.Process().children(recursive=True)
+            workers = [psutil.Process(worker.process.pid) for worker in pool._slots if worker]
+            resident = statistics.mean(worker.memory_info().rss for worker in workers) / 2**20
+            return ready, resident, sum(process.memory_full_info().pss for process in everyone) / 2**20
+    finally:
+        ForkServer.possible = possible  # type: ignore[method-assign]
+
+
 def main() -> int:
     """Measure and print; 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -199,7 +235,11 @@ def main() -> int:
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout, measured in turn")
     parser.add_argument("--timeline", action="store_true", help="what a design does until its first training, instead of the table")
     parser.add_argument("--fresh", action="store_true", help="without compiled bytecode, and without bars")
+    parser.add_argument("--memory", nargs="*", metavar="TASK", help="start and memory of two workers on these tasks, instead of the table")
     asked = parser.parse_args()
+    if asked.memory is not None:
+        memory(asked.memory or ["cora", "photo", "cs"])
+        return 0
     with tempfile.TemporaryDirectory(prefix="agentnas-startup-") as folder:
         checkouts = {"this checkout": Path(__file__).parents[2], **({"the other": asked.against.resolve()} if asked.against else {})}
         places = {name: Place(path, Path(folder, str(i)), asked.fresh) for i, (name, path) in enumerate(checkouts.items())}
