@@ -93,7 +93,7 @@ def whole(place: Place, args: list[str]) -> float:
 def first_training(place: Place) -> float:
     """Seconds until a worker takes up the first training of a live design."""
     *_, (at, _, event) = steps(place)
-    return at - float(event["seconds"])
+    return at - float(str(event["seconds"]))
 
 
 def steps(place: Place) -> Iterator[tuple[float, float, dict[str, object]]]:
