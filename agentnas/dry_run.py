@@ -48,12 +48,12 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _places(config: Config, task: Task) -> dict[str, Any]:
     """Where trials would run; a cluster is asked for what it has when the run begins."""
-    from agentnas import api
+    from agentnas import executing
 
     if task.table is not None:
-        return {"workers": api.workers_of(config), "device": "none: a table is read"}
+        return {"workers": executing.workers_of(config), "device": "none: a table is read"}
     if config.executor == LOCAL:
-        return {"workers": api.workers_of(config), "device": api.device_of(config)}
+        return {"workers": executing.workers_of(config), "device": executing.device_of(config)}
     return {"executor": config.executor, "workers": config.workers or "as many as the cluster has room for", "device": config.device}
 
 

@@ -46,8 +46,8 @@ def executor(config: Config, task: Task, server: ForkServer | None) -> tuple[Exe
         return pool, workers_of(config)
     from agentnas.tools.ray_pool import join
 
-    pool = join(config.executor, task, config.workers, config.device, config.worker_memory_mb)
-    return pool, pool.workers
+    cluster = join(config.executor, task, config.workers, config.device, config.worker_memory_mb)
+    return cluster, cluster.workers
 
 
 def _pool(config: Config, task: Task, server: ForkServer | None) -> WorkerPool:

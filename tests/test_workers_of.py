@@ -7,8 +7,8 @@ import os
 import pytest
 import torch
 
-from agentnas.api import workers_of
 from agentnas.config import Config
+from agentnas.executing import workers_of
 from agentnas.tools import placement
 from agentnas.tools.errors import ConfigError
 

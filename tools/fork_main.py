@@ -106,6 +106,7 @@ class _Server:
         """In the new process: keep nothing of the server's but what it loaded, and never return."""
         from agentnas.tools import worker_main
 
+        code = 1
         try:
             for stream in (1, 2):
                 os.dup2(log, stream)
@@ -113,12 +114,12 @@ class _Server:
                 os.close(descriptor)
             worker_main.serve(connection, self._loaded)
         except SystemExit as left:
-            os._exit(left.code if isinstance(left.code, int) else 1)
-        except BaseException:  # noqa: BLE001 - a worker's last words; it must not go on as a second server
-            with suppress(OSError):
-                os.write(2, traceback.format_exc().encode())
-        finally:
-            os._exit(1)
+            code = left.code if isinstance(left.code, int) else 1
+        finally:  # whatever it was: its last words, and no second server
+            if sys.exception() is not None:
+                with suppress(OSError):
+                    os.write(2, traceback.format_exc().encode())
+            os._exit(code)
 
     def _ended(self, descriptor: int) -> None:
         number, pid = self._workers.pop(descriptor)

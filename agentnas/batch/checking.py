@@ -123,9 +123,9 @@ def _checked(job: Job, resolved: Resolved, task: Any, view: JournalView | None, 
 
 
 def _device(config: Config) -> str:
-    from agentnas import api
+    from agentnas import executing
 
-    device = api.device_of(config)
+    device = executing.device_of(config)
     return "cuda" if device.startswith("cuda") and config.device in ("auto", "cuda") else device
 
 

@@ -25,7 +25,7 @@ def steps(kind: type[Optimizer], settings: dict[str, Any]) -> torch.Tensor:
     optimiser = kind([{"params": [weight], "lr": 0.1}], **settings)
     for _ in range(5):
         optimiser.zero_grad()
-        (weight.tanh() ** 2).sum().backward()
+        (weight.tanh() ** 2).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     return weight.detach()
 
