@@ -91,7 +91,7 @@ class EvaluatorConformance:
         assert 1 <= finished < 6
 
     def test_what_follows_from_a_score_is_asked_for_after_it(self, evaluator: Evaluator, specs: Sequence[ArchitectureSpec]) -> None:
-        known: list[str] = []
+        known: dict[str, Outcome] = {}
 
         def requests() -> Iterator[Request | None]:
             yield self.request_for(specs[0], evaluator, "t1")
@@ -100,8 +100,8 @@ class EvaluatorConformance:
             yield self.request_for(specs[1], evaluator, "t2")
 
         for outcome in evaluator.evaluate(requests(), never):
-            known.append(outcome.request.trial)
-        assert known == ["t1", "t2"]
+            known[outcome.request.trial] = outcome
+        assert list(known) == ["t1", "t2"]
 
     def test_no_requests_no_outcomes(self, evaluator: Evaluator) -> None:
         assert list(evaluator.evaluate([], never)) == []
