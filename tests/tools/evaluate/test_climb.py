@@ -90,7 +90,7 @@ def rounds(draw: st.DrawFn) -> Round:
         return None if rng.random() < failing else round(rng.gauss(80, 2), 1)
 
     earlier = {f"t{number:04d}": float(draw(st.integers(76, 84))) for number in range(draw(st.integers(0, HEAD)))}
-    kinds = {trial: kind for trial, kind in zip(earlier, ("plain", "strong"), strict=False)}
+    kinds = dict(zip(earlier, ("plain", "strong"), strict=False))
     return Round(climbers, draw(st.sampled_from([ONE_SPLIT, MANY_SPLITS, TABLE])), score, Before(earlier, kinds))
 
 
@@ -103,7 +103,7 @@ def test_up_to_as_many_workers_as_a_rung_has_places_are_never_idle_before_the_la
     for luck in range(50):
         rng = random.Random(luck)
         quality = {f"t{number:04d}": rng.gauss(80, 2) for number in range(8)}
-        made = Round([Climber(trial, SPEC) for trial in quality], ONE_SPLIT[:2], lambda request: quality[request.trial])
+        made = Round([Climber(trial, SPEC) for trial in quality], ONE_SPLIT[:2], lambda request, of=quality: of[request.trial])
         for workers in (2, 3, 4):
             assert made.climbed(workers, rng, in_turn=True)[1] <= workers - 1
 
