@@ -18,12 +18,13 @@ from agentnas.tools.evaluate.race import Climber, Confirmation
 HEAD = 6
 
 
-def ladder(situation: Situation, round_: int) -> Ladder:
-    """The ladder of a round with all results that are in; a resumed run goes on with the same one."""
+def ladder(situation: Situation, round_: int, *, doubling: bool = False) -> Ladder:
+    """The ladder of a round with all results that are in; a resumed run goes on with the same one. ``doubling``: see ``Ladder``."""
     records = [record for record in situation.records if record.round == round_ and record.rejected is None]
     rungs = situation.rungs
     begun = before(situation, round_) if len(rungs) > 1 else Before()
-    made = Ladder([_climber(record, situation) for record in records], begun, rungs, situation.num_splits, HEAD)
+    climbers = [_climber(record, situation) for record in records]
+    made = Ladder(climbers, begun, rungs, situation.num_splits, HEAD, doubling=doubling)
     names = {rung.name for rung in rungs}
     for record in records:
         _tell(made, record, names)

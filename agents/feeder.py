@@ -56,7 +56,7 @@ class Feeder:
         self._rounds = _Rounds()
         self._fed: Future[None] | None = None
         self._changed = threading.Condition()
-        self._ending = False
+        self._ending = self._abandoned = False
         self._thinking_s = RULES_S if _thinks_by_rules(house) else MODEL_S
         self._let_go: float | None = None
 
@@ -90,13 +90,14 @@ class Feeder:
         self._raise_fault()
 
     def __enter__(self) -> Feeder:
-        self._ending = False
+        self._ending = self._abandoned = False
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Trainings are finished and journalled, unless the process is to end at once: then they are ended."""
         self._ending = True
         if self._fed is not None and kind is not None and not issubclass(kind, Exception):
+            self._abandoned = True  # what ends because its worker is ended has not failed
             self._house.evaluator.close()
             wait([self._fed], LEAVE_S)
         elif self._fed is not None:
@@ -115,7 +116,7 @@ class Feeder:
         with self._changed:
             opened = [round_] if running else [known for known in sorted(self._house.view.rounds) if known <= round_]
             kept = self._rounds.open if running else {}
-            ladders = kept | {known: climbing.ladder(situation, known) for known in opened}
+            ladders = kept | {known: climbing.ladder(situation, known, doubling=True) for known in opened}
             self._rounds.open = {known: ladder for known, ladder in ladders.items() if known == round_ or not ladder.over}
             self._changed.notify_all()
         if not self._feeding:
@@ -138,6 +139,8 @@ class Feeder:
             yield request
 
     def _keep(self, source: Source, outcome: Outcome) -> None:
+        if self._abandoned:
+            return
         self._house.journal.append(record_outcome(outcome))
         asked = outcome.request
         with self._changed:

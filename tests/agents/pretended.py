@@ -53,6 +53,8 @@ class PretendedEvaluator:
                     running.add(threads.submit(self._train, drawn[0]))
                 done, running = wait(running, POLL_S, FIRST_COMPLETED)
                 time.sleep(0 if running or done or closed else POLL_S)
+                if self.closed:  # as a pool whose workers are gone: first the lost jobs, then its own end
+                    yield from (Outcome(request, None, 0.0, failure="crashed", reason="lost") for request in self.begun[-1:])
                 if self.fault or self.closed:
                     raise self.fault or OSError("the workers are gone")
                 yield from (future.result() for future in done)

@@ -1,7 +1,8 @@
-"""Who feeds the workers: beside the graph in runs bounded by time, in turn with it in runs bounded by trials; nothing lost, nothing twice."""
+"""Who feeds the workers: beside the graph where time bounds a run, in turn with it where trials do; nothing is lost, nothing comes twice."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections import Counter
@@ -65,7 +66,7 @@ def while_thinking(run: Run) -> int:
 
 def nothing_twice(run: Run) -> None:
     evaluations = Counter((e.trial, e.rung, e.seed) for e in run.events if isinstance(e, ev.EvaluationFinished))
-    assert {times for times in evaluations.values()} == {1}
+    assert set(evaluations.values()) == {1}
 
 
 def test_a_run_bounded_by_time_trains_while_its_agents_think(evaluator: PretendedEvaluator, tmp_path: Path) -> None:
@@ -160,6 +161,7 @@ def test_a_process_that_is_told_to_leave_at_once_ends_its_trainings(
     with pytest.raises(KeyboardInterrupt):
         design(tmp_path, on_event=leave, **TIMED)
     assert evaluator.closed
+    assert not any(isinstance(event, ev.EvaluationFailed) for event in Run(find(tmp_path, "latest")).events), "ended is not failed"
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("feeder")]
 
 
@@ -170,8 +172,7 @@ def test_a_kill_after_any_event_loses_nothing_and_repeats_nothing(evaluator: Pre
     moments = range(6, len(lines) - 3, max(1, len(lines) // 4))
     for moment in moments:
         folder = tmp_path / str(moment) / whole.name
-        folder.mkdir(parents=True)
-        (folder / "config.json").write_bytes((whole.path / "config.json").read_bytes())
+        shutil.copytree(whole.path, folder, ignore=shutil.ignore_patterns("checkpoint*", "report*"))
         (folder / "events.jsonl").write_bytes(b"".join(lines[:moment]))
         run = agentnas.design(resume=whole.name, runs_dir=folder.parent)
         assert run.exit_code == 0

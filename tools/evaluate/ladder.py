@@ -57,13 +57,16 @@ class Ladder:
     """One round on its way up: results in (``tell``), the next request out (``next``).
 
     Anchors always train in full. The last rung, seeds, is for the ``head`` best trials of the whole run and the best anchor of either kind.
-    There a newcomer races the best trial of the rounds before: after each doubling of its seeds it goes on only if it is not behind.
+    There a newcomer races the best trial of the rounds before and goes on only if it is not behind: by its first full training, and, with
+    ``doubling``, after each doubling of its seeds. That spares more, but makes workers wait that have nothing else to do.
     """
 
-    def __init__(self, climbers: Sequence[Climber], before: Before, rungs: Sequence[Rung], num_splits: int, head: int) -> None:
+    def __init__(
+        self, climbers: Sequence[Climber], before: Before, rungs: Sequence[Rung], num_splits: int, head: int, *, doubling: bool = False
+    ) -> None:  # fmt: skip
         self.stopped: dict[str, Stopped] = {}
         self._climbers = {climber.trial: climber for climber in climbers}
-        self._before, self._rungs, self._num_splits, self._head = before, rungs, num_splits, head
+        self._before, self._rungs, self._num_splits, self._head, self._doubling = before, rungs, num_splits, head, doubling
         self._results: dict[tuple[str, str], dict[int, float | None]] = {}
         self._handed: set[tuple[str, str, int]] = set()
 
@@ -188,7 +191,7 @@ class Ladder:
             if found is not None and is_behind(found):
                 self.stopped.setdefault(trial, Stopped(trial, rung.name, before.rival, *found, planned=rung.seeds))
                 return looked
-            looked *= 2
+            looked = 2 * looked if self._doubling else rung.seeds
         return min(looked, rung.seeds)
 
     def _full(self, trial: str) -> dict[int, float]:

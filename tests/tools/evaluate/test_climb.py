@@ -30,8 +30,8 @@ class Round:
     score: Score
     before: Before = field(default_factory=Before)
 
-    def ladder(self) -> Ladder:
-        return Ladder(self.climbers, self.before, self.rungs, 1 if self.rungs is ONE_SPLIT else 10, HEAD)
+    def ladder(self, *, doubling: bool = False) -> Ladder:
+        return Ladder(self.climbers, self.before, self.rungs, 1 if self.rungs is ONE_SPLIT else 10, HEAD, doubling=doubling)
 
     def climbed(self, workers: int, rng: random.Random, *, resumed_after: int = -1, in_turn: bool = False) -> tuple[set[Key], int]:
         """What was trained when ``workers`` do it and end in any order, and how often one of them had nothing to do while others worked."""
@@ -136,7 +136,7 @@ RIVAL = {0: 84.0, 1: 84.2, 2: 83.8}
 def test_a_newcomer_gets_seeds_only_while_it_is_not_behind_the_best(scores: dict[int, float], trained: int, told: str | None) -> None:
     before = Before({"t0001": 84.0}, {}, "t0001", RIVAL, noise=0.3)
     made = Round([Climber("t0100", SPEC)], ONE_SPLIT, lambda request: scores[request.seed], before)
-    ladder = made.ladder()
+    ladder = made.ladder(doubling=True)
     seeds = set()
     while (request := ladder.next()) is not None:
         ladder.tell(request.trial, request.rung, request.seed, scores[request.seed])
@@ -144,6 +144,16 @@ def test_a_newcomer_gets_seeds_only_while_it_is_not_behind_the_best(scores: dict
     assert ladder.over
     assert len(seeds) == trained
     assert [stopped.reason for stopped in ladder.stopped.values()] == ([told] if told else [])
+
+
+def test_where_agents_wait_for_whole_rounds_the_race_has_one_look_so_that_no_worker_waits() -> None:
+    before = Before({"t0001": 84.0}, {}, "t0001", RIVAL, noise=0.3)
+    for first, seeds in ((80.0, []), (83.0, [1, 2])):
+        ladder = Round([Climber("t0100", SPEC)], ONE_SPLIT, lambda request: 0.0, before).ladder()
+        ladder.tell("t0100", "short", 0, 70.0)
+        ladder.tell("t0100", "full", 0, first)
+        due = [ladder.next(), ladder.next()]
+        assert [request.seed for request in due if request] == seeds
 
 
 def test_without_a_noise_estimate_or_for_an_anchor_there_is_no_race() -> None:
