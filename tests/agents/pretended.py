@@ -22,7 +22,7 @@ POLL_S = 0.01
 
 
 class PretendedEvaluator:
-    """An Evaluator over the default space; ``seconds`` is what a full training takes. ``begun`` is all that it began to train, ``fault`` is raised."""
+    """An Evaluator on which a full training takes ``seconds``; ``begun`` is all that it began, ``fault`` is raised."""
 
     rungs = ONE_SPLIT
     num_splits = 1

@@ -1,4 +1,4 @@
-"""Who feeds the workers: beside the graph where time bounds a run, in turn with it where trials do; nothing is lost, nothing comes twice."""
+"""Who feeds the workers: beside the graph where time bounds a run, in turn with it where trials do; nothing is lost or repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How busy the workers are with barriers between rungs and rounds, and without: ``python -m tests.benchmarks.utilisation [--quick] [--live S]``.
+"""How busy the workers are with barriers between rungs and rounds, and without: ``python -m tests.benchmarks.utilisation``.
 
 The first two tables are computed in virtual time over the very ladders and races that a run uses: trainings of a known length, designs of
 known worth, scores with known noise; exact on a busy machine, for any number of workers. ``--live S`` runs two real searches of S seconds

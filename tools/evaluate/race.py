@@ -79,6 +79,7 @@ class Confirmation:
         self.stopped: dict[str, Stopped] = {}
         self._climbers = sorted(climbers, key=lambda climber: (-climber.seconds, climber.trial))
         self._seeds, self._num_splits, self._noise, self._weights = seeds, num_splits, noise, weights
+        self._decided = [self._climbers]  # who runs, by level, as far as that is known
         self._results: dict[str, dict[int, float | None]] = {climber.trial: {} for climber in climbers}
         self._handed: set[tuple[str, int]] = set()
 
@@ -113,34 +114,28 @@ class Confirmation:
 
     def _running(self, level: int) -> list[Climber] | None:
         """Who trains this level's seed; None while that is not known. What the race stops is noted on the way."""
-        running = self._climbers
-        for now in range(2, level + 1):
-            if self._noise is None:
-                break
+        while len(self._decided) <= level:
+            now, running = len(self._decided), self._decided[-1]
             if not all(self._known(running, below) for below in range(now - 1)):
                 return None
             out = self._behind(running, now - 1)
-            self.stopped.update({stopped.trial: stopped for stopped in out if stopped.trial not in self.stopped})
-            running = [climber for climber in running if climber.trial not in {stopped.trial for stopped in out}]
-        return running
+            self.stopped |= out
+            self._decided.append([climber for climber in running if climber.trial not in out])
+        return self._decided[level]
 
     def _known(self, climbers: Sequence[Climber], level: int) -> bool:
         return all(level in self._results[climber.trial] for climber in climbers)
 
-    def _behind(self, running: Sequence[Climber], levels: int) -> list[Stopped]:
+    def _behind(self, running: Sequence[Climber], levels: int) -> dict[str, Stopped]:
         """Who is behind the leader for good after so many levels."""
-        assert self._noise is not None
         scores = {climber.trial: self._scores(climber.trial, levels) for climber in running}
         whole = {trial: found for trial, found in scores.items() if len(found) == levels}
         leader = max(sorted(whole), key=lambda trial: math.fsum(whole[trial].values()), default=None)
-        if leader is None:
-            return []
-        found = {c.trial: gap(scores[c.trial], scores[leader], self._noise) for c in running if not c.anchor and c.trial != leader}
-        return [
-            Stopped(trial, CONFIRM, leader, *pair, planned=self._seeds)
-            for trial, pair in found.items()
-            if pair is not None and is_behind(pair)
-        ]  # fmt: skip
+        if self._noise is None or leader is None or not levels:
+            return {}
+        gaps = {c.trial: gap(scores[c.trial], scores[leader], self._noise) for c in running if not c.anchor and c.trial != leader}
+        found = {trial: pair for trial, pair in gaps.items() if pair is not None and is_behind(pair)}
+        return {trial: Stopped(trial, CONFIRM, leader, *pair, planned=self._seeds) for trial, pair in found.items()}
 
     def _scores(self, trial: str, levels: int) -> dict[int, float]:
         return {level: val for level, val in self._results[trial].items() if level < levels and val is not None}

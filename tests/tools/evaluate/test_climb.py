@@ -99,11 +99,15 @@ def test_what_climbs_is_what_a_barrier_would_let_climb(made: Round, workers: int
     assert made.climbed(workers, random.Random(luck), resumed_after=killed)[0] == made.with_barriers()
 
 
+def worth_of(quality: dict[str, float]) -> Score:
+    return lambda request: quality[request.trial]
+
+
 def test_up_to_as_many_workers_as_a_rung_has_places_are_never_idle_before_the_last_trainings() -> None:
     for luck in range(50):
         rng = random.Random(luck)
         quality = {f"t{number:04d}": rng.gauss(80, 2) for number in range(8)}
-        made = Round([Climber(trial, SPEC) for trial in quality], ONE_SPLIT[:2], lambda request, of=quality: of[request.trial])
+        made = Round([Climber(trial, SPEC) for trial in quality], ONE_SPLIT[:2], worth_of(quality))
         for workers in (2, 3, 4):
             assert made.climbed(workers, rng, in_turn=True)[1] <= workers - 1
 
