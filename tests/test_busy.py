@@ -37,7 +37,14 @@ def test_trainings_side_by_side_are_on_different_workers() -> None:
 
 
 def test_utilisation_is_the_share_of_all_workers_time_in_each_part_of_the_run() -> None:
-    events = [started(None), DRAFTED, ended(20, 10), ended(25, 10, seed=1), CHOSEN, ended(40, 10, rung=CONFIRM, seed=100)]
+    events: list[ev.AnyEvent] = [
+        started(None),
+        DRAFTED,
+        ended(20, 10),
+        ended(25, 10, seed=1),
+        CHOSEN,
+        ended(40, 10, rung=CONFIRM, seed=100),
+    ]
     found = utilisation(events)
     assert found is not None
     assert (found.workers, found.search, found.confirmation) == (2, 20 / 40, 10 / 20)
@@ -45,7 +52,7 @@ def test_utilisation_is_the_share_of_all_workers_time_in_each_part_of_the_run() 
         busy_line(JournalView(events), events)
         == "2 workers trained for 50 % of the search and 50 % of the confirmation, their start included"
     )
-    four = [started(4), *events[1:]]
+    four: list[ev.AnyEvent] = [started(4), *events[1:]]
     assert busy_line(JournalView(four), four).startswith("4 workers trained for 25 % of the search")
 
 
@@ -58,7 +65,7 @@ def test_a_run_that_trained_nothing_has_no_utilisation(table_run: Run) -> None:
 def test_what_the_race_spared_is_told() -> None:
     stopped = ev.SeedsStopped(trial="t0001", rung=CONFIRM, rival="t0002", difference=-1.2, se=0.3, seeds=2, planned=10,
                               reason="behind t0002 by 1.20 ± 0.30 over 2 shared seeds")  # fmt: skip
-    events = [started(2), *(ended(20 + i, 1, rung=CONFIRM, seed=100 + i) for i in range(4)), stopped]
+    events: list[ev.AnyEvent] = [started(2), *(ended(20 + i, 1, rung=CONFIRM, seed=100 + i) for i in range(4)), stopped]
     assert race_lines(JournalView(events)) == [
         "1 race for seeds was ended early, which spared 6 trainings: more seeds would not have turned the decision.",
         "- t0001, confirm: 4 of 10 seeds, behind t0002 by 1.20 ± 0.30 over 2 shared seeds",
