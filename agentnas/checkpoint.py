@@ -63,7 +63,7 @@ def _enter(house: House, directory: RunDirectory, ended_before: bool) -> None:
     from agentnas.agents.graph import build_graph
     from agentnas.agents.people import await_review
 
-    with SqliteSaver.from_conn_string(str(directory.path / CHECKPOINT)) as saver:
+    with SqliteSaver.from_conn_string(str(directory.path / CHECKPOINT)) as saver, house.feeder:
         graph = build_graph(house).compile(checkpointer=saver)
         thread = {"configurable": {"thread_id": directory.name}, "recursion_limit": 1_000_000}
         round_, findings = round_to_enter(house), house.view.findings

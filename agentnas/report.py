@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
+from agentnas.busy import busy_line, race_lines
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView, Standing
 from agentnas.report_agents import agents_section, cost_line
@@ -56,7 +57,7 @@ def render_report(run: Run) -> str:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
         f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _task(view), _search(view),
-        _factors(view), agents_section(view), _rungs(view), _front(view), _failures(view), _cost(run), _reproduce(run),
+        _factors(view), agents_section(view), _rungs(view), _race(view), _front(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -325,6 +326,11 @@ def _rungs(view: JournalView) -> str:
     return "## Can the cheap rungs be trusted?\n\n" + markdown_table(header, rows) + f"\n\n{note}"
 
 
+def _race(view: JournalView) -> str:
+    lines = race_lines(view)
+    return "## Seeds that were not needed\n\n" + "\n".join([lines[0], "", *lines[1:]]) if lines else ""
+
+
 def _front(view: JournalView) -> str:
     rows = [[s.trial, f"{view.profiles[s.trial]['parameters']:,.0f}", spread(s.val_mean, s.val_sd)] for s in front_of(sized(view), view)]
     return "## Pareto front: validation against size\n\n" + markdown_table(["trial", "parameters", "validation"], rows) if rows else ""
@@ -354,7 +360,9 @@ def _failures(view: JournalView) -> str:
 
 def _cost(run: Run) -> str:
     view = run.view
-    return f"## Cost\n\n{view.active_seconds:.0f} s active, {view.resumes} resumes; {cost_line(view)}."
+    busy = busy_line(view, run.events)
+    told = f"{view.active_seconds:.0f} s active, {view.resumes} resumes; {cost_line(view)}." + (f" {busy}." if busy else "")
+    return f"## Cost\n\n{told}"
 
 
 def _reproduce(run: Run) -> str:

@@ -1,79 +1,86 @@
-"""Who climbs the ladder: the requests that a round, or the confirmation, still has to make. Pure functions over the situation."""
+"""Who climbs the ladder: the ladder of a round and the race of a confirmation, taken up where the journal left them. Pure functions over
+the situation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import ceil
+from heapq import nsmallest
 
+from agentnas.agents.selection import most_trusted
 from agentnas.agents.situation import Record, Situation
-from agentnas.tools.evaluate.base import CONFIRM, CONFIRM_SEED, Request, Rung
-from agentnas.tools.evaluate.ladder import promoted
+from agentnas.agents.statistics import noise_floor
+from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.evaluate.ladder import Before, Ladder
+from agentnas.tools.evaluate.race import Climber, Confirmation
 
 # Trials that may hold several seeds at a time: the head of the whole leaderboard, so that search noise is looked through where it matters.
 HEAD = 6
 
 
-def entitled(situation: Situation, round_: int, rung: Rung) -> list[Record]:
-    """Trials of the round that may be evaluated on this rung. Decided by the rung below alone, so that a resumed run decides the same.
-
-    Anchors always train in full.
-    """
-    level = [known.name for known in situation.rungs].index(rung.name)
-    lower = {known.name for known in situation.rungs[:level]}
-    alive = [r for r in situation.records if r.round == round_ and r.rejected is None and not {name for name, _ in r.failures} & lower]
-    if level == 0:
-        return alive
-    below = situation.rungs[level - 1]
-    # The most promising first: where time ends in the middle of a rung, it was spent on them.
-    alive = sorted(alive, key=lambda record: (-(record.at(below.name) or 0.0), record.trial))
-    if below.epochs >= 1.0:
-        head = _head(situation, round_, below)
-        return [record for record in alive if record.trial in head]
-    scores = {record.trial: score for record in alive if (score := record.at(below.name)) is not None}
-    climbing = set(promoted(scores, rung.promoted)) | {r.trial for r in alive if r.proposal.anchor}
-    return [record for record in alive if record.trial in climbing]
+def ladder(situation: Situation, round_: int, *, doubling: bool = False) -> Ladder:
+    """The ladder of a round with all results that are in; a resumed run goes on with the same one. ``doubling``: see ``Ladder``."""
+    records = [record for record in situation.records if record.round == round_ and record.rejected is None]
+    rungs = situation.rungs
+    begun = before(situation, round_) if len(rungs) > 1 else Before()
+    climbers = [_climber(record, situation) for record in records]
+    made = Ladder(climbers, begun, rungs, situation.num_splits, HEAD, doubling=doubling)
+    names = {rung.name for rung in rungs}
+    for record in records:
+        _tell(made, record, names)
+    return made
 
 
-def _head(situation: Situation, round_: int, below: Rung) -> set[str]:
-    """The best trials of the whole run, and the best anchor of either kind.
-
-    Trials of closed rounds count with all their seeds, so that a lucky one gives its place up; those of this round with what the rung
-    below said, which no longer changes while they climb.
-    """
+def before(situation: Situation, round_: int) -> Before:
+    """What the round begins from: the rounds before it, with all that their trials have shown."""
     closed = replace(situation, records=tuple(record for record in situation.records if record.round < round_))
     scores = {record.trial: score for record in closed.records if (score := closed.score(record)) is not None}
-    scores |= {r.trial: score for r in situation.records if r.round == round_ and (score := r.at(below.name)) is not None}
-    ranked = promoted(scores, 1.0)
-    kinds = {record.trial: record.proposal.anchor for record in situation.records}
-    anchors = {next((trial for trial in ranked if kinds[trial] == kind), "") for kind in ("plain", "strong")}
-    return set(ranked[:HEAD]) | anchors
+    kinds = {record.trial: record.proposal.anchor for record in closed.records if record.proposal.anchor}
+    best = nsmallest(HEAD, scores, key=lambda trial: (-scores[trial], trial))
+    for kind in sorted(set(kinds.values())):
+        of_kind = [trial for trial in scores if kinds.get(trial) == kind]
+        best += nsmallest(1, of_kind, key=lambda trial: (-scores[trial], trial))
+    rival = next(iter(most_trusted(closed)), None)
+    return Before(
+        {trial: scores[trial] for trial in best},
+        {trial: kinds[trial] for trial in best if trial in kinds},
+        rival.trial if rival else "",
+        rival.full_scores(situation.rungs) if rival else {},
+        noise_floor(closed),
+    )
 
 
-def requests(records: Sequence[Record], rung: Rung, rungs: Sequence[Rung], num_splits: int) -> list[Request]:
-    """What is still missing on a rung, in the order of the proposals; a seed that a lower full rung trained is not trained again."""
-    missing = []
+def confirmation(situation: Situation, trials: Sequence[str], seeds: int) -> Confirmation:
+    """The race of the finalists with all results that are in; its noise is that of the search, which no longer changes."""
+    known = situation.by_trial()
+    records = [known[trial] for trial in trials]
+    climbers = [_climber(record, situation) for record in records]
+    searched = replace(situation, records=tuple(replace(r, scores=_without_confirmation(r)) for r in situation.records))
+    made = Confirmation(climbers, seeds, situation.num_splits, noise_floor(searched), weights_file)
     for record in records:
-        done = record.full_scores(rungs) if rung.epochs >= 1.0 else record.scores.get(rung.name, {})
-        for seed in range(rung.seeds):
-            if seed not in done and (rung.name, seed) not in record.failures:
-                epochs = ceil(rung.epochs * record.spec.recipe.epochs)
-                missing.append(Request(record.trial, record.spec, rung.name, seed, seed % num_splits, epochs))
-    return missing
-
-
-def confirmation(records: Sequence[Record], seeds: int, num_splits: int) -> list[Request]:
-    """Fresh seeds for each finalist, seed by seed, so that all have equally many if time ends; weights are kept."""
-    missing = []
-    for index in range(seeds):
-        for record in records:
-            seed = CONFIRM_SEED + index
-            if seed not in record.scores.get(CONFIRM, {}) and (CONFIRM, seed) not in record.failures:
-                weights = weights_file(record.trial, seed)
-                missing.append(Request(record.trial, record.spec, CONFIRM, seed, index % num_splits, record.spec.recipe.epochs, weights))
-    return missing
+        _tell(made, record, {CONFIRM})
+    return made
 
 
 def weights_file(trial: str, seed: int) -> str:
     """Where a confirmation's weights lie, relative to the run directory."""
     return f"weights/{trial}-{seed}.pt"
+
+
+def _without_confirmation(record: Record) -> dict[str, Mapping[int, float]]:
+    return {rung: scores for rung, scores in record.scores.items() if rung != CONFIRM}
+
+
+def _climber(record: Record, situation: Situation) -> Climber:
+    full = {rung.name for rung in situation.rungs if rung.epochs >= 1.0}
+    times = [done.seconds for done in record.trainings if done.rung in full]
+    return Climber(record.trial, record.spec, record.proposal.anchor, sum(times) / len(times) if times else 0.0)
+
+
+def _tell(made: Ladder | Confirmation, record: Record, rungs: set[str]) -> None:
+    for rung, by_seed in record.scores.items():
+        for seed, score in by_seed.items() if rung in rungs else ():
+            made.tell(record.trial, rung, seed, score)
+    for rung, seed in record.failures:
+        if rung in rungs and seed not in record.scores.get(rung, {}):
+            made.tell(record.trial, rung, seed, None)

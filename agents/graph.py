@@ -9,7 +9,8 @@ A person who asks to stop ends it in review, or after evaluate, remember or conf
 confirm.
 
 The graph's state is a round number and a verdict, checkpointed in SQLite. What happened lies in the journal: each node first looks there
-for its own work, so a node that runs again after a crash repeats no evaluation and asks no question twice.
+for its own work, so a node that runs again after a crash repeats no evaluation and asks no question twice. Trainings are handed out and
+journalled by the house's feeder, in a run bounded by time also beside the graph.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, TypedDict
 from agentnas.agents import climbing
 from agentnas.agents.checking import accept, price
 from agentnas.agents.house import House
-from agentnas.agents.outcomes import nothing_to_choose, record_outcome
+from agentnas.agents.outcomes import nothing_to_choose
 from agentnas.agents.people import decide, hear, is_planned, note_unheard
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, finalists
@@ -152,13 +153,8 @@ def check(house: House, state: State) -> dict[str, Any]:
 
 
 def evaluate(house: House, state: State) -> dict[str, Any]:
-    """Climb the ladder: cheap rungs for all, dear ones for the promising."""
-    round_, rungs = state["round"], house.evaluator.rungs
-    for rung in rungs:
-        entitled = climbing.entitled(house.situation(round_), round_, rung)
-        _run(house, climbing.requests(entitled, rung, rungs, house.evaluator.num_splits), house.search_over)
-        if house.search_over():
-            break
+    """Climb the ladder: cheap rungs for all, dear ones for the promising. The last trainings may run on while the agents think."""
+    house.feeder.climb(state["round"])
     return {}
 
 
@@ -184,7 +180,9 @@ def analyse(house: House, state: State) -> dict[str, Any]:
 def remember(house: House, state: State) -> dict[str, Any]:
     """Hand the round's trials and findings to memory, then count the round."""
     round_, vector = state["round"], house.card().vector()
-    house.memory.add_trials(trial_records(house.view, house.view.rounds[round_], vector, run=house.name))
+    with house.journal.reading():
+        records = list(trial_records(house.view, house.view.rounds[round_], vector, run=house.name))
+    house.memory.add_trials(records)
     house.memory.add_findings(finding_records(house.view, round_, vector, run=house.name))
     return {"round": round_ + 1}
 
@@ -201,7 +199,8 @@ def after_round(house: House, state: State) -> str:
 
 
 def confirm(house: House, state: State) -> dict[str, Any]:
-    """Train the finalists and the best anchors with fresh seeds, keeping their weights."""
+    """Train the finalists and the best anchors with fresh seeds, keeping their weights; who is behind for good gets no more of them."""
+    house.feeder.finish()
     if not house.situation_of_scores().ranked():
         raise nothing_to_choose(house)
     if house.evaluator.confirm_seeds and not house.view.winner:
@@ -210,8 +209,8 @@ def confirm(house: House, state: State) -> dict[str, Any]:
             reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
             house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
                                                     strong_anchor=picked.strong_anchor, reason=reason))  # fmt: skip
-        records = [house.record(trial) for trial in house.chosen_finalists().all()]
-        _run(house, climbing.confirmation(records, house.evaluator.confirm_seeds, house.evaluator.num_splits), house.confirm_over)
+        confirmed = house.chosen_finalists().all()
+        house.feeder.run(climbing.confirmation(house.situation_of_scores(), confirmed, house.evaluator.confirm_seeds), house.confirm_over)
     return {}
 
 
@@ -281,12 +280,6 @@ def _question(house: House) -> str:
     leader = house.view.proposals[best.trial].text if best else "nothing has been tried yet"
     tried = f"best so far {leader}" if best else leader
     return load_prompt("recall").fill(task=house.card().text(), tried=tried)
-
-
-def _run(house: House, requests: Sequence[Request], over: Callable[[], bool]) -> None:
-    """Make evaluations and journal each as it finishes."""
-    for outcome in house.evaluator.evaluate(requests, over):
-        house.journal.append(record_outcome(outcome))
 
 
 def _log_correlations(house: House, round_: int) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 from agentnas.agents.llm.spending import Limits as LLMLimits
 from agentnas.agents.people import messages
@@ -23,6 +25,12 @@ from agentnas.tools.evaluate.base import Evaluator, Limits
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.card import TaskCard
 
+if TYPE_CHECKING:
+    from agentnas.agents.feeder import Feeder
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
 # Pieces of evidence a round: what is near the question, and designs of earlier tasks that promise most here.
 RECALLED, SUGGESTED = 8, 4
 # At most this share of a run's time goes into confirmation: fresh seeds for the finalists and the anchors they are compared with.
@@ -32,6 +40,17 @@ CLOSING_S = 8.0
 CLOSING_SHARE = 0.1
 # Confirmation is planned for this much more than it is expected to take: a seed that time cuts off is a seed less for everybody.
 MARGIN = 1.35
+
+
+def at_rest(method: Callable[Concatenate[House, P], R]) -> Callable[Concatenate[House, P], R]:
+    """The view stands still while the method reads it: results may come in beside the graph."""
+
+    @wraps(method)
+    def reading(self: House, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.journal.reading():
+            return method(self, *args, **kwargs)
+
+    return cast("Callable[Concatenate[House, P], R]", reading)
 
 
 @dataclass(frozen=True)
@@ -79,9 +98,27 @@ class House:
     def view(self) -> JournalView:
         return self.journal.view
 
+    @cached_property
+    def feeder(self) -> Feeder:
+        """Who hands work to the evaluator."""
+        from agentnas.agents.feeder import Feeder
+
+        return Feeder(self)
+
+    @property
+    def thinks_ahead(self) -> bool:
+        """Whether agents think about the next round while this one's last trainings run.
+
+        Not in a run that trials bound, which is the same on any machine; nor where a person reviews plans, where designs are timed (busy
+        workers would lengthen that), or over a table, where nothing takes time.
+        """
+        bounded = self.budget.trials is None and self.budget.seconds is not None
+        return bounded and not self.review and not self.limits.measured and self.evaluator.confirm_seeds > 0
+
     def card(self) -> TaskCard:
         return TaskCard.model_validate(self.view.card)
 
+    @at_rest
     def record(self, trial: str) -> Record:
         """What the journal holds of one trial."""
         view, proposal = self.view, self.view.proposals[trial]
@@ -94,9 +131,10 @@ class House:
         failed = {(f.rung, f.seed): f"{f.kind}: {f.reason}" for f in view.failures(trial)}
         return Record(
             proposal, self._specs[trial], scores, view.round_of[trial], view.profiles.get(trial, {}), view.rejected.get(trial),
-            failed, sum(e.seconds for e in done), tuple(done),
+            failed, sum(e.seconds for e in done), tuple(done), {rung: e.reason for rung, e in view.stopped.get(trial, {}).items()},
         )  # fmt: skip
 
+    @at_rest
     def situation(self, round_: int) -> Situation:
         """The snapshot that the agents of a round decide on."""
         recalled = self.view.evidence.get(round_)
@@ -126,6 +164,7 @@ class House:
         known = {evidence.id for evidence in promising}
         return promising + [found for found in self.memory.recall(self.card(), question, RECALLED) if found.id not in known]
 
+    @at_rest
     def left(self) -> Left:
         """What is left of every limit."""
         seconds, spent, limits = self.seconds_left(), self.view.calls.total, self.llm_limits
@@ -150,11 +189,13 @@ class House:
     def seconds_left(self) -> float | None:
         return None if self.budget.seconds is None else self.budget.seconds - self.journal.active_seconds
 
+    @at_rest
     def search_over(self) -> bool:
         """True once nothing new may begin in the search: asked to stop, or only the time for confirmation is left."""
         left = self.seconds_left()
         return self.stop_requested.is_set() or (left is not None and left <= self.confirm_reserve())
 
+    @at_rest
     def confirm_over(self) -> bool:
         left = self.seconds_left()
         return self.stop_requested.is_set() or (left is not None and left <= self.closing_s())
@@ -173,6 +214,7 @@ class House:
             self._reserve = (self.view.num_events, seconds)
         return self._reserve[1]
 
+    @at_rest
     def situation_of_scores(self) -> Situation:
         """The records alone: enough to rank them."""
         records = tuple(self.record(trial) for trial in sorted(self.view.proposals))
@@ -189,6 +231,7 @@ class House:
         times = [e.seconds for e in self.view.evaluations(trial) if e.rung in full]
         return sum(times) / len(times) if times else 0.0
 
+    @at_rest
     def pick_finalists(self) -> Finalists:
         """Finalists as many as time allows; a run bounded by trials alone always confirms the same number."""
         situation, left = self.situation_of_scores(), self.seconds_left()

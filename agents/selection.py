@@ -11,6 +11,7 @@ from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
+from agentnas.tools.evaluate.base import CONFIRM
 
 # Confirmed by a run that trials bound, and at most by one that time bounds: the head is full of trials that differ by less than noise.
 FINALISTS = 3
@@ -76,6 +77,8 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     """
     records = situation.by_trial()
     sound = [trial for trial in candidates if not records[trial].failures] or list(candidates)
+    # Who was stopped in the race is behind; the others are compared over all their seeds.
+    sound = [trial for trial in sound if CONFIRM not in records[trial].stopped] or sound
     confirmed = {trial: records[trial].confirmed() for trial in sound if records[trial].confirmed()}
     if not confirmed:
         raise _nothing_confirmed([reason for trial in candidates for reason in records[trial].failures.values()])

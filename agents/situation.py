@@ -39,6 +39,8 @@ class Record:
     failures: Mapping[tuple[str, int], str] = field(default_factory=dict)
     seconds: float = 0.0
     trainings: tuple[EvaluationFinished, ...] = ()
+    stopped: Mapping[str, str] = field(default_factory=dict)
+    """Rungs on which it got no more seeds because it was behind, each with the reason."""
 
     @property
     def trial(self) -> str:

@@ -157,6 +157,20 @@ class EvaluationFailed(Event):
     seconds: float
 
 
+class SeedsStopped(Event):
+    """A trial gets no more seeds on a rung: it is behind a rival by more than the noise, and more seeds would not turn that."""
+
+    type: Literal["seeds_stopped"] = "seeds_stopped"
+    trial: str
+    rung: str
+    rival: str
+    difference: float = Field(description="mean paired difference to the rival, in points")
+    se: float = Field(description="its standard error")
+    seeds: int = Field(description="shared seeds that decided it; a training that was under way may have added one")
+    planned: int = Field(description="seeds that the rung has for a trial")
+    reason: str
+
+
 class RungCorrelation(Event):
     """Spearman rank correlation of the trials that two rungs share; None where it is undefined."""
 
@@ -337,6 +351,7 @@ AnyEvent = Annotated[
     | TrialPriced
     | EvaluationFinished
     | EvaluationFailed
+    | SeedsStopped
     | RungCorrelation
     | FindingsMade
     | FinalistsChosen

@@ -34,8 +34,8 @@ class Journal:
     ``listeners`` are called with each event once it is written and folded into ``view``. One that raises OSError (a closed terminal, a
     broken pipe) is dropped and the run goes on; any other exception is a bug of the listener and travels on to who appended, while the
     event stays written and the journal stays usable.
-    Use as a context manager or call ``close``. Appending is safe from several threads of this process; a second process that opens
-    the same journal gets RunError.
+    Use as a context manager or call ``close``. Appending is safe from several threads of this process, and so is reading ``view`` inside
+    ``reading``; listeners are called one at a time. A second process that opens the same journal gets RunError.
     """
 
     def __init__(self, path: Path, fd: int, lock: WriterLock, view: JournalView, size: int) -> None:
@@ -48,7 +48,7 @@ class Journal:
         self._before = view.active_seconds
         self._opened = time.monotonic()
         self._paused: float | None = None
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
 
     @classmethod
     def create(cls, path: Path) -> Journal:
@@ -102,6 +102,12 @@ class Journal:
             self._opened += time.monotonic() - self._paused
             self._paused = None
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Inside, ``view`` stands still: other threads wait with what they have to append. To be left soon."""
+        with self._guard:
+            yield
+
     def append(self, event: E) -> E:
         """Write an event, stamped with the active seconds, and fold it into ``view``; returns it as a reader will see it.
 
@@ -115,8 +121,8 @@ class Journal:
             stored = _parse_line(line, self.path, self.view.num_events + 1)
             self._write(line, event.durable)
             self.view.apply(stored)
-        for listener in tuple(self.listeners):
-            self._tell(listener, stored)
+            for listener in tuple(self.listeners):
+                self._tell(listener, stored)
         return stored  # type: ignore[return-value]  # the tag of E selects E
 
     def _tell(self, listener: Callable[[AnyEvent], None], event: AnyEvent) -> None:

@@ -54,6 +54,7 @@ class JournalView:
         self.evidence: dict[int, ev.EvidenceRecalled] = {}
         self.findings: dict[int, ev.FindingsMade] = {}
         self.correlations: list[ev.RungCorrelation] = []
+        self.stopped: dict[str, dict[str, ev.SeedsStopped]] = {}
         self.notes: list[ev.Noted] = []
         self.calls = Calls()
         self.told: dict[int, tuple[str, ...]] = {}
@@ -109,6 +110,8 @@ class JournalView:
                 self.findings[event.round] = event
             case ev.RungCorrelation():
                 self.correlations.append(event)
+            case ev.SeedsStopped():
+                self.stopped.setdefault(event.trial, {})[event.rung] = event
             case ev.Noted():
                 self.notes.append(event)
             case ev.TaskCarded():
@@ -259,7 +262,7 @@ class JournalView:
 
     def failed_trials(self) -> list[str]:
         """Trials with a failed and no finished evaluation."""
-        return [trial for trial in self._failed if trial not in self._finished]
+        return [trial for trial in tuple(self._failed) if trial not in self._finished]
 
     def state(self, trial: str) -> TrialState:
         """``done`` once any evaluation finished, ``failed`` if all failed, ``rejected`` before training, else ``proposed``."""

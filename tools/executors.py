@@ -19,10 +19,11 @@ class Executor(Protocol):
     def device(self) -> str:
         """Where candidates are trained: ``cpu``, ``cuda`` or ``cuda:N``."""
 
-    def run(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> Iterator[JobResult]:
+    def run(self, jobs: Iterable[Job | None], stop: Callable[[], bool]) -> Iterator[JobResult]:
         """Results as they finish, one for each job that was handed out; a job whose worker was lost is handed out again.
 
-        Jobs are drawn when a worker is free. Once ``stop()`` is true no further job is drawn, running ones are finished, and what was lost
+        Jobs are drawn when a worker is free; a None among them says that nothing is due now: the next is drawn after the next result, or
+        a moment later. Once ``stop()`` is true no further job is drawn, running ones are finished, and what was lost
         is not begun again. Leaving the iterator early ends the running jobs. Raises what loading the task raises in a worker, or RunError
         where there are no workers to be had.
         """

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class RayPool:
         self._failed_starts = 0
         self._looked = time.monotonic()
 
-    def run(self, jobs: Iterable[Job], stop: Callable[[], bool] = lambda: False) -> Iterator[JobResult]:
+    def run(self, jobs: Iterable[Job | None], stop: Callable[[], bool] = lambda: False) -> Iterator[JobResult]:
         """See ``Executor.run``."""
         line = _Line(jobs, stop)
         try:
@@ -90,17 +91,17 @@ class RayPool:
         return [seat for seat in self._seats() if seat.ticket]
 
     def _hand_out(self, line: _Line) -> bool:
-        """Give jobs to free actors, and start actors only while a job waits; whether one still waits."""
+        """Give jobs to free actors, and start actors only while a job waits; whether one still waits, or may come."""
         for slot, seat in enumerate(self._slots):
             if seat and seat.ticket:
                 continue
             if (ticket := line.next()) is None:
-                return False
+                return line.open
             if seat is None:
                 self._slots[slot] = self._open(anchored=slot == 0)
             elif seat.ready and self._may(slot, seat, ticket):
                 seat.give(line.take())
-        return line.next() is not None
+        return line.next() is not None or line.open
 
     def _may(self, slot: int, seat: _Seat, ticket: _Ticket) -> bool:
         """Whether this actor may do the job: timings are made by the first one, and who must be alone shares no node."""
@@ -242,22 +243,29 @@ class _Ticket:
 
 
 class _Line:
-    """Jobs yet to be handed out, drawn one ahead at most; those that came back go first."""
+    """Jobs yet to be handed out, drawn one ahead at most; those that came back go first.
 
-    def __init__(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> None:
+    ``open``: a job may still come, though none is due now.
+    """
+
+    def __init__(self, jobs: Iterable[Job | None], stop: Callable[[], bool]) -> None:
         self._jobs, self._stop, self._closed = iter(jobs), stop, False
         self._first: deque[_Ticket] = deque()
 
     def next(self) -> _Ticket | None:
-        """The job whose turn it is, which stays in its place; None once there is none, or the caller wants no more."""
+        """The job whose turn it is, which stays in its place; None where none is due, or the caller wants no more."""
         self._closed = self._closed or self._stop()
         if self._closed and self._stop():
             self._first.clear()
         if not self._first and not self._closed:
-            job = next(self._jobs, None)
-            self._closed = job is None
-            self._first.extend([_Ticket(job)] if job else [])
+            drawn = list(islice(self._jobs, 1))
+            self._closed = not drawn
+            self._first.extend(_Ticket(job) for job in drawn if job is not None)
         return self._first[0] if self._first else None
+
+    @property
+    def open(self) -> bool:
+        return not self._closed
 
     def take(self) -> _Ticket:
         return self._first.popleft()

@@ -126,10 +126,11 @@ class WorkerPool:
             if worker is None:
                 self._slots[slot] = self._new(slot)
 
-    def run(self, jobs: Iterable[Job], stop: Callable[[], bool] = lambda: False) -> Iterator[JobResult]:
+    def run(self, jobs: Iterable[Job | None], stop: Callable[[], bool] = lambda: False) -> Iterator[JobResult]:
         """Results as they finish, one for each job that was handed out.
 
-        Jobs are drawn from ``jobs`` when a worker is free. Once ``stop()`` is true no further job is drawn, and the running ones are
+        Jobs are drawn from ``jobs`` when a worker is free; None says that nothing is due now, and is asked again after the next result,
+        or a moment later. Once ``stop()`` is true no further job is drawn, and the running ones are
         finished. Leaving the iterator early kills the running jobs. Raises what loading the task raises in a worker, or RunError where
         workers cannot start.
         """
@@ -178,12 +179,12 @@ class WorkerPool:
         return [worker for worker in self._slots if worker and worker.job]
 
     def _hand_out(self, queue: _Queue) -> bool:
-        """Give jobs to free workers, and start workers only while a job waits; whether one still waits."""
+        """Give jobs to free workers, and start workers only while a job waits; whether one still waits, or may come."""
         for slot, worker in enumerate(self._slots):
             if worker and worker.job:
                 continue
             if not queue.waiting():
-                return False
+                return queue.open
             if worker is None:
                 self._slots[slot] = self._new(slot)
             elif worker.ready and not self._fits(worker, queue.next):
@@ -291,9 +292,9 @@ class WorkerPool:
 
 
 class _Queue:
-    """Jobs yet to be handed out, drawn one ahead at most."""
+    """Jobs yet to be handed out, drawn one ahead at most. ``open``: a job may still come, though none is due now."""
 
-    def __init__(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> None:
+    def __init__(self, jobs: Iterable[Job | None], stop: Callable[[], bool]) -> None:
         self._jobs, self._stop, self._closed = iter(jobs), stop, False
         self._held: list[Job] = []
         self._again: list[Job] = []
@@ -304,8 +305,13 @@ class _Queue:
             return True
         self._closed = self._closed or self._stop()
         if not self._closed and not self._held:
-            self._held = list(islice(self._jobs, 1))
-            self._closed = not self._held
+            drawn = list(islice(self._jobs, 1))
+            self._closed = not drawn
+            self._held = [job for job in drawn if job is not None]
+        return not self._closed and bool(self._held)
+
+    @property
+    def open(self) -> bool:
         return not self._closed
 
     def put_back(self, job: Job) -> None:

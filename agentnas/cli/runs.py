@@ -84,6 +84,7 @@ for command in (compare, trace, review, tell):
 
 
 def _summary(directory: RunDirectory, view: JournalView) -> dict[str, Any]:
+    from agentnas.busy import busy_line
     from agentnas.comparing import winner_test
     from agentnas.report_agents import spending
 
@@ -105,6 +106,7 @@ def _summary(directory: RunDirectory, view: JournalView) -> dict[str, Any]:
         "design": _text(view, winner.trial) if winner else None,
         "validation": _mean_sd(winner.val_mean, winner.val_sd, winner.seeds) if winner else None,
         "test": winner_test(view),
+        "busy": busy_line(view, directory.events()) or None,
         "spending": spending(view),
     }
 

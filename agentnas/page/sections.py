@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from agentnas.agents.statistics import mean_and_sd
+from agentnas.busy import busy_line, race_lines, spans
 from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
+from agentnas.page.timeline import timeline
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.tools.evaluate.base import Limits
@@ -215,7 +217,8 @@ def cost(page: Page) -> dict[str, Any]:
     view = page.view
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"), (view.resumes, "resume"))
     counts = ", ".join(plural(count, word) for count, word in numbers)
-    return {"seconds": view.active_seconds, "counts": counts, "models": cost_line(view), "head": SPENDING_HEAD, "rows": spending_rows(view)}
+    told = {"seconds": view.active_seconds, "counts": counts, "models": cost_line(view), "head": SPENDING_HEAD, "rows": spending_rows(view)}
+    return {**told, "busy": busy_line(view, page.run.events), "timeline": timeline(spans(page.run.events)), "race": race_lines(view)}
 
 
 def environment(page: Page) -> dict[str, Any]:

@@ -89,6 +89,21 @@ class ExecutorConformance:
         assert set(finished) <= set(drawn)
         assert len(finished) == len(set(finished)) >= 2
 
+    def test_what_is_not_due_yet_is_asked_for_again_after_the_next_result(self, executor: Executor) -> None:
+        finished: dict[str, JobResult] = {}
+
+        def jobs() -> Iterator[Job | None]:
+            yield None
+            yield None  # nothing runs: it is asked again all the same
+            yield job("first")
+            while not finished:
+                yield None
+            yield job("second")
+
+        for result in executor.run(jobs(), never):
+            finished[result.id] = result
+        assert list(finished) == ["first", "second"]
+
     def test_leaving_early_ends_what_runs(self, executor: Executor) -> None:
         results = executor.run([job("good"), job("bad", "sleeper")], never)
         assert next(results).id == "good"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,25 @@ def test_same_seed_same_result_in_any_worker() -> None:
         results = list(pool.run(job(str(i), seed=7) for i in range(4)))
         assert len({worker.process.pid for worker in pool._slots if worker}) == 2
     assert len({(result.val, str(result.details["curve"])) for result in results}) == 1
+
+
+def test_a_pool_that_is_closed_by_another_thread_ends_what_it_does() -> None:
+    """As where a person leaves at once while the trainings are fed beside the graph."""
+    pool, leaving, results = WorkerPool(DIGITS, workers=2), threading.Event(), list[JobResult]()
+
+    def feed() -> None:
+        with contextlib.suppress(OSError, ValueError, RunError):
+            results.extend(pool.run([job("good"), job("a", "sleeper"), job("b", "sleeper")], leaving.is_set))
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    busy = lambda: bool(results) and sum(worker is not None and worker.job is not None for worker in pool._slots) == 2  # noqa: E731
+    assert until(busy, 60)
+    leaving.set()
+    pool.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert pool._slots == [None, None], "no worker was started anew"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -111,8 +111,9 @@ class Evaluator(Protocol):
     def measure(self, specs: Sequence[ArchitectureSpec]) -> list[dict[str, Any]]:
         """Price plus latency (ms) and memory (MiB), measured with untrained weights."""
 
-    def evaluate(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """Outcomes as they finish. After ``stop()`` is true nothing new begins; what runs is finished and yielded."""
+    def evaluate(self, requests: Iterable[Request | None], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Outcomes as they finish. Requests are drawn when there is room for one; a None says that nothing is due now, and the next is
+        drawn after the next outcome, or a moment later. After ``stop()`` is true nothing new begins; what runs is finished and yielded."""
 
     def open_test(self, requests: Sequence[Request]) -> dict[tuple[str, int], float]:
         """Test scores in percent by (trial, seed). Called once in a run, after the choice is made and journalled."""

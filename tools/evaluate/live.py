@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,17 @@ class LiveEvaluator:
         # One at a time: workers that are busy beside it would lengthen what is measured.
         return [_profile(result) for spec in specs for result in self._pool.run([self._job("profile", "profile", spec)], lambda: False)]
 
-    def evaluate(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Outcome]:
-        asked = {str(i): request for i, request in enumerate(requests)}
-        jobs = [self._training(name, request) for name, request in asked.items()]
-        for result in self._pool.run(jobs, stop):
+    def evaluate(self, requests: Iterable[Request | None], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        asked: dict[str, Request] = {}
+
+        def jobs() -> Iterator[Job | None]:
+            for request in requests:
+                name = str(len(asked))
+                if request is not None:
+                    asked[name] = request
+                yield None if request is None else self._training(name, request)
+
+        for result in self._pool.run(jobs(), stop):
             yield _outcome(asked[result.id], result)
 
     def open_test(self, requests: Sequence[Request]) -> dict[tuple[str, int], float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from agentnas.tools.errors import SpecError, UsageError
@@ -12,6 +13,9 @@ from agentnas.tools.spec.cells import cell_key, spec_to_cell
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks.nasbench import NasBenchTable
+
+# Seconds until it is asked again whether something is due.
+MOMENT_S = 0.01
 
 
 class TabularEvaluator:
@@ -31,10 +35,13 @@ class TabularEvaluator:
     def measure(self, specs: Sequence[ArchitectureSpec]) -> list[dict[str, Any]]:
         return [self.price(spec) for spec in specs]
 
-    def evaluate(self, requests: Sequence[Request], stop: Callable[[], bool]) -> Iterator[Outcome]:
+    def evaluate(self, requests: Iterable[Request | None], stop: Callable[[], bool]) -> Iterator[Outcome]:
         for request in requests:
             if stop():
                 return
+            if request is None:
+                time.sleep(MOMENT_S)
+                continue
             try:
                 yield Outcome(request, self._table.validation(self._key(request.spec)), seconds=0.0)
             except UsageError as error:

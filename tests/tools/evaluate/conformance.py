@@ -10,7 +10,7 @@ class TestMine(EvaluatorConformance):
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import pytest
@@ -89,6 +89,19 @@ class EvaluatorConformance:
             stop.set()
             finished += 1
         assert 1 <= finished < 6
+
+    def test_what_follows_from_a_score_is_asked_for_after_it(self, evaluator: Evaluator, specs: Sequence[ArchitectureSpec]) -> None:
+        known: dict[str, Outcome] = {}
+
+        def requests() -> Iterator[Request | None]:
+            yield self.request_for(specs[0], evaluator, "t1")
+            while not known:
+                yield None
+            yield self.request_for(specs[1], evaluator, "t2")
+
+        for outcome in evaluator.evaluate(requests(), never):
+            known[outcome.request.trial] = outcome
+        assert list(known) == ["t1", "t2"]
 
     def test_no_requests_no_outcomes(self, evaluator: Evaluator) -> None:
         assert list(evaluator.evaluate([], never)) == []

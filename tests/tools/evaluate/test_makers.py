@@ -83,7 +83,7 @@ class TestLive(EvaluatorConformance):
         class Watched:
             device = "cpu"
 
-            def run(self, jobs: Iterable[Job], stop: Callable[[], bool]) -> Iterator[JobResult]:
+            def run(self, jobs: Iterable[Job | None], stop: Callable[[], bool]) -> Iterator[JobResult]:
                 handed.append(len(asked := list(jobs)))
                 return pool.run(asked, stop)
 
