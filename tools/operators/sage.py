@@ -7,7 +7,8 @@ from torch.nn.functional import normalize
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear
-from agentnas.tools.nn.sparse import Features, row_max
+from agentnas.tools.nn.segments import row_max
+from agentnas.tools.nn.sparse import Features
 from agentnas.tools.operators.base import Operator, Param
 
 OPERATOR = Operator(
