@@ -19,8 +19,10 @@ from torch.nn import functional as F
 from agentnas.tools.nn.dropout import dropped
 from agentnas.tools.nn.ranges import ragged_ranges
 
-FEW = 2**18  # numbers that the cache of a core holds
-LANES = 8  # numbers that a kernel takes at a time at least
+# Numbers from which the CPU's own ways are taken. Below, steps are those of other devices, whose memory is foreseen on tiny graphs.
+LEAST = 2**16
+CACHED = 2**18  # numbers that the cache of a core holds
+LANES = 8  # numbers that a kernel takes at a time, at least
 
 
 @cache
@@ -286,7 +288,7 @@ class _HeadProducts(torch.autograd.Function):
 
 def _product_of_heads(pointers: Tensor, columns: Tensor, values: Tensor, dense: Tensor, shape: tuple[int, int]) -> Tensor:
     shares = values.t().contiguous()
-    if dense.numel() > FEW or not _on_cpu(dense):
+    if dense.numel() > CACHED or not _large_on_cpu(dense.numel(), dense):
         by_head = zip(shares, dense.transpose(0, 1).contiguous(), strict=True)
         return torch.stack([_csr(pointers, columns, share, shape) @ h for share, h in by_head], 1)
     # What fits into the cache is read and written in strides, so nothing is moved.
@@ -298,7 +300,7 @@ def _product_of_heads(pointers: Tensor, columns: Tensor, values: Tensor, dense: 
 
 def _products_of_rows(pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
     """Inner products of ``left`` [rows, heads, width] and ``right`` [columns, heads, width] at each entry; [nnz, heads]."""
-    if not _on_cpu(left):
+    if not _large_on_cpu(pattern.nnz * left[0].numel(), left):
         return left.index_select(0, pattern.row).mul_(right.index_select(0, pattern.column)).sum(-1)
     # The kernel reads rows where they lie, instead of copies of them for each entry, and takes several numbers of a row at a time.
     missing = -left.shape[2] % LANES
@@ -309,8 +311,8 @@ def _products_of_rows(pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
     return torch.sparse.sampled_addmm(where, by_head[0], by_head[1].transpose(1, 2), beta=0.0).values().t().contiguous()
 
 
-def _on_cpu(x: Tensor) -> bool:
-    return x.device.type == "cpu"
+def _large_on_cpu(count: int, x: Tensor) -> bool:
+    return x.device.type == "cpu" and count >= LEAST
 
 
 def spmm(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:

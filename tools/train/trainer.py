@@ -198,9 +198,7 @@ def network_for(spec: ArchitectureSpec, prepared: PreparedTask, data: Prepared) 
 
 
 @torch.no_grad()
-def scores_of(
-    network: Network, prepared: PreparedTask, data: Prepared, labels: Labels, post: Post, nodes: Tensor | None = None
-) -> Tensor:
+def scores_of(network: Network, prepared: PreparedTask, data: Prepared, labels: Labels, post: Post, nodes: Tensor | None = None) -> Tensor:
     """Probabilities [n, classes] of some nodes (None: all) by one full-graph pass in evaluation mode, post-processed."""
     network.eval()
     logits = network(data.x, prepared.graph, data.encodings)
