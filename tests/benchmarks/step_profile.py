@@ -3,7 +3,7 @@
     python -m tests.benchmarks.step_profile --tasks cora photo
 
 An epoch is a training step and the validation after it. Times are CPU time of the thread, so that neighbours on a busy machine count
-little; a kernel's is its median over the epochs times its calls. The least time is the work that no program can avoid (products, rows
+little; a kernel's is the least of its calls times their number, as the profiler's own memory slows some. The least time is the work that no program can avoid (products, rows
 gathered along edges, arrays read and written once, random draws, weights updated) divided by ceilings that are measured first: a dense
 product, sums of neighbours' rows and a copy at a hidden layer's size, and torch's generator; one kind of work is done after the other.
 """
@@ -15,7 +15,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from agentnas.tools.tasks import load_task
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import Session, seeded
 from agentnas.tools.worker_main import keep_freed_memory
-from tests.benchmarks.usual_loop import Design, spec_of
+from tests.benchmarks.usual_loop import Design, LoopData, spec_of, usual_training
 
 KINDS = {"gcn": 2, "sage": 2, "gat": 2, "appnp": 10, "gcnii": 8}
 HEADS = 8
@@ -177,13 +177,15 @@ class Measured:
     training: float
     parts: dict[str, float]
     least: float
+    usual: float | None = None
 
     def row(self) -> str:
         kernels = sum(self.parts.values())
         named = [*(self.parts.get(part, 0.0) for part in (*PARTS, OTHER)), max(0.0, self.epoch - kernels)]
         cells = " | ".join(f"{value:.2f}" for value in named)
         ratio = f"{self.epoch / self.least:.1f}"
-        return f"| {self.task} | {self.design.name} | **{self.epoch:.2f}** | {self.training:.2f} | {cells} | {self.least:.2f} | {ratio} |"
+        row = f"| {self.task} | {self.design.name} | **{self.epoch:.2f}** | {self.training:.2f} | {cells} | {self.least:.2f} | {ratio} |"
+        return row if self.usual is None else f"{row} {self.usual:.1f} | **{self.usual / self.epoch:.1f}x** |"
 
 
 HEAD = f"| task | design | epoch | its step | {' | '.join((*PARTS, OTHER))} | Python, dispatch | least | ratio |"
@@ -209,6 +211,14 @@ def measure(design: Design, prepared: PreparedTask, epochs: int, found: Ceilings
     return Measured(prepared.name, design, total, step, parts, least)
 
 
+def with_usual(found: Measured, data: LoopData, epochs: int) -> Measured:
+    """Beside it, milliseconds of an epoch of the usual loop over PyTorch Geometric's modules."""
+    usual_training(found.design, data, 2)
+    start = time.thread_time()
+    usual_training(found.design, data, epochs)
+    return replace(found, usual=1000 * (time.thread_time() - start) / epochs)
+
+
 def _cut(session: Session, epochs: int) -> tuple[float, float]:
     """Median milliseconds of a step, and of an epoch."""
     steps, totals = [], []
@@ -232,7 +242,7 @@ def _kernels(session: Session, epochs: int) -> dict[str, float]:
         calls[_place(event), f"{event.key} {event.input_shapes}"].append(event.self_cpu_time_total / 1000)
     parts: dict[str, float] = defaultdict(float)
     for (part, _), times in calls.items():
-        parts[part] += statistics.median(times) * len(times) / epochs
+        parts[part] += min(times) * len(times) / epochs
     return dict(parts)
 
 
@@ -259,18 +269,26 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--data-dir", type=Path, help="folder with the raw files (default: $AGENTNAS_DATA_DIR)")
+    parser.add_argument(
+        "--usual", action="store_true", help="beside them, the usual loop over PyTorch Geometric's modules with dense features"
+    )
     parser.add_argument("--quick", action="store_true", help="few epochs: whether it runs")
     given = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
+    epochs = 3 if given.quick else given.epochs
     for name in given.tasks:
-        prepared = PreparedTask.from_task(load_task(name, data_dir=given.data_dir, download=False))
+        task = load_task(name, data_dir=given.data_dir, download=False)
+        prepared = PreparedTask.from_task(task)
         found = ceilings(prepared, given.width)
+        head = f"{HEAD} usual loop | faster |" if given.usual else HEAD
         print(f"\n{name}: one thread reaches {found}. Milliseconds of CPU time an epoch:\n")
-        print(f"{HEAD}\n|{' --- |' * HEAD.count(' | ')} --- |")
+        print(f"{head}\n|{' --- |' * (head.count('|') - 1)}")
         for kind in given.kinds:
-            design = Design(kind, given.width, KINDS[kind])
-            print(measure(design, prepared, 3 if given.quick else given.epochs, found).row(), flush=True)
+            row = measure(Design(kind, given.width, KINDS[kind]), prepared, epochs, found)
+            if given.usual and task.data is not None:
+                row = with_usual(row, LoopData.of(task.data, task.split(0), "cpu"), max(2, epochs // 5))
+            print(row.row(), flush=True)
 
 
 if __name__ == "__main__":
