@@ -308,7 +308,8 @@ def _products_of_rows(pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
     by_head = [F.pad(t, (0, missing)).transpose(0, 1).contiguous() for t in (left, right)]
     pointers, columns = (index.expand(heads, -1) for index in pattern.compact)
     where = _csr(pointers, columns, left.new_zeros(heads, nnz), (heads, *pattern.shape))
-    return torch.sparse.sampled_addmm(where, by_head[0], by_head[1].transpose(1, 2), beta=0.0).values().t().contiguous()
+    products: Tensor = torch.sparse.sampled_addmm(where, by_head[0], by_head[1].transpose(1, 2), beta=0.0)
+    return products.values().t().contiguous()
 
 
 def _large_on_cpu(count: int, x: Tensor) -> bool:
