@@ -4,9 +4,9 @@
 
 An epoch is a training step and the validation after it. Times are CPU time of the thread, so that neighbours on a busy machine count
 little; a kernel's is the least of its calls times their number, as the profiler's own memory slows some. The least time is the work that no
-program can avoid (products, rows gathered along edges, arrays read and written once, random draws, weights updated) divided by ceilings that
-are measured first: a dense product, sums of neighbours' rows and a copy at a hidden layer's size, and torch's generator; one kind of work is
-done after the other.
+program can avoid (products, rows gathered along edges, arrays read and written once, random draws, weights updated) divided by ceilings
+that are measured first: a dense product, sums of neighbours' rows and a copy at a hidden layer's size, and torch's generator; one kind of
+work is done after the other.
 """
 
 from __future__ import annotations

@@ -169,7 +169,10 @@ class SparseMatrix:
         return product
 
     def mix(self, start: Tensor, dense: Tensor, share: float) -> Tensor:
-        """``start`` + ``share`` * (matrix @ ``dense``), in one pass over memory; differentiable in both."""
+        """``start`` + ``share`` * (matrix @ ``dense``), in one pass over memory; differentiable in both.
+
+        ``start``: [rows, width], or [width] for the same in each row.
+        """
         mixed: Tensor = _Mix.apply(start, dense, self, share)  # type: ignore[no-untyped-call]
         return mixed
 
@@ -253,15 +256,17 @@ class _Mix(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, start: Tensor, dense: Tensor, matrix: SparseMatrix, share: float) -> Tensor:
-        ctx.matrix, ctx.share = matrix, share
+        ctx.matrix, ctx.share, ctx.in_each_row = matrix, share, start.dim() == 1
         return torch.addmm(start, matrix.csr, dense, alpha=share)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        for_start = grad.sum(0) if ctx.in_each_row else grad
         if not ctx.needs_input_grad[1]:
-            return grad, None, None, None
-        return grad, (ctx.matrix.transposed_csr @ grad).mul_(ctx.share), None, None
+            return for_start, None, None, None
+        for_dense = ctx.matrix.transposed_csr @ grad
+        return for_start, for_dense if ctx.share == 1 else for_dense.mul_(ctx.share), None, None
 
 
 class _HeadProducts(torch.autograd.Function):

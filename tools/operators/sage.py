@@ -37,10 +37,10 @@ class SAGE(nn.Module):
         self.lin_self = Linear(in_channels, out_channels)
 
     def forward(self, x: Features, graph: Graph) -> Tensor:
-        out = self._aggregate(self.lin_neighbours(x), graph) + self.lin_self(x)
+        out = self._joined(self.lin_neighbours(x), self.lin_self(x), graph)
         return normalize(out) if self.normalize else out
 
-    def _aggregate(self, h: Tensor, graph: Graph) -> Tensor:
+    def _joined(self, neighbours: Tensor, own: Tensor, graph: Graph) -> Tensor:
         if self.aggregation == "max":
-            return row_max(graph.pattern, h)
-        return graph.adjacency("row" if self.aggregation == "mean" else "sum") @ h
+            return row_max(graph.pattern, neighbours) + own
+        return graph.adjacency("row" if self.aggregation == "mean" else "sum").mix(own, neighbours, 1.0)
