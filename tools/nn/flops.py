@@ -46,6 +46,8 @@ def _call(func: Any, name: str, args: Any, kwargs: Any) -> Any:
         return func(*args, **kwargs)
     if name in PRODUCTS and args[0].layout == torch.sparse_csr:  # a kernel that meta lacks
         return torch.empty(args[0].shape[0], *args[1].shape[1:], device="meta")
+    if name == "addmm" and args[1].layout == torch.sparse_csr:
+        return torch.empty(args[1].shape[0], args[2].shape[1], device="meta")
     if name == "__getitem__" and args[0].is_meta:
         return func(*args, **kwargs)  # a mask keeps its content, which says how many rows are left
     return func(*_on_meta(args), **_on_meta(kwargs))
@@ -68,7 +70,7 @@ def _on_meta(value: Any) -> Any:
 
 
 def _operations(name: str, args: Any, out: Any) -> int:
-    if name == "linear":
+    if name in ("linear", "_linear_pointwise"):
         return 2 * _entries(args[0]) * int(args[1].shape[0])
     if name in FACTORS:
         left, right = args[FACTORS[name]], args[FACTORS[name] + 1]

@@ -7,7 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from agentnas.tools.nn.sparse import Pattern, SparseMatrix, _pointers, collect
+from agentnas.tools.nn.segments import collect
+from agentnas.tools.nn.sparse import Pattern, SparseMatrix, _pointers
 
 
 class Graph:

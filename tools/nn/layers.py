@@ -8,7 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from agentnas.tools.nn.dropout import dropped
+from agentnas.tools.nn.dense import affine
+from agentnas.tools.nn.dropout import dropped, relu_dropped
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.sparse import Features, SparseFeatures, as_dense
 
@@ -29,7 +30,7 @@ class Linear(nn.Linear):
         if isinstance(x, SparseFeatures):
             out = x @ self.weight.t()
             return out if self.bias is None else out + self.bias
-        return super().forward(x)
+        return affine(x, self.weight, self.bias)
 
 
 def glorot(weight: Tensor) -> None:
@@ -48,6 +49,11 @@ def drop(x: Features, p: float, training: bool) -> Features:
 def drop_dense(x: Tensor, p: float, training: bool) -> Tensor:
     """Dropout of a dense tensor."""
     return dropped(x, p) if training and p > 0.0 else x
+
+
+def relu_drop(x: Tensor, p: float, training: bool) -> Tensor:
+    """Dropout of the positive part of a dense tensor."""
+    return relu_dropped(x, p) if training and p > 0.0 else x.relu()
 
 
 class Perceptron(nn.Module):

@@ -54,6 +54,10 @@ class SparseMatrix:
     def __matmul__(self, dense: Tensor) -> Tensor:
         return spmm(self.pattern, self.values, dense)
 
+    def mix(self, start: Tensor, dense: Tensor, share: float) -> Tensor:
+        """``start`` + ``share`` * (matrix @ ``dense``)."""
+        return start + share * (self @ dense)
+
 
 class Graph:
     """Directed graph; messages flow from ``edge_index[0]`` (sources) to ``edge_index[1]`` (targets). Its edges have no weights."""
@@ -140,6 +144,16 @@ def as_dense(x: Tensor) -> Tensor:
 def dropped(x: Tensor, p: float) -> Tensor:
     """The input as it is: a traced model predicts and is not trained."""
     return x
+
+
+def relu_dropped(x: Tensor, p: float) -> Tensor:
+    """The positive part of the input."""
+    return x.relu()
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``x`` [n, in] @ ``weight``.T [in, out] + ``bias`` [out]."""
+    return torch.nn.functional.linear(x, weight, bias)
 
 
 def spmm(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:

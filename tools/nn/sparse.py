@@ -14,9 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from agentnas.tools.nn.dropout import dropped
 from agentnas.tools.nn.ranges import ragged_ranges
+
+# Numbers from which the CPU's own ways are taken. Below, steps are those of other devices, whose memory is foreseen on tiny graphs.
+LEAST = 2**16
+CACHED = 2**18  # numbers that the cache of a core holds
+LANES = 8  # numbers that a kernel takes at a time, at least
 
 
 @cache
@@ -28,7 +34,7 @@ def _hear_beta_warning() -> None:
         torch.sparse_csr_tensor(torch.zeros(2).long(), torch.zeros(0).long(), torch.zeros(0), (1, 1), check_invariants=False)
 
 
-def _csr(pointers: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+def _csr(pointers: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
     _hear_beta_warning()
     # Invariants hold by construction; checking them would cost more than the product.
     return torch.sparse_csr_tensor(pointers, columns, values, shape, check_invariants=False)
@@ -162,6 +168,14 @@ class SparseMatrix:
         product: Tensor = _Product.apply(self.values, dense, self)  # type: ignore[no-untyped-call]
         return product
 
+    def mix(self, start: Tensor, dense: Tensor, share: float) -> Tensor:
+        """``start`` + ``share`` * (matrix @ ``dense``), in one pass over memory; differentiable in both.
+
+        ``start``: [rows, width], or [width] for the same in each row.
+        """
+        mixed: Tensor = _Mix.apply(start, dense, self, share)  # type: ignore[no-untyped-call]
+        return mixed
+
 
 class SparseFeatures(SparseMatrix):
     """Sparse node features [num_nodes, num_features]."""
@@ -234,9 +248,25 @@ class _Product(torch.autograd.Function):
         if not ctx.needs_input_grad[0]:
             return None, for_dense, None
         (dense,) = ctx.saved_tensors
-        pattern = matrix.pattern
-        products = grad.index_select(0, pattern.row) * dense.index_select(0, pattern.column)
-        return products.sum(-1), for_dense, None
+        return _products_of_rows(matrix.pattern, grad[:, None], dense[:, None]).squeeze(1), for_dense, None
+
+
+class _Mix(torch.autograd.Function):
+    """start, dense -> start + share * (matrix @ dense)."""
+
+    @staticmethod
+    def forward(ctx: Any, start: Tensor, dense: Tensor, matrix: SparseMatrix, share: float) -> Tensor:
+        ctx.matrix, ctx.share, ctx.in_each_row = matrix, share, start.dim() == 1
+        return torch.addmm(start, matrix.csr, dense, alpha=share)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        for_start = grad.sum(0) if ctx.in_each_row else grad
+        if not ctx.needs_input_grad[1]:
+            return for_start, None, None, None
+        for_dense = ctx.matrix.transposed_csr @ grad
+        return for_start, for_dense if ctx.share == 1 else for_dense.mul_(ctx.share), None, None
 
 
 class _HeadProducts(torch.autograd.Function):
@@ -258,98 +288,37 @@ class _HeadProducts(torch.autograd.Function):
         for_dense = _product_of_heads(*pattern.compact_transposed, by_column, grad, shape)
         if not ctx.needs_input_grad[0]:
             return None, for_dense, None
-        products = grad.index_select(0, pattern.row).mul_(dense.index_select(0, pattern.column))
-        return products.sum(-1), for_dense, None
+        return _products_of_rows(pattern, grad, dense), for_dense, None
 
 
 def _product_of_heads(pointers: Tensor, columns: Tensor, values: Tensor, dense: Tensor, shape: tuple[int, int]) -> Tensor:
-    by_head = zip(values.t().contiguous(), dense.transpose(0, 1).contiguous(), strict=True)
-    return torch.stack([_csr(pointers, columns, shares, shape) @ h for shares, h in by_head], 1)
+    shares = values.t().contiguous()
+    if dense.numel() > CACHED or not _large_on_cpu(dense.numel(), dense):
+        by_head = zip(shares, dense.transpose(0, 1).contiguous(), strict=True)
+        return torch.stack([_csr(pointers, columns, share, shape) @ h for share, h in by_head], 1)
+    # What fits into the cache is read and written in strides, so nothing is moved.
+    out = dense.new_empty(shape[0], *dense.shape[1:])
+    for number, share in enumerate(shares):
+        torch.addmm(out[:, number], _csr(pointers, columns, share, shape), dense[:, number], beta=0, out=out[:, number])
+    return out
 
 
-class _Gather(torch.autograd.Function):
-    """Rows of ``x`` by index; backwards a CSR product that sums entries, much faster than index_add."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, index: Tensor, collect: Tensor) -> Tensor:
-        ctx.collect = collect
-        return x.index_select(0, index)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return (ctx.collect @ grad.flatten(1)).view(-1, *grad.shape[1:]), None, None
-
-
-class _Collect(torch.autograd.Function):
-    """Entries summed into their row; backwards each entry takes its row's gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, entries: Tensor, pattern: Pattern) -> Tensor:
-        ctx.row = pattern.row
-        return (pattern.by_row @ entries.flatten(1)).view(-1, *entries.shape[1:])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad.index_select(0, ctx.row), None
+def _products_of_rows(pattern: Pattern, left: Tensor, right: Tensor) -> Tensor:
+    """Inner products of ``left`` [rows, heads, width] and ``right`` [columns, heads, width] at each entry; [nnz, heads]."""
+    if not _large_on_cpu(pattern.nnz * left[0].numel(), left):
+        return left.index_select(0, pattern.row).mul_(right.index_select(0, pattern.column)).sum(-1)
+    # The kernel reads rows where they lie, instead of copies of them for each entry, and takes several numbers of a row at a time.
+    missing = -left.shape[2] % LANES
+    heads, nnz = left.shape[1], pattern.nnz
+    by_head = [F.pad(t, (0, missing)).transpose(0, 1).contiguous() for t in (left, right)]
+    pointers, columns = (index.expand(heads, -1) for index in pattern.compact)
+    where = _csr(pointers, columns, left.new_zeros(heads, nnz), (heads, *pattern.shape))
+    products: Tensor = torch.sparse.sampled_addmm(where, by_head[0], by_head[1].transpose(1, 2), beta=0.0)
+    return products.values().t().contiguous()
 
 
-class _Softmax(torch.autograd.Function):
-    """Softmax of the entries of each row, by the segment kernels."""
-
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, pattern: Pattern) -> Tensor:
-        ctx.pattern = pattern
-        scores = _counted(scores, pattern, -torch.inf)
-        raised = (scores - _largest_of_rows(scores, pattern).index_select(0, pattern.row)).exp_()
-        total = pattern.by_row @ raised
-        if pattern.keep is not None:  # a row of which nothing counts
-            total = total.masked_fill(total == 0, 1.0)
-        shares = raised.div_(total.index_select(0, pattern.row))
-        ctx.save_for_backward(shares)
-        return shares
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (shares,) = ctx.saved_tensors
-        weighted = shares * grad
-        total = (ctx.pattern.by_row @ weighted).index_select(0, ctx.pattern.row)
-        return weighted - shares * total, None
-
-
-def _counted(entries: Tensor, pattern: Pattern, other: float) -> Tensor:
-    """``entries`` [nnz, k], and ``other`` where an entry does not count."""
-    return entries if pattern.keep is None else entries.masked_fill((pattern.keep == 0)[:, None], other)
-
-
-def _largest_of_rows(entries: Tensor, pattern: Pattern) -> Tensor:
-    """Largest of ``entries`` [nnz, k], those that do not count being -inf, in each row; [rows, k], 0 for a row where nothing counts."""
-    best = torch.segment_reduce(entries, "max", offsets=pattern.pointers, axis=0, unsafe=True)
-    if pattern.keep is None:
-        return best.masked_fill((pattern.pointers.diff() == 0)[:, None], 0.0)
-    return best.masked_fill(best == -torch.inf, 0.0)
-
-
-class _Maximum(torch.autograd.Function):
-    """Largest value among the columns of each row, 0 for an empty row; ties share the gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, pattern: Pattern) -> Tensor:
-        gathered = _counted(x.index_select(0, pattern.column), pattern, -torch.inf)
-        best = _largest_of_rows(gathered, pattern)
-        ctx.pattern = pattern
-        ctx.save_for_backward(gathered == best.index_select(0, pattern.row))
-        return best
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        pattern: Pattern = ctx.pattern
-        winners = ctx.saved_tensors[0].to(grad.dtype)
-        share = (grad / (pattern.by_row @ winners).clamp(min=1)).index_select(0, pattern.row)
-        return pattern.by_column @ (winners * share), None
+def _large_on_cpu(count: int, x: Tensor) -> bool:
+    return x.device.type == "cpu" and count >= LEAST
 
 
 def spmm(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
@@ -367,33 +336,3 @@ def spmm_heads(pattern: Pattern, values: Tensor, dense: Tensor) -> Tensor:
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """[N, heads * width] -> [N, heads, width]."""
     return x.view(x.shape[0], heads, x.shape[1] // heads)
-
-
-def gather_rows(pattern: Pattern, x: Tensor) -> Tensor:
-    """``x`` [rows, ...] at the row (target) of each entry; [nnz, ...]."""
-    gathered: Tensor = _Gather.apply(x, pattern.row, pattern.by_row)  # type: ignore[no-untyped-call]
-    return gathered
-
-
-def gather_columns(pattern: Pattern, x: Tensor) -> Tensor:
-    """``x`` [columns, ...] at the column (source) of each entry; [nnz, ...]."""
-    gathered: Tensor = _Gather.apply(x, pattern.column, pattern.by_column)  # type: ignore[no-untyped-call]
-    return gathered
-
-
-def collect(pattern: Pattern, entries: Tensor) -> Tensor:
-    """``entries`` [nnz, ...] summed into their rows; [rows, ...]."""
-    total: Tensor = _Collect.apply(_counted(entries, pattern, 0.0), pattern)  # type: ignore[no-untyped-call]
-    return total
-
-
-def row_softmax(pattern: Pattern, scores: Tensor) -> Tensor:
-    """Softmax over the entries of each row; ``scores`` [nnz, heads]."""
-    shares: Tensor = _Softmax.apply(scores, pattern)  # type: ignore[no-untyped-call]
-    return shares
-
-
-def row_max(pattern: Pattern, x: Tensor) -> Tensor:
-    """Largest of ``x`` [columns, width] over the columns of each row; [rows, width], 0 where a row is empty."""
-    best: Tensor = _Maximum.apply(x, pattern)  # type: ignore[no-untyped-call]
-    return best

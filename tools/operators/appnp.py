@@ -33,5 +33,5 @@ class APPNP(nn.Module):
         adjacency = graph.adjacency("sym", loops=True)
         start = self.alpha * x
         for _ in range(self.hops):
-            x = (1 - self.alpha) * (adjacency @ x) + start
+            x = adjacency.mix(start, x, 1 - self.alpha)
         return x

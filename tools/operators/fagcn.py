@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, drop_dense
-from agentnas.tools.nn.sparse import gather_columns, gather_rows, spmm
+from agentnas.tools.nn.segments import gather_columns, gather_rows
+from agentnas.tools.nn.sparse import spmm
 from agentnas.tools.operators.base import Operator, Param
 
 OPERATOR = Operator(

@@ -8,7 +8,8 @@ from torch.nn.functional import leaky_relu
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, drop_dense, glorot
-from agentnas.tools.nn.sparse import Features, gather_columns, gather_rows, row_softmax, split_heads, spmm_heads
+from agentnas.tools.nn.segments import gather_columns, gather_rows, row_softmax
+from agentnas.tools.nn.sparse import Features, split_heads, spmm_heads
 from agentnas.tools.operators.base import Operator, Param
 
 OPERATOR = Operator(

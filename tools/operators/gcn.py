@@ -31,4 +31,4 @@ class GCN(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Features, graph: Graph) -> Tensor:
-        return graph.adjacency("sym", loops=True) @ self.lin(x) + self.bias
+        return graph.adjacency("sym", loops=True).mix(self.bias, self.lin(x), 1.0)

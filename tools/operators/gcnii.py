@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from agentnas.tools.nn.dense import affine
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.layers import Linear, drop_dense, glorot
+from agentnas.tools.nn.layers import Linear, glorot, relu_drop
 from agentnas.tools.nn.sparse import Features, as_dense
 from agentnas.tools.operators.base import Operator, Param
 
@@ -50,11 +51,12 @@ class GCNII(nn.Module):
         adjacency = graph.adjacency("sym", loops=True)
         h = as_dense(x) if self.lin is None else self.lin(x).relu()
         start = self.alpha * h
+        identity = torch.eye(h.shape[1], device=h.device)
         for number, weight in enumerate(self.weights, 1):
             if number > 1:
-                h = h.relu()
-                h = drop_dense(h, self.dropout, self.training)
+                h = relu_drop(h, self.dropout, self.training)
             beta = math.log(self.theta / number + 1)
-            mixed = (1 - self.alpha) * (adjacency @ h) + start
-            h = torch.addmm(mixed, mixed, weight, beta=1 - beta, alpha=beta)
+            # The two products of a layer are one with (1 - beta) I + beta W, which is small.
+            mapped = (1 - beta) * identity + beta * weight
+            h = affine(adjacency.mix(start, h, 1 - self.alpha), mapped.t())
         return h

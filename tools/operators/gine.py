@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear
-from agentnas.tools.nn.sparse import Features, as_dense, collect, gather_columns
+from agentnas.tools.nn.segments import collect, gather_columns
+from agentnas.tools.nn.sparse import Features, as_dense
 from agentnas.tools.operators.base import Operator, Param
 
 OPERATOR = Operator(

@@ -31,4 +31,4 @@ class GraphConv(nn.Module):
         self.lin_self = Linear(in_channels, out_channels)
 
     def forward(self, x: Features, graph: Graph) -> Tensor:
-        return graph.adjacency(self.norm) @ self.lin_neighbours(x) + self.lin_self(x)
+        return graph.adjacency(self.norm).mix(self.lin_self(x), self.lin_neighbours(x), 1.0)

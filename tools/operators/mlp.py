@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.layers import Linear, drop_dense
+from agentnas.tools.nn.layers import Linear, relu_drop
 from agentnas.tools.nn.sparse import Features
 from agentnas.tools.operators.base import Operator, Param
 
@@ -38,5 +38,5 @@ class MLP(nn.Module):
     def forward(self, x: Features, graph: Graph) -> Tensor:
         out: Tensor = self.lins[0](x)
         for lin in self.lins[1:]:
-            out = lin(drop_dense(out.relu(), self.dropout, self.training))
+            out = lin(relu_drop(out, self.dropout, self.training))
         return out

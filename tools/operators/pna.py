@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear
-from agentnas.tools.nn.sparse import Features, as_dense, row_max
+from agentnas.tools.nn.segments import row_max
+from agentnas.tools.nn.sparse import Features, as_dense
 from agentnas.tools.operators.base import Operator
 
 OPERATOR = Operator(

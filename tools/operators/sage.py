@@ -7,7 +7,8 @@ from torch.nn.functional import normalize
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear
-from agentnas.tools.nn.sparse import Features, row_max
+from agentnas.tools.nn.segments import row_max
+from agentnas.tools.nn.sparse import Features
 from agentnas.tools.operators.base import Operator, Param
 
 OPERATOR = Operator(
@@ -36,10 +37,10 @@ class SAGE(nn.Module):
         self.lin_self = Linear(in_channels, out_channels)
 
     def forward(self, x: Features, graph: Graph) -> Tensor:
-        out = self._aggregate(self.lin_neighbours(x), graph) + self.lin_self(x)
+        out = self._joined(self.lin_neighbours(x), self.lin_self(x), graph)
         return normalize(out) if self.normalize else out
 
-    def _aggregate(self, h: Tensor, graph: Graph) -> Tensor:
+    def _joined(self, neighbours: Tensor, own: Tensor, graph: Graph) -> Tensor:
         if self.aggregation == "max":
-            return row_max(graph.pattern, h)
-        return graph.adjacency("row" if self.aggregation == "mean" else "sum") @ h
+            return row_max(graph.pattern, neighbours) + own
+        return graph.adjacency("row" if self.aggregation == "mean" else "sum").mix(own, neighbours, 1.0)

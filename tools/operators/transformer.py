@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, drop_dense
-from agentnas.tools.nn.sparse import Features, collect, gather_columns, gather_rows, row_softmax, split_heads, spmm_heads
+from agentnas.tools.nn.segments import collect, gather_columns, gather_rows, row_softmax
+from agentnas.tools.nn.sparse import Features, split_heads, spmm_heads
 from agentnas.tools.operators.base import Operator, Param
 
 OPERATOR = Operator(

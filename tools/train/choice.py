@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 
 from agentnas.tools.metrics import Metric
@@ -41,8 +42,15 @@ class Choice:
         """Record an epoch, and keep its weights if it is chosen; True where its score or its loss is the best so far."""
         better = self.note(epoch, train_loss, seen)
         if self.best_epoch == epoch:
-            self.state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+            self._keep(network.state_dict())
         return better
+
+    def _keep(self, state: dict[str, Tensor]) -> None:
+        """Copy the weights to where the best before them lie."""
+        if not self.state:
+            self.state = {name: torch.empty_like(value) for name, value in state.items()}
+        for name, value in state.items():
+            self.state[name].copy_(value)
 
     def note(self, epoch: int, train_loss: float, seen: Validation) -> bool:
         """The same without the weights; ``best_epoch`` is ``epoch`` where they are to be kept as ``state``."""

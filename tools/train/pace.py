@@ -148,7 +148,7 @@ class Blocks:
             losses.append(loss.detach())
         mean = torch.stack(losses).mean() if losses else torch.zeros((), device=self._device)
         with torch.no_grad():
-            self._record(mean, session.scores().index_select(0, session.labels.val))
+            self._record(mean, session.scores(session.labels.val))
 
     def _record(self, loss: Tensor, scores: Tensor) -> None:
         y = self._session.labels.y_val

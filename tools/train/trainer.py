@@ -153,7 +153,7 @@ class Session:
 
     def validate(self) -> Validation:
         """Score and loss of the validation nodes with the weights as they are."""
-        scores = self.scores()[self.labels.val]
+        scores = self.scores(self.labels.val)
         loss = float(F.nll_loss(scores.clamp(min=1e-12).log(), self.labels.y_val))
         if not np.isfinite(loss) or not bool(torch.isfinite(scores).all()):
             raise Diverged(f"validation predictions are not finite in epoch {self.epoch}")
@@ -171,15 +171,15 @@ class Session:
             **self.pace.details(),
         }
         y_train = self.labels.y_train
-        train_score = score_of(self.prepared, self.scores()[self.labels.train], y_train, y_train.cpu().numpy())
+        train_score = score_of(self.prepared, self.scores(self.labels.train), y_train, y_train.cpu().numpy())
         state = {name: value.cpu() for name, value in choice.state.items()}
         curve = thinned(choice.curve, choice.best_epoch)
         seconds = time.monotonic() - started
         return TrainResult(choice.best.score, choice.best_epoch, self.epoch, seconds, curve, train_score, details, state)
 
-    def scores(self) -> Tensor:
-        """Probabilities [N, classes] with the weights as they are, after post-processing."""
-        return scores_of(self.network, self.prepared, self.data, self.labels, self.spec.post)
+    def scores(self, nodes: Tensor | None = None) -> Tensor:
+        """Probabilities [n, classes] of some nodes (None: all) with the weights as they are, after post-processing."""
+        return scores_of(self.network, self.prepared, self.data, self.labels, self.spec.post, nodes)
 
     def _adopt_pseudo_labels(self) -> None:
         """Go back to the chosen epoch and add its confident predictions to the training labels."""
@@ -198,13 +198,14 @@ def network_for(spec: ArchitectureSpec, prepared: PreparedTask, data: Prepared) 
 
 
 @torch.no_grad()
-def scores_of(network: Network, prepared: PreparedTask, data: Prepared, labels: Labels, post: Post) -> Tensor:
-    """Probabilities [N, classes] of one full-graph pass in evaluation mode, post-processed."""
+def scores_of(network: Network, prepared: PreparedTask, data: Prepared, labels: Labels, post: Post, nodes: Tensor | None = None) -> Tensor:
+    """Probabilities [n, classes] of some nodes (None: all) by one full-graph pass in evaluation mode, post-processed."""
     network.eval()
-    scores = F.softmax(network(data.x, prepared.graph, data.encodings), dim=1)
+    logits = network(data.x, prepared.graph, data.encodings)
     if post.kind == "none":
-        return scores
-    return POSTS[post.kind](scores, prepared.graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
+        return F.softmax(logits if nodes is None else logits.index_select(0, nodes), dim=1)
+    scores = POSTS[post.kind](F.softmax(logits, dim=1), prepared.graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
+    return scores if nodes is None else scores.index_select(0, nodes)
 
 
 def score_of(prepared: PreparedTask, scores: Tensor, y: Tensor, y_numpy: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:

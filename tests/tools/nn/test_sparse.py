@@ -13,17 +13,8 @@ from torch import Tensor
 from agentnas.tools.nn.dropout import dropout_mask
 from agentnas.tools.nn.layers import Linear
 from agentnas.tools.nn.ranges import ragged_ranges
-from agentnas.tools.nn.sparse import (
-    Pattern,
-    SparseMatrix,
-    collect,
-    gather_columns,
-    gather_rows,
-    row_max,
-    row_softmax,
-    spmm,
-    spmm_heads,
-)
+from agentnas.tools.nn.segments import collect, gather_columns, gather_rows, row_max, row_softmax
+from agentnas.tools.nn.sparse import Pattern, SparseMatrix, spmm, spmm_heads
 from tests.tools.nn.making import features, graph, sparse
 
 

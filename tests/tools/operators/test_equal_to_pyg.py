@@ -264,6 +264,17 @@ def _slot(case: Case, same: Same, theirs: Tensor) -> Tensor:
     return theirs
 
 
+@pytest.fixture(params=["small", "large", "beyond-cache"])
+def _kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ways in which products are computed, which otherwise depend on their size."""
+    if request.param != "small":
+        monkeypatch.setattr("agentnas.tools.nn.dense.LEAST_PRODUCTS", 1)
+        monkeypatch.setattr("agentnas.tools.nn.sparse.LEAST", 1)
+    if request.param == "beyond-cache":
+        monkeypatch.setattr("agentnas.tools.nn.sparse.CACHED", 1)
+
+
+@pytest.mark.usefixtures("_kernels")
 @pytest.mark.parametrize("loops", [False, True], ids=["", "loops"])
 @pytest.mark.parametrize("case", CASES, ids=_name)
 def test_equals_pyg_forwards_and_backwards(case: Case, loops: bool) -> None:
@@ -301,6 +312,7 @@ def test_equals_pyg_forwards_and_backwards(case: Case, loops: bool) -> None:
         torch.testing.assert_close(same[2](gradient), _slot(case, same, wanted_gradient), atol=2e-5, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("_kernels")
 @pytest.mark.parametrize("case", [case for case in CASES if getattr(operator_module(case.operator), "takes_sparse", False)], ids=_name)
 def test_sparse_features_give_the_same(case: Case) -> None:
     module = operator_module(case.operator)
