@@ -1,0 +1,180 @@
+"""Part ``list``: the same designs, the same stopping rule, two warm processes a side; rounds alternate between the sides.
+
+The usual side gets the designs as PyG modules with dense features, ours as specs. Nothing is searched and nothing is stored, so that what is
+compared is the cost of a full training alone; starting processes and loading data is not counted on either side.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from statistics import fmean, median
+from typing import Any
+
+import torch
+
+from agentnas.tools.tasks import load_task
+from agentnas.tools.tasks.base import Task
+from agentnas.tools.worker_main import _peak_mib, _reset_peak
+from agentnas.tools.workers import Job, TaskRef, WorkerPool
+from tests.benchmarks.usual_loop import Design, LoopData, spec_of, usual_training
+
+WORKERS = 2
+LIST = (
+    Design("gcn"), Design("gcn", 128), Design("gcn", 64, 3), Design("sage"), Design("sage", 32), Design("sage", 64, 3), Design("gat"),
+    Design("gat", 128), Design("appnp", 64, 10), Design("appnp", 128, 10), Design("gcnii", 64, 8), Design("gcnii", 64, 16),
+)  # fmt: skip
+# An epoch of the usual loop takes over a second on cs: shorter trainings there, with the same rule on both sides.
+EPOCHS = {"photo": 100, "cs": 20}
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """At most so many epochs; an epoch without a better validation score or loss counts against the patience."""
+
+    epochs: int
+    patience: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One full training. ``peak_mib`` is the resident set size of its process."""
+
+    design: str
+    val: float
+    epochs: int
+    peak_mib: float
+
+
+Side = Callable[[int], list[Outcome]]
+
+
+def measure(task: str, rule: Rule, repeats: int, designs: tuple[Design, ...], report: Report) -> None:
+    """Time the list ``repeats`` times on both sides; ``report`` gets one row for each side and round, as they come."""
+    sides: dict[str, Callable[[str, Rule, tuple[Design, ...]], AbstractContextManager[Side]]] = {"usual": _usual, "ours": _ours}
+    with sides["usual"](task, rule, designs) as usual, sides["ours"](task, rule, designs) as ours:
+        run = {"usual": usual, "ours": ours}
+        for number in range(repeats):
+            for name in sorted(run, reverse=number % 2 == 0):
+                report({"part": "list", "task": task, "side": name, "round": number, **asdict(rule), **_timed(run[name], number)})
+
+
+def _timed(side: Side, number: int) -> dict[str, Any]:
+    began = time.perf_counter()
+    done = side(number)
+    took = time.perf_counter() - began
+    return {
+        "trainings": len(done), "seconds": round(took, 3), "an_hour": round(3600 * len(done) / took, 1),
+        "epochs_run": sum(one.epochs for one in done), "epochs_s": round(sum(one.epochs for one in done) / took, 2),
+        "val": round(fmean(one.val for one in done), 3), "vals": {one.design: round(one.val, 2) for one in done},
+        "peak_mib": round(max(one.peak_mib for one in done), 1),
+    }  # fmt: skip
+
+
+@contextmanager
+def _ours(task: str, rule: Rule, designs: tuple[Design, ...]) -> Iterator[Side]:
+    with WorkerPool(TaskRef(task), WORKERS) as pool:
+        _warm_ours(pool)
+        yield partial(_run_ours, pool, rule, designs)
+
+
+def _warm_ours(pool: WorkerPool) -> None:
+    """Both workers are up and have trained."""
+    pool.start()
+    spec = spec_of(Design("gcn"), 3).model_dump(mode="json")
+    while sum(bool(worker and worker.ready) for worker in pool._slots) < WORKERS:
+        list(pool.run([Job("warm", spec)]))
+    list(pool.run(Job(f"warm{number}", spec) for number in range(4 * WORKERS)))
+
+
+def _run_ours(pool: WorkerPool, rule: Rule, designs: tuple[Design, ...], number: int) -> list[Outcome]:
+    jobs = []
+    for design in designs:
+        spec = spec_of(design, rule.epochs, patience=rule.patience).model_dump(mode="json")
+        jobs.append(Job(design.name, spec, seed=number, split=number, time_limit_s=3600))
+    done = []
+    for result in pool.run(jobs):
+        if result.val is None or result.epochs is None:
+            raise RuntimeError(f"{result.id} failed: {result.reason}")
+        done.append(Outcome(result.id, result.val, result.epochs, result.peak_memory_mib or 0.0))
+    return done
+
+
+@contextmanager
+def _usual(task: str, rule: Rule, designs: tuple[Design, ...]) -> Iterator[Side]:
+    with ProcessPoolExecutor(WORKERS, get_context("spawn"), _start, (task,)) as pool:
+        pids = set[int]()
+        while len(pids) < WORKERS:
+            pids |= set(pool.map(_warm_usual, range(4 * WORKERS)))
+        yield partial(_run_usual, pool, rule, designs)
+
+
+def _run_usual(pool: ProcessPoolExecutor, rule: Rule, designs: tuple[Design, ...], number: int) -> list[Outcome]:
+    return list(pool.map(partial(_train, rule=rule, number=number), designs))
+
+
+_LOADED: dict[str, Any] = {}
+
+
+def _start(name: str) -> None:
+    """In a worker: one thread, the task in memory, PyG imported."""
+    torch.set_num_threads(1)
+    import torch_geometric.nn  # noqa: F401 - part of the start
+
+    task = load_task(name)
+    assert task.data is not None
+    _LOADED.update(task=task, data=LoopData.of(task.data, task.split(0), "cpu"))
+
+
+def _warm_usual(number: int) -> int:
+    usual_training(Design("gcn"), _LOADED["data"], 3, number)
+    return os.getpid()
+
+
+def _train(design: Design, rule: Rule, number: int) -> Outcome:
+    task: Task = _LOADED["task"]
+    data: LoopData = _LOADED["data"].on(task.split(number))
+    _reset_peak()
+    trained = usual_training(design, data, rule.epochs, number, rule.patience)
+    return Outcome(design.name, trained.val, trained.epochs, _peak_mib() or 0.0)
+
+
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """One row a task: medians over the rounds, and in brackets their least and greatest."""
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    return [_summarised(task, [row for row in rows if row["task"] == task]) for task in tasks]
+
+
+def _summarised(task: str, rows: list[dict[str, Any]]) -> dict[str, str]:
+    sides = {side: [row for row in rows if row["side"] == side] for side in ("usual", "ours")}
+    rounds = {row["round"] for row in sides["usual"]} & {row["round"] for row in sides["ours"]}
+    rate = {side: {row["round"]: row["an_hour"] for row in found} for side, found in sides.items()}
+    ratios = [rate["ours"][number] / rate["usual"][number] for number in sorted(rounds)]
+    cells = {"task": task, "rule": f"{rows[0]['epochs']} epochs, patience {rows[0]['patience']}", "rounds": str(len(rounds))}
+    for side, found in sides.items():
+        cells[f"{side}: trainings/h"] = _spread([row["an_hour"] for row in found], 0)
+    cells["ratio"] = _spread(ratios, 1)
+    for side, found in sides.items():
+        cells[f"{side}: epochs/s"] = _middle([row["epochs_s"] for row in found], 1)
+    for side, found in sides.items():
+        cells[f"{side}: val"] = _middle([row["val"] for row in found], 2)
+    for side, found in sides.items():
+        cells[f"{side}: peak MiB"] = _middle([row["peak_mib"] for row in found], 0)
+    return cells
+
+
+def _middle(values: list[float], digits: int) -> str:
+    return f"{median(values):,.{digits}f}" if values else "-"
+
+
+def _spread(values: list[float], digits: int) -> str:
+    if len(values) < 2:
+        return _middle(values, digits)
+    return f"{_middle(values, digits)} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
