@@ -231,17 +231,18 @@ class Best:
 
 def usual_training(
     design: Design, data: LoopData, epochs: int = EPOCHS, seed: int = 0, patience: int = 0,
-    told: Callable[[int, float], None] = lambda epoch, val: None,
+    told: Callable[[int, float], bool] = lambda epoch, val: False,
 ) -> Trained:  # fmt: skip
     """The loop of PyTorch Geometric's examples: step, validation pass, ``.item()``, the best weights kept.
 
-    ``told`` hears every epoch's number (from 1) and validation accuracy in percent; what it raises ends the training.
+    ``told`` hears every epoch's number (from 1) and validation accuracy in percent; the training ends where it returns True.
     """
     torch.manual_seed(seed)
     network = PyG(design, data.x.shape[1], data.classes).to(data.x.device)
     optimiser = torch.optim.Adam(network.groups(), lr=design.rate)
     began, best, times = time.perf_counter(), Best(patience), list[float]()
-    while len(times) < epochs and not best.spent:
+    ends = False
+    while len(times) < epochs and not best.spent and not ends:
         start = time.perf_counter()
         network.train()
         optimiser.zero_grad()
@@ -252,7 +253,7 @@ def usual_training(
         val, val_loss = _validation(network, data, bool(patience))
         best.add(val, val_loss, network)
         times.append(time.perf_counter() - start)
-        told(len(times), val)
+        ends = told(len(times), val)
     network.load_state_dict(best.state)
     return Trained(best.val, time.perf_counter() - began, 1000 * float(np.median(times[3:] or times)), len(times), network)
 

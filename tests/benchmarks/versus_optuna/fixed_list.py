@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -42,6 +42,10 @@ class Rule:
     epochs: int
     patience: int
 
+    @property
+    def text(self) -> str:
+        return f"{self.epochs} epochs, patience {self.patience}"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -56,14 +60,14 @@ class Outcome:
 Side = Callable[[int], list[Outcome]]
 
 
-def measure(task: str, rule: Rule, repeats: int, designs: tuple[Design, ...], report: Report) -> None:
-    """Time the list ``repeats`` times on both sides; ``report`` gets one row for each side and round, as they come."""
+def measure(task: str, rule: Rule, rounds: Iterable[int], designs: tuple[Design, ...], report: Report) -> None:
+    """Time the list once in each round on both sides; ``report`` gets one row for each side and round, as they come."""
     sides: dict[str, Callable[[str, Rule, tuple[Design, ...]], AbstractContextManager[Side]]] = {"usual": _usual, "ours": _ours}
     with sides["usual"](task, rule, designs) as usual, sides["ours"](task, rule, designs) as ours:
         run = {"usual": usual, "ours": ours}
-        for number in range(repeats):
+        for number in rounds:
             for name in sorted(run, reverse=number % 2 == 0):
-                report({"part": "list", "task": task, "side": name, "round": number, **asdict(rule), **_timed(run[name], number)})
+                report({"part": "list", "task": task, "side": name, "round": number, "rule": rule.text, **_timed(run[name], number)})
 
 
 def _timed(side: Side, number: int) -> dict[str, Any]:
@@ -144,37 +148,3 @@ def _train(design: Design, rule: Rule, number: int) -> Outcome:
     _reset_peak()
     trained = usual_training(design, data, rule.epochs, number, rule.patience)
     return Outcome(design.name, trained.val, trained.epochs, _peak_mib() or 0.0)
-
-
-def summary(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """One row a task: medians over the rounds, and in brackets their least and greatest."""
-    tasks = dict.fromkeys(row["task"] for row in rows)
-    return [_summarised(task, [row for row in rows if row["task"] == task]) for task in tasks]
-
-
-def _summarised(task: str, rows: list[dict[str, Any]]) -> dict[str, str]:
-    sides = {side: [row for row in rows if row["side"] == side] for side in ("usual", "ours")}
-    rounds = {row["round"] for row in sides["usual"]} & {row["round"] for row in sides["ours"]}
-    rate = {side: {row["round"]: row["an_hour"] for row in found} for side, found in sides.items()}
-    ratios = [rate["ours"][number] / rate["usual"][number] for number in sorted(rounds)]
-    cells = {"task": task, "rule": f"{rows[0]['epochs']} epochs, patience {rows[0]['patience']}", "rounds": str(len(rounds))}
-    for side, found in sides.items():
-        cells[f"{side}: trainings/h"] = _spread([row["an_hour"] for row in found], 0)
-    cells["ratio"] = _spread(ratios, 1)
-    for side, found in sides.items():
-        cells[f"{side}: epochs/s"] = _middle([row["epochs_s"] for row in found], 1)
-    for side, found in sides.items():
-        cells[f"{side}: val"] = _middle([row["val"] for row in found], 2)
-    for side, found in sides.items():
-        cells[f"{side}: peak MiB"] = _middle([row["peak_mib"] for row in found], 0)
-    return cells
-
-
-def _middle(values: list[float], digits: int) -> str:
-    return f"{median(values):,.{digits}f}" if values else "-"
-
-
-def _spread(values: list[float], digits: int) -> str:
-    if len(values) < 2:
-        return _middle(values, digits)
-    return f"{_middle(values, digits)} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
