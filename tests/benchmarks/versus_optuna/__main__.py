@@ -35,7 +35,6 @@ SIDES = ("optuna", "ours")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what was asked for and print the tables; 1 if a side failed, 2 for a wrong flag."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a side that is under way is ended too
     try:
         return _main(_arguments(argv))
     except AgentNASError as error:
@@ -144,4 +143,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a side that is under way is ended too
     sys.exit(main())

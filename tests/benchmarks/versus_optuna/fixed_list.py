@@ -1,7 +1,7 @@
 """Part ``list``: the same designs, the same stopping rule, two warm processes a side; rounds alternate between the sides.
 
-The usual side gets the designs as PyG modules with dense features, ours as specs. Nothing is searched and nothing is stored, so that what is
-compared is the cost of a full training alone; starting processes and loading data is not counted on either side.
+The usual side gets the designs as PyG modules with dense features, ours as specs. Nothing is searched and nothing is stored: what is
+compared is the cost of a full training alone. Starting processes and loading data is counted on neither side.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ WORKERS, FINALISTS, FIRST_SEED, SEEDS = 2, 3, 1000, 10
 EPOCHS, PATIENCE = 400, 50
 PRUNE_EVERY, PRUNE_AFTER = 10, 30
 # At most this share of the time is kept for the fresh seeds, and a training may take this share of it; closing takes seconds.
-FINAL_SHARE, TRAINING_SHARE, CLOSING_S, MARGIN = 0.45, 0.08, 3.0, 1.15
+FINAL_SHARE, TRAINING_SHARE, CLOSING_S, MARGIN = 0.45, 0.08, 5.0, 1.15
 SPLITS, ENOUGH_TRIALS, USUAL_EPOCHS = 3, 20, 120
 BOTH_SCALES_MIB = 200
 
@@ -42,8 +42,10 @@ class Over(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """``began`` is the moment at which this side's process was started, in seconds since 1970; all must be done ``seconds`` later. ``seeds``: fresh seeds for each
-    of the best configurations."""
+    """``began`` is the moment at which this side's process was started, in seconds since 1970; all must be done ``seconds`` later.
+
+    ``seeds`` is how many fresh seeds each of the best configurations is trained with.
+    """
 
     task: str
     began: float
@@ -102,10 +104,11 @@ def loaded(name: str) -> Data:
 def open_study(folder: Path, seed: int) -> Any:
     """The shared study: TPE that models all parameters together and knows what the other worker tries, and the median pruner."""
     import optuna
+    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # TPE's ``group`` is one since Optuna 2.8
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / "study.log")))
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "study.log")))
     sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=PRUNE_AFTER, interval_steps=PRUNE_EVERY)
     return optuna.create_study(
@@ -174,7 +177,7 @@ def best_trials(study: Any) -> list[Any]:
 
 def kept_for_final(asked: Asked, best: Sequence[Any]) -> float:
     """Seconds that the fresh seeds of the best trials will take, within the final's share."""
-    expected = MARGIN * asked.seeds * sum(trial.user_attrs["train_s"] for trial in best) / WORKERS
+    expected: float = MARGIN * asked.seeds * sum(trial.user_attrs["train_s"] for trial in best) / WORKERS
     return min(expected, FINAL_SHARE * asked.seconds)
 
 
