@@ -21,7 +21,7 @@ from agentnas.tools.workers import Job, TaskRef, WorkerPool
 from tests.benchmarks.versus_optuna import process, study
 
 POINTS = 8
-QUICK_SEEDS = 2
+QUICK_SEEDS, QUICK_EPOCHS = 2, 20
 WORKERS = study.WORKERS
 
 
@@ -73,9 +73,9 @@ def _limit(seconds: float) -> float:
 
 
 def _optuna(task: str, seconds: float, seed: int, folder: Path, quick: bool) -> Result:
-    seeds = QUICK_SEEDS if quick else study.SEEDS
+    fewer = ("--seeds", str(QUICK_SEEDS), "--epochs", str(QUICK_EPOCHS)) if quick else ()
     command = ["-m", "tests.benchmarks.versus_optuna.study", "--task", task, "--began", f"{time.time():.3f}", "--seconds", f"{seconds:g}",
-               "--seed", str(seed), "--seeds", str(seeds), "--folder", str(folder)]  # fmt: skip
+               "--seed", str(seed), "--folder", str(folder), *fewer]  # fmt: skip
     ended = process.run(command, folder, _limit(seconds))
     result = Result(ended.problem, ended.wall_s, ended.peak_mib)
     if (folder / "study.log").exists():
@@ -120,10 +120,10 @@ def _incumbents(scored: Any) -> list[Incumbent]:
 
 
 def _ours(task: str, seconds: float, seed: int, folder: Path, quick: bool) -> Result:
-    # What is bounded by trials ends with a design on a slow machine too.
+    # What is bounded by trials ends with a design on a slow machine too; tests.quick is the command with shorter trainings.
     budget = ("--trials", "2", "--confirm-seeds", str(QUICK_SEEDS)) if quick else ("--time", f"{seconds:g}")
-    command = ["-m", "agentnas.cli", "design", "--task", task, *budget, "--workers", str(WORKERS), "--seed", str(seed),
-               "--runs-dir", str(folder / "runs"), "--memory-dir", str(folder / "memory")]  # fmt: skip
+    command = ["-m", "tests.quick" if quick else "agentnas.cli", "design", "--task", task, *budget, "--workers", str(WORKERS), "--seed",
+               str(seed), "--runs-dir", str(folder / "runs"), "--memory-dir", str(folder / "memory")]  # fmt: skip
     starts: list[float] = []
     ended = process.run(command, folder, _limit(seconds), _first_sight(folder / "runs", starts))
     result = Result(ended.problem, ended.wall_s, ended.peak_mib)

@@ -44,15 +44,16 @@ class Over(Exception):
 class Asked:
     """``began`` is the moment at which this side's process was started, in seconds since 1970; all must be done ``seconds`` later.
 
-    ``seeds`` is how many fresh seeds each of the best configurations is trained with.
+    ``seeds`` is how many fresh seeds each of the best configurations is trained with, ``epochs`` the most of one training.
     """
 
     task: str
     began: float
     seconds: float
     seed: int
-    seeds: int
     folder: Path
+    seeds: int = SEEDS
+    epochs: int = EPOCHS
 
     @property
     def ends(self) -> float:
@@ -76,11 +77,12 @@ class Shared:
 
 @dataclass
 class Data:
-    """The task as dense tensors, with rows that sum to 1 and, where memory allows, as they are; splits; how long a training may take."""
+    """The task as dense tensors, with rows that sum to 1 and, where memory allows, as they are; splits a trial; limits of a training."""
 
     task: Any
     scales: dict[bool, LoopData] = field(default_factory=dict)
     splits: int = 1
+    epochs: int = EPOCHS
     training_s: float = 0.0
 
     def on(self, design: Design, split: int) -> LoopData:
@@ -123,7 +125,7 @@ def work(asked: Asked, index: int, shared: Shared) -> None:
         study.set_user_attr("splits", splits_for(asked, data))
     shared.barrier.wait()
     data.splits = study.user_attrs["splits"]
-    data.training_s = TRAINING_SHARE * asked.seconds / data.splits
+    data.epochs, data.training_s = asked.epochs, TRAINING_SHARE * asked.seconds / data.splits
     search(asked, study, data, shared)
     shared.barrier.wait()
     final(asked, study, data, shared)
@@ -224,7 +226,7 @@ def train(design: Design, data: Data, split: int, seed: int, told: Callable[[int
         told(epoch, val)
         return time.monotonic() > until
 
-    return usual_training(design, data.on(design, split), EPOCHS, seed, PATIENCE, hear)
+    return usual_training(design, data.on(design, split), data.epochs, seed, PATIENCE, hear)
 
 
 def final(asked: Asked, study: Any, data: Data, shared: Shared) -> None:
@@ -311,6 +313,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--folder", type=Path, required=True)
     return drive(Asked(**vars(parser.parse_args())))
 
