@@ -73,7 +73,7 @@ def of_sides(rows: list[Row]) -> list[Cells]:
 
 def _side_row(rows: list[Row]) -> Cells:
     def hourly(key: str) -> str:
-        return middle([3600 * row[key] / row["wall_s"] for row in rows], 0)
+        return spread([3600 * row[key] / row["wall_s"] for row in rows], 0)
 
     return {
         "task": rows[0]["task"], "side": NAMES[rows[0]["side"]], "time": rows[0]["rule"], "rounds": str(len(rows)),
@@ -146,11 +146,12 @@ def plot(results: Results, path: Path) -> bool:
     import matplotlib.pyplot as plt
 
     with mpl.rc_context({"svg.hashsalt": "yardstick", "font.size": 9}):
-        figure, grid = plt.subplots(1, len(tasks), figsize=(3.4 * len(tasks), 3.2), squeeze=False, layout="constrained")
+        figure, grid = plt.subplots(1, len(tasks), figsize=(max(4.6, 3.2 * len(tasks)), 3.4), squeeze=False, layout="constrained")
         for axes, task in zip(grid[0], tasks, strict=True):
             _panel(axes, task, [row for row in rows if row["task"] == task])
         grid[0][0].set_ylabel("accuracy, %")
-        grid[0][0].legend(fontsize=7, loc="lower right")
+        legend = {label: handle for axes in grid[0] for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        figure.legend(legend.values(), legend.keys(), fontsize=7, loc="outside lower center", ncols=min(3, 2 * len(tasks)))
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
     return True
