@@ -15,6 +15,7 @@ from typing import Any
 from agentnas.memory.events import EvaluationFinished
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
+from agentnas.tools.errors import AgentNASError
 from agentnas.tools.evaluate.base import CONFIRM, CONFIRM_SEED
 from agentnas.tools.tasks import load_task
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
@@ -152,7 +153,6 @@ def _read_run(result: Result, task: str, directory: RunDirectory, offset: float)
     result.stopped = sum(view.state(trial) == "done" and trial not in promoted for trial in view.tried)
     result.failed, result.epochs = len(view.failed_trials()), sum(one.epochs or 0 for one in made)
     result.curve = [(round(one.t, 2), round(one.val, 3)) for one in steps]
-    result.test_curve = _tested_again(task, view, _some(steps, result.wall_s))
     if view.winner and view.test:
         trial, confirmed = view.winner.trial, view.evaluations(view.winner.trial, CONFIRM)
         scores = {int(seed): score for seed, score in view.test.scores[trial].items()}
@@ -160,6 +160,10 @@ def _read_run(result: Result, task: str, directory: RunDirectory, offset: float)
         result.test = {str(seed - CONFIRM_SEED): scores[seed] for seed in sorted(scores)}
         result.design = view.proposals[trial].text
         result.note = f"{sum(bool(view.evaluations(trial, CONFIRM)) for trial in view.tried)} finalists and anchors"
+    try:
+        result.test_curve = _tested_again(task, view, _some(steps, result.wall_s))
+    except AgentNASError as error:  # what was measured is not lost with it
+        result.note += f"; no test over time: {error}"
 
 
 def _replayed(directory: RunDirectory, offset: float) -> tuple[JournalView, list[Incumbent]]:
