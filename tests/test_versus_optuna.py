@@ -19,6 +19,7 @@ from torch import nn
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.metrics import metric
+from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.network import build_network
 from agentnas.tools.train.choice import Choice, Validation
 from tests.benchmarks.usual_loop import DESIGNS, Best, Design, PyG, spec_of
@@ -49,6 +50,24 @@ def weights(network: nn.Module) -> int:
 def test_both_tongues_say_the_same_network(design: Design) -> None:
     ours = build_network(spec_of(design), in_channels=30, out_channels=4)
     assert weights(ours) == weights(PyG(design, 30, 4))
+
+
+@pytest.mark.parametrize("design", [Design("gcn", layers=3), Design("appnp", layers=10), Design("gcnii", layers=8)], ids=str)
+def test_with_the_same_weights_both_predict_the_same(design: Design) -> None:
+    torch.manual_seed(0)
+    edge_index = torch.unique(torch.randint(40, (2, 160)), dim=1)
+    ours, theirs = build_network(spec_of(design), in_channels=30, out_channels=4).eval(), PyG(design, 30, 4).eval()
+    for own, other in zip(_matrices_and_biases(ours), _matrices_and_biases(theirs), strict=True):
+        other.data.copy_(own if own.shape == other.shape else own.T)
+    x = torch.rand(40, 30)
+    torch.testing.assert_close(ours(x, Graph(edge_index, 40), None), theirs(x, edge_index), rtol=1e-4, atol=1e-5)
+
+
+def _matrices_and_biases(network: nn.Module) -> list[nn.Parameter]:
+    """The matrices from first layer to last, then the biases: the two networks name and order them differently within a layer."""
+    parameters = [p for name, p in network.named_parameters() if not name.startswith("last")]
+    parameters += [p for name, p in network.named_parameters() if name.startswith("last")]
+    return sorted(parameters, key=lambda parameter: -parameter.dim())
 
 
 def test_the_last_layer_can_be_left_without_decay() -> None:

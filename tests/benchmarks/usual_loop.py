@@ -84,10 +84,10 @@ def _appnp(design: Design) -> list[dict[str, Any]]:
 
 
 def _gcnii(design: Design) -> list[dict[str, Any]]:
-    params = {"layers": design.layers, "alpha": design.alpha, "theta": design.theta}
+    params = {"layers": design.layers, "alpha": design.alpha, "theta": design.theta, "dropout": design.dropout}
     return [
         {"id": "a", "op": "mlp", "width": design.width, "dropout": design.dropout, "activation": "relu"},
-        {"id": "b", "op": "gcnii", "inputs": ["a"], "dropout": design.dropout, "params": params},
+        {"id": "b", "op": "gcnii", "inputs": ["a"], "activation": "relu", "params": params},
         {"id": "c", "op": "mlp", "inputs": ["b"], "width": "out", "dropout": design.dropout},
     ]
 
@@ -144,8 +144,8 @@ class PyG(nn.Module):
         assert self.first is not None
         assert self.last is not None
         start = h = self.first(self._drop(x)).relu()
-        for conv in self.convs:
-            h = conv(self._drop(h), start, edge_index).relu()
+        for number, conv in enumerate(self.convs):
+            h = conv(self._drop(h) if number else h, start, edge_index).relu()
         out: Tensor = self.last(self._drop(h))
         return out
 
