@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,18 +18,30 @@ from torch.nn import functional as F
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.base import NodeData, Split
 
-EPOCHS, PATIENCE = 200, 200
+EPOCHS = 200
 
 
 @dataclass(frozen=True)
 class Design:
-    """One design in both tongues: ``kind`` gcn, gat, sage, appnp or gcnii; the hidden ``width``; convolutions or hops."""
+    """One design in both tongues: ``kind`` gcn, gat, sage, appnp or gcnii; the hidden ``width``; convolutions or hops.
+
+    ``heads`` is GAT's (the width is shared among them), ``alpha`` the share of the start in APPNP and GCNII, ``theta`` GCNII's. ``norm``
+    puts batch normalisation after each hidden convolution of a stack, ``rows`` scales raw features so that rows sum to 1. ``decay`` is
+    the L2 penalty, without ``decay_last`` not of the last layer.
+    """
 
     kind: str
     width: int = 64
     layers: int = 2
     dropout: float = 0.5
     rate: float = 0.01
+    decay: float = 5e-4
+    decay_last: bool = True
+    heads: int = 8
+    alpha: float = 0.1
+    theta: float = 0.5
+    norm: bool = False
+    rows: bool = True
 
     @property
     def name(self) -> str:
@@ -43,32 +58,36 @@ DESIGNS = tuple(
 
 def spec_of(design: Design, epochs: int = EPOCHS, **recipe: Any) -> ArchitectureSpec:
     """The design as a spec with the usual recipe."""
-    settings = {"learning_rate": design.rate, "weight_decay": 5e-4, "epochs": epochs, "patience": 0, **recipe}
+    last = {} if design.decay_last else {"weight_decay_out": 0.0}
+    settings = {"learning_rate": design.rate, "weight_decay": design.decay, **last, "epochs": epochs, "patience": 0, **recipe}
     nodes = _NODES.get(design.kind, _stack)(design)
     body = {"nodes": nodes, "outputs": [nodes[-1]["id"]]}
-    return parse_spec({"input": {"scale": "row"}, "body": body, "head": {"decoder": "none"}, "recipe": settings})
+    scale = {"scale": "row" if design.rows else "none"}
+    return parse_spec({"input": scale, "body": body, "head": {"decoder": "none"}, "recipe": settings})
 
 
 def _stack(design: Design) -> list[dict[str, Any]]:
-    ids, heads = [f"n{i}" for i in range(design.layers)], {"heads": 8} if design.kind == "gat" else {}
+    ids, heads = [f"n{i}" for i in range(design.layers)], {"heads": design.heads} if design.kind == "gat" else {}
     hidden = {"op": design.kind, "dropout": design.dropout, "activation": "relu", "width": design.width, "params": heads}
+    hidden |= {"norm": "batch"} if design.norm else {}
     nodes = [{**hidden, "id": own, "inputs": [before]} for before, own in zip(["input", *ids], ids, strict=False)]
     last = {"heads": 1} if heads else {}
-    return [*nodes[:-1], {**nodes[-1], "width": "out", "activation": "none", "params": last}]
+    return [*nodes[:-1], {**nodes[-1], "width": "out", "activation": "none", "norm": "none", "params": last}]
 
 
 def _appnp(design: Design) -> list[dict[str, Any]]:
     return [
         {"id": "a", "op": "mlp", "width": design.width, "dropout": design.dropout, "activation": "relu"},
         {"id": "b", "op": "mlp", "inputs": ["a"], "width": "out", "dropout": design.dropout},
-        {"id": "c", "op": "appnp", "inputs": ["b"], "params": {"hops": design.layers, "alpha": 0.1}},
+        {"id": "c", "op": "appnp", "inputs": ["b"], "params": {"hops": design.layers, "alpha": design.alpha}},
     ]
 
 
 def _gcnii(design: Design) -> list[dict[str, Any]]:
+    params = {"layers": design.layers, "alpha": design.alpha, "theta": design.theta, "dropout": design.dropout}
     return [
         {"id": "a", "op": "mlp", "width": design.width, "dropout": design.dropout, "activation": "relu"},
-        {"id": "b", "op": "gcnii", "inputs": ["a"], "dropout": design.dropout, "params": {"layers": design.layers}},
+        {"id": "b", "op": "gcnii", "inputs": ["a"], "activation": "relu", "params": params},
         {"id": "c", "op": "mlp", "inputs": ["b"], "width": "out", "dropout": design.dropout},
     ]
 
@@ -88,15 +107,24 @@ class PyG(nn.Module):
         if design.kind in ("appnp", "gcnii"):
             self.first, self.last = nn.Linear(features, width), nn.Linear(width, classes)
         if design.kind == "appnp":
-            self.convs = nn.ModuleList([pyg.APPNP(design.layers, 0.1)])
+            self.convs = nn.ModuleList([pyg.APPNP(design.layers, design.alpha)])
         elif design.kind == "gcnii":
-            self.convs = nn.ModuleList(pyg.GCN2Conv(width, 0.1, 0.5, i + 1) for i in range(design.layers))
+            self.convs = nn.ModuleList(pyg.GCN2Conv(width, design.alpha, design.theta, i + 1) for i in range(design.layers))
         else:
             widths = [features, *[width] * (design.layers - 1), classes]
-            make = {"gcn": pyg.GCNConv, "sage": pyg.SAGEConv, "gat": _gat}[design.kind]
-            self.convs = nn.ModuleList(make(a, b) for a, b in pairwise(widths))
-            if design.kind == "gat":
-                self.convs[-1] = pyg.GATConv(width, classes, heads=1, concat=False)
+            make: Any = {"gcn": pyg.GCNConv, "sage": pyg.SAGEConv, "gat": partial(_gat, design.heads)}[design.kind]
+            self.convs = nn.ModuleList(make(a, b) for a, b in pairwise(widths[:-1]))
+            self.convs.append(pyg.GATConv(width, classes, heads=1, concat=False) if design.kind == "gat" else make(width, classes))
+            self.norms = nn.ModuleList(nn.BatchNorm1d(width) if design.norm else nn.Identity() for _ in self.convs[:-1])
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters for an optimiser; where the design wants it, those of the last layer without decay."""
+        if self.design.decay_last:
+            return [{"params": list(self.parameters()), "weight_decay": self.design.decay}]
+        last = self.last or self.convs[-1]
+        own = {id(parameter) for parameter in last.parameters()}
+        others = [parameter for parameter in self.parameters() if id(parameter) not in own]
+        return [{"params": others, "weight_decay": self.design.decay}, {"params": list(last.parameters()), "weight_decay": 0.0}]
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         if self.design.kind == "appnp":
@@ -107,8 +135,8 @@ class PyG(nn.Module):
             return out
         if self.design.kind == "gcnii":
             return self._deep(x, edge_index)
-        for conv in self.convs[:-1]:
-            x = conv(self._drop(x), edge_index).relu()
+        for conv, norm in zip(self.convs[:-1], self.norms, strict=True):
+            x = norm(conv(self._drop(x), edge_index)).relu()
         last: Tensor = self.convs[-1](self._drop(x), edge_index)
         return last
 
@@ -116,8 +144,8 @@ class PyG(nn.Module):
         assert self.first is not None
         assert self.last is not None
         start = h = self.first(self._drop(x)).relu()
-        for conv in self.convs:
-            h = conv(self._drop(h), start, edge_index).relu()
+        for number, conv in enumerate(self.convs):
+            h = conv(self._drop(h) if number else h, start, edge_index).relu()
         out: Tensor = self.last(self._drop(h))
         return out
 
@@ -125,10 +153,10 @@ class PyG(nn.Module):
         return F.dropout(x, self.design.dropout, self.training)
 
 
-def _gat(width_in: int, width_out: int) -> nn.Module:
+def _gat(heads: int, width_in: int, width_out: int) -> nn.Module:
     import torch_geometric.nn as pyg
 
-    return pyg.GATConv(width_in, width_out // 8, heads=8)  # type: ignore[no-any-return]
+    return pyg.GATConv(width_in, width_out // heads, heads=heads)  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -143,30 +171,78 @@ class LoopData:
     classes: int
 
     @classmethod
-    def of(cls, data: NodeData, split: Split, device: str) -> LoopData:
+    def of(cls, data: NodeData, split: Split, device: str, *, rows: bool = True) -> LoopData:
         x = data.x.toarray() if hasattr(data.x, "toarray") else np.asarray(data.x)
-        x = x / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-9)
-        arrays = (x.astype(np.float32), data.edge_index, data.y, split.train, split.val)
+        if rows:
+            x = x / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-9)
+        arrays = (x.astype(np.float32, copy=False), data.edge_index, data.y, split.train, split.val)
         features, edges, y, train, val = (torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays)
         return cls(features, edges, y, train, val, data.num_classes)
+
+    def on(self, split: Split) -> LoopData:
+        """The same graph with another split."""
+        train, val = (torch.from_numpy(np.ascontiguousarray(part)).to(self.x.device) for part in (split.train, split.val))
+        return replace(self, train=train, val=val)
 
 
 @dataclass
 class Trained:
-    """``epoch_ms`` is the median without the first epochs."""
+    """``epoch_ms`` is the median without the first epochs; ``network`` holds the weights of the chosen epoch."""
 
     val: float
     seconds: float
     epoch_ms: float
+    epochs: int
+    network: PyG
+
+    @torch.no_grad()
+    def classes(self, data: LoopData) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Predicted class of every node, [N]."""
+        self.network.eval()
+        found: np.ndarray[Any, np.dtype[np.int64]] = self.network(data.x, data.edge_index).argmax(1).cpu().numpy()
+        return found
 
 
-def usual_training(design: Design, data: LoopData, epochs: int = EPOCHS, seed: int = 0) -> Trained:
-    """The loop of PyTorch Geometric's examples: step, validation pass, ``.item()``, the best weights kept."""
+@dataclass
+class Best:
+    """The chosen epoch, and how long nothing was better: highest score, ties by lower loss; both count against ``patience``.
+
+    With ``patience`` 0 nothing ends early, and no loss is read.
+    """
+
+    patience: int
+    val: float = -1.0
+    loss: float = math.inf
+    state: dict[str, Tensor] = field(default_factory=dict)
+    waited: int = 0
+    _lowest: float = math.inf
+
+    def add(self, val: float, loss: float, network: nn.Module) -> None:
+        self.waited = 0 if val > self.val or loss < self._lowest else self.waited + 1
+        self._lowest = min(self._lowest, loss)
+        if val > self.val or (val == self.val and loss < self.loss):
+            self.val, self.loss = val, loss
+            self.state = {name: value.clone() for name, value in network.state_dict().items()}
+
+    @property
+    def spent(self) -> bool:
+        return 0 < self.patience <= self.waited
+
+
+def usual_training(
+    design: Design, data: LoopData, epochs: int = EPOCHS, seed: int = 0, patience: int = 0,
+    told: Callable[[int, float], bool] = lambda epoch, val: False,
+) -> Trained:  # fmt: skip
+    """The loop of PyTorch Geometric's examples: step, validation pass, ``.item()``, the best weights kept.
+
+    ``told`` hears every epoch's number (from 1) and validation accuracy in percent; the training ends where it returns True.
+    """
     torch.manual_seed(seed)
     network = PyG(design, data.x.shape[1], data.classes).to(data.x.device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=design.rate, weight_decay=5e-4)
-    began, best, times = time.perf_counter(), -1.0, []
-    for _ in range(epochs):
+    optimiser = torch.optim.Adam(network.groups(), lr=design.rate)
+    began, best, times = time.perf_counter(), Best(patience), list[float]()
+    ends = False
+    while len(times) < epochs and not best.spent and not ends:
         start = time.perf_counter()
         network.train()
         optimiser.zero_grad()
@@ -174,11 +250,18 @@ def usual_training(design: Design, data: LoopData, epochs: int = EPOCHS, seed: i
         loss.backward()
         optimiser.step()
         loss.item()
-        network.eval()
-        with torch.no_grad():
-            right = network(data.x, data.edge_index)[data.val].argmax(1) == data.y[data.val]
-        val = 100 * right.float().mean().item()
-        if val > best:
-            best, _kept = val, {name: value.clone() for name, value in network.state_dict().items()}
+        val, val_loss = _validation(network, data, bool(patience))
+        best.add(val, val_loss, network)
         times.append(time.perf_counter() - start)
-    return Trained(best, time.perf_counter() - began, 1000 * float(np.median(times[3:] or times)))
+        ends = told(len(times), val)
+    network.load_state_dict(best.state)
+    return Trained(best.val, time.perf_counter() - began, 1000 * float(np.median(times[3:] or times)), len(times), network)
+
+
+@torch.no_grad()
+def _validation(network: PyG, data: LoopData, with_loss: bool) -> tuple[float, float]:
+    """Accuracy in percent and loss of the validation nodes; without the loss infinity stands for it."""
+    network.eval()
+    scores = network(data.x, data.edge_index)[data.val]
+    right = 100 * (scores.argmax(1) == data.y[data.val]).float().mean().item()
+    return right, F.cross_entropy(scores, data.y[data.val]).item() if with_loss else math.inf
