@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from agentnas.memory.journal import Journal
     from agentnas.memory.memory import InMemory, Memory
     from agentnas.memory.rundir import RunDirectory
+    from agentnas.sizing import Crew
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.base import Evaluator
     from agentnas.tools.executors import Executor
@@ -151,6 +153,7 @@ def require_data_dir(resolved: Resolved, task: str) -> None:
 def check(config: Config, task: Task) -> None:
     """Raise UsageError or ConfigError for settings that this task or this machine cannot honour, before anything is written."""
     space_and_anchors(config, task)
+    crew_of(config, task)
     if task.table is None and config.executor != LOCAL:
         _check_ray(config)
     elif task.table is None:
@@ -303,7 +306,13 @@ def wire(
     from agentnas.winner import write_winner
 
     space, anchors, batch = space_and_anchors(config, task)
-    (evaluator, workers), memory = _evaluator(directory, config, task, space), remembers or InMemory(journal.view, directory.name)
+    fitting = crew_of(config, task)
+    room = fitting.room if fitting else None
+    if fitting and fitting.note:
+        noting(journal)(fitting.note)
+    if room:
+        anchors = tuple(replace(anchor, spec=room.fitted(anchor.spec)[0]) for anchor in anchors)
+    (evaluator, workers), memory = _evaluator(directory, config, task, space, fitting), remembers or InMemory(journal.view, directory.name)
     transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
@@ -327,6 +336,7 @@ def wire(
         inbox=Inbox(journal, directory.inbox),
         review=config.review,
         transfer=transfer,
+        room=room,
     )
 
 
@@ -360,7 +370,9 @@ def _usual_scale(task: Task) -> str:
     return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
-def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace) -> tuple[Evaluator, int]:
+def _evaluator(
+    directory: RunDirectory, config: Config, task: Task, space: SearchSpace, fitting: Crew | None
+) -> tuple[Evaluator, int]:
     """Who evaluates, and how many trials at a time."""
     if task.table is not None:
         from agentnas.tools.evaluate.tabular import TabularEvaluator
@@ -370,18 +382,19 @@ def _evaluator(directory: RunDirectory, config: Config, task: Task, space: Searc
     from agentnas.tools.profiling import Sizes
 
     directory.folder("weights")
-    pool, workers = _executor(config, task)
+    pool, workers = _executor(config, task, fitting)
     evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
     return evaluator, workers
 
 
-def _executor(config: Config, task: Task) -> tuple[Executor, int]:
+def _executor(config: Config, task: Task, fitting: Crew | None) -> tuple[Executor, int]:
     """Where trials run, and how many at a time."""
     if config.executor == LOCAL:
         from agentnas.tools.workers import TaskRef, WorkerPool
 
         reference = TaskRef(task.name, config.data_dir, config.split)
-        return WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb), workers_of(config)
+        workers = fitting.workers if fitting else workers_of(config)
+        return WorkerPool(reference, workers, device_of(config), config.worker_memory_mb), workers
     from agentnas.tools.ray_pool import join
 
     pool = join(config.executor, task, config.workers, config.device, config.worker_memory_mb)
@@ -397,6 +410,16 @@ def _check_ray(config: Config) -> None:
             f"--device {config.device}: Ray chooses the GPU of each trial; use --device cuda with --executor {config.executor}"
         )
     ray_cluster.check(config.executor)
+
+
+def crew_of(config: Config, task: Task) -> Crew | None:
+    """The workers that this machine's memory has room for; None for tables, GPUs and other machines. Raises UsageError for a task that
+    does not fit."""
+    if task.table is not None or config.executor != LOCAL or device_of(config) != "cpu":
+        return None
+    from agentnas.sizing import crew
+
+    return crew(task, workers_of(config), config.worker_memory_mb)
 
 
 def limits_of(config: Config) -> Any:

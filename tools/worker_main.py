@@ -83,6 +83,7 @@ def _prepare(first: dict[str, Any], connection: Connection) -> PreparedTask:
     from agentnas.tools import packed
     from agentnas.tools.tasks import load_task
     from agentnas.tools.train.data import PreparedTask
+    from agentnas.tools.train.resident import map_large_blocks
 
     torch.set_num_threads(1)
     device = first["device"]
@@ -90,9 +91,10 @@ def _prepare(first: dict[str, Any], connection: Connection) -> PreparedTask:
         device = f"cuda:{first['index'] % max(1, torch.cuda.device_count())}"
     task = first["task"]
     try:
-        if task["packed"]:
-            return PreparedTask.from_task(packed.read(task["packed"]), device)
-        return PreparedTask.from_task(load_task(task["name"], data_dir=task["data_dir"], split=task["split"]), device)
+        path, place = task["packed"], {"data_dir": task["data_dir"], "split": task["split"]}
+        loaded = packed.read(path) if path else load_task(task["name"], **place)
+        map_large_blocks(loaded.data.num_nodes if loaded.data else 0)
+        return PreparedTask.from_task(loaded, device)
     except AgentNASError as error:
         _send(connection, {"broken": {"error": type(error).__name__, "message": str(error)}})
         sys.exit(1)

@@ -1,8 +1,8 @@
-"""Generated graphs of any size with power-law degrees and planted classes: to size up a machine, or a method, before the real data is there.
+"""Generated graphs of any size with power-law degrees and planted classes: to size up a machine or a method before the real data is there.
 
-Edges follow the degree-corrected block model (Karrer and Newman, 2011) with the expected degrees of Chung and Lu (2002): one end is drawn by
-weight, the other by weight within the class that ``homophily`` says. Features say only part of the class, so that neighbours help. Everything
-is drawn in pieces: a million nodes with ten million directed edges take seconds, and little more memory than they fill.
+Edges follow the degree-corrected block model (Karrer and Newman, 2011) with the expected degrees of Chung and Lu (2002): one end is drawn
+by weight, the other by weight within the class that ``homophily`` says. Features say only part of the class, so that neighbours help.
+Everything is drawn in pieces: a million nodes with ten million directed edges take seconds, and little more memory than they fill.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _dense(settings: PowerLaw, y: Index, rng: np.random.Generator) -> NDArray[np
 
 
 def _words(settings: PowerLaw, y: Index, rng: np.random.Generator) -> sp.csr_matrix:
-    """Ones at ``words`` places of each row, some from the part of the vocabulary that is the class's own; a word drawn twice counts once."""
+    """Ones at ``words`` places of each row, some from the part of the vocabulary that is the class's own; words count once."""
     shape, share = (settings.nodes, settings.words), min(1.0, TOPIC_SHARE * settings.signal)
     part = max(1, settings.features // settings.classes)
     columns = rng.integers(settings.features, size=shape, dtype=np.int32)
