@@ -47,7 +47,7 @@ def fingerprint(name: str, data: NodeData) -> str:
     digest = hashlib.sha256(name.encode())
     features = (data.x.data, data.x.indices, data.x.indptr) if sp.issparse(data.x) else (data.x,)
     for array in (data.edge_index, data.y, *features):
-        digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -111,8 +111,8 @@ class _Ends:
         return a[kept] * np.int64(settings.nodes) + b[kept]
 
     def _at(self, position: NDArray[np.float64]) -> Index:
-        found = np.searchsorted(self._total, position, side="right") - 1
-        return np.minimum(found, len(self._class) - 1)
+        found: Index = np.searchsorted(self._total, position, side="right") - 1
+        return np.minimum(found, len(self._class) - 1, out=found)
 
 
 def _both_directions(codes: Index, nodes: int) -> Index:
