@@ -370,9 +370,7 @@ def _usual_scale(task: Task) -> str:
     return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
-def _evaluator(
-    directory: RunDirectory, config: Config, task: Task, space: SearchSpace, fitting: Crew | None
-) -> tuple[Evaluator, int]:
+def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace, fitting: Crew | None) -> tuple[Evaluator, int]:
     """Who evaluates, and how many trials at a time."""
     if task.table is not None:
         from agentnas.tools.evaluate.tabular import TabularEvaluator

@@ -3,6 +3,7 @@
     python -m tests.benchmarks.growth                    # all axes; writes docs/growth/*.svg, prints Markdown tables
     python -m tests.benchmarks.growth --quick            # the same on graphs of up to 4,000 nodes, a minute
     python -m tests.benchmarks.growth --only size width  # some axes
+    python -m tests.benchmarks.growth --bytes            # what a training holds by node, edge and width; nothing is trained
     python -m tests.benchmarks.growth --sampling         # full, neighbour and cluster batches side by side, with accuracy
 
 Each training runs in one worker process with one thread, as in a design; an epoch is a step over the graph and its validation. ``peak`` is
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from agentnas.tools.profiling import Sizes
-from agentnas.tools.room import available_mib, gib
+from agentnas.tools.room import MIB, available_mib, gib
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import Task, load_task
 from agentnas.tools.train.resident import Scale, resident
@@ -187,10 +188,26 @@ def grow(name: str, axis: Axis, folder: Path) -> str:
     """Measure an axis, draw it, and return its section."""
     rows = [measure(point.task, {op: spec_of(op, point.width) for op in OPERATORS}) for point in axis.points]
     plot(axis, rows, folder / f"{name}.svg")
-    return "\n\n".join([
-        f"### {axis.title[0].upper()}{axis.title[1:]}", f"![{axis.title}](growth/{name}.svg)", "Milliseconds an epoch:", table(axis, rows, "ms"),
-        "Peak MiB of the worker (predicted):", table(axis, rows, "peak"),
-    ])  # fmt: skip
+    heading = f"### {axis.title[0].upper()}{axis.title[1:]}"
+    parts = [heading, f"![{axis.title}](growth/{name}.svg)", "Milliseconds an epoch:", table(axis, rows, "ms")]
+    return "\n\n".join([*parts, "Peak MiB of the worker (predicted):", table(axis, rows, "peak")])
+
+
+def bytes_held() -> str:
+    """What a training holds for each node and edge, by the prediction: the slopes of a step and of a pass in evaluation mode."""
+    lines = ["| two layers of | width | step: bytes a node | an edge | pass: bytes a node | an edge |", "| --- |" + " ---: |" * 5]
+    for op in OPERATORS:
+        for width in (64, 256):
+            spec = spec_of(op, width)
+            slopes = [_slope(spec, what, axis) for what in ("step", "inference") for axis in ("num_nodes", "num_edges")]
+            lines.append(f"| {op} | {width} | " + " | ".join(f"{slope:,.0f}" for slope in slopes) + " |")
+    return "\n".join(lines)
+
+
+def _slope(spec: ArchitectureSpec, what: str, axis: str) -> float:
+    small, step = Scale(1_000_000, 10_000_000, 64, 10, None, 200, 10), 1_000_000
+    large = Scale(**{**asdict(small), axis: getattr(small, axis) + step})
+    return float((getattr(resident(spec, large), what) - getattr(resident(spec, small), what)) * MIB / step)
 
 
 def sampling(name: str, epochs: int, split: str) -> str:
@@ -219,9 +236,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="graphs of up to 4,000 nodes")
     parser.add_argument("--only", nargs="+", choices=list(axes(False)), help="some axes")
     parser.add_argument("--sampling", action="store_true", help="compare batches instead")
+    parser.add_argument("--bytes", action="store_true", help="bytes a node and edge instead")
     parser.add_argument("--most", type=float, default=float("inf"), help="leave out points beyond this value")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder of the plots (default {FOLDER})")
     given = parser.parse_args(arguments)
+    if given.bytes:
+        print(bytes_held())
+        return
     if given.sampling:
         tasks = [("powerlaw:2000", 5)] if given.quick else [("powerlaw:1e5", 20), ("powerlaw:1e6", 3)]
         for task, epochs in tasks:
