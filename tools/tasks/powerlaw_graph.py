@@ -112,7 +112,8 @@ class _Ends:
 
     def _at(self, position: NDArray[np.float64]) -> Index:
         found: Index = np.searchsorted(self._total, position, side="right") - 1
-        return np.minimum(found, len(self._class) - 1, out=found)
+        np.minimum(found, len(self._class) - 1, out=found)
+        return found
 
 
 def _both_directions(codes: Index, nodes: int) -> Index:

@@ -95,3 +95,14 @@ def test_a_graph_that_does_not_fit_is_refused_before_it_is_made() -> None:
     assert 500 < data_mib(settings) < 1500
     with pytest.raises(UsageError, match=r"powerlaw:1e6 needs \d+ MiB of memory to be made, 300 MiB are available; give fewer nodes"):
         powerlaw_data(settings, available=300.0)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(600)
+def test_a_million_nodes_are_made_in_the_memory_that_was_said() -> None:
+    settings = parse("powerlaw:1e6")
+    data = powerlaw_data(settings)
+    assert (data.num_nodes, data.num_edges) == (1_000_000, 10_000_000)
+    with open("/proc/self/status") as status:
+        peak = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
+    assert peak < data_mib(settings) + 600
