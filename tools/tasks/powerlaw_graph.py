@@ -108,7 +108,8 @@ class _Ends:
         a, b = self._order[one], self._order[self._at(low + rng.random(count) * (high - low))]
         a, b = np.minimum(a, b), np.maximum(a, b)
         kept = a != b
-        return a[kept] * np.int64(settings.nodes) + b[kept]
+        codes: Index = a[kept] * np.int64(settings.nodes) + b[kept]
+        return codes
 
     def _at(self, position: NDArray[np.float64]) -> Index:
         found: Index = np.searchsorted(self._total, position, side="right") - 1
