@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from agentnas import thinking
 from agentnas.checkpoint import run_graph
 from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
-from agentnas.executing import check_ray, device_of, executor, importing, workers_of
+from agentnas.executing import check_ray, crew_of, device_of, executor, importing, workers_of
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.remembering import check_memory, noting, remembered
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from agentnas.memory.journal import Journal
     from agentnas.memory.memory import InMemory, Memory
     from agentnas.memory.rundir import RunDirectory
+    from agentnas.sizing import Crew
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.base import Evaluator
     from agentnas.tools.fork_server import ForkServer
@@ -152,6 +154,7 @@ def require_data_dir(resolved: Resolved, task: str) -> None:
 def check(config: Config, task: Task) -> None:
     """Raise UsageError or ConfigError for settings that this task or this machine cannot honour, before anything is written."""
     space_and_anchors(config, task)
+    crew_of(config, task)
     if task.table is None and config.executor != LOCAL:
         check_ray(config)
     elif task.table is None:
@@ -306,7 +309,14 @@ def wire(
     from agentnas.winner import write_winner
 
     space, anchors, batch = space_and_anchors(config, task)
-    (evaluator, workers), memory = _evaluator(directory, config, task, space, server), remembers or InMemory(journal.view, directory.name)
+    fitting = crew_of(config, task)
+    room = fitting.room if fitting else None
+    if fitting and fitting.note:
+        noting(journal)(fitting.note)
+    if room:
+        anchors = tuple(replace(anchor, spec=room.fitted(anchor.spec)[0]) for anchor in anchors)
+    evaluator, workers = _evaluator(directory, config, task, space, server, fitting)
+    memory = remembers or InMemory(journal.view, directory.name)
     transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
@@ -330,6 +340,7 @@ def wire(
         inbox=Inbox(journal, directory.inbox),
         review=config.review,
         transfer=transfer,
+        room=room,
     )
 
 
@@ -363,7 +374,9 @@ def _usual_scale(task: Task) -> str:
     return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
-def _evaluator(directory: RunDirectory, config: Config, task: Task, space: SearchSpace, server: ForkServer | None) -> tuple[Evaluator, int]:
+def _evaluator(
+    directory: RunDirectory, config: Config, task: Task, space: SearchSpace, server: ForkServer | None, fitting: Crew | None
+) -> tuple[Evaluator, int]:  # fmt: skip
     """Who evaluates, and how many trials at a time."""
     if task.table is not None:
         from agentnas.tools.evaluate.tabular import TabularEvaluator
@@ -373,7 +386,7 @@ def _evaluator(directory: RunDirectory, config: Config, task: Task, space: Searc
     from agentnas.tools.profiling import Sizes
 
     directory.folder("weights")
-    pool, workers = executor(config, task, server)
+    pool, workers = executor(config, task, server, fitting.workers if fitting else None)
     evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
     return evaluator, workers
 

@@ -13,6 +13,7 @@ from agentnas.tools.errors import UsageError
 from agentnas.tools.executors import LOCAL
 
 if TYPE_CHECKING:
+    from agentnas.sizing import Crew
     from agentnas.tools.executors import Executor
     from agentnas.tools.fork_server import ForkServer
     from agentnas.tools.tasks import Task
@@ -37,30 +38,41 @@ def importing(config: Config) -> Iterator[ForkServer | None]:
         yield server
 
 
-def executor(config: Config, task: Task, server: ForkServer | None) -> tuple[Executor, int]:
-    """Where trials run, and how many at a time."""
+def executor(config: Config, task: Task, server: ForkServer | None, workers: int | None = None) -> tuple[Executor, int]:
+    """Where trials run, and how many at a time: ``workers`` on this machine (None: as configured), or what a cluster has."""
     if config.executor == LOCAL:
-        pool = _pool(config, task, server)
+        workers = workers or workers_of(config)
+        pool = _pool(config, task, server, workers)
         if server:  # a run is about to begin: the workers get ready while it is wired and planned
             pool.start()
-        return pool, workers_of(config)
+        return pool, workers
     from agentnas.tools.ray_pool import join
 
     cluster = join(config.executor, task, config.workers, config.device, config.worker_memory_mb)
     return cluster, cluster.workers
 
 
-def _pool(config: Config, task: Task, server: ForkServer | None) -> WorkerPool:
+def _pool(config: Config, task: Task, server: ForkServer | None, workers: int) -> WorkerPool:
     """Workers on this machine. They map the task that this process read, where the system can lend memory, instead of reading it again."""
     from agentnas.tools import packed
     from agentnas.tools.workers import TaskRef, WorkerPool
 
     descriptor, path = packed.in_memory(*packed.arrays_of(task)) if hasattr(os, "memfd_create") else (None, None)
     reference = TaskRef(task.name, config.data_dir, config.split, path)
-    pool = WorkerPool(reference, workers_of(config), device_of(config), config.worker_memory_mb, server=server)
+    pool = WorkerPool(reference, workers, device_of(config), config.worker_memory_mb, server=server)
     if descriptor is not None:
         weakref.finalize(pool, os.close, descriptor)
     return pool
+
+
+def crew_of(config: Config, task: Task) -> Crew | None:
+    """The workers that this machine's memory has room for; None for tables, GPUs and other machines. Raises UsageError for a task that
+    does not fit."""
+    if task.table is not None or config.executor != LOCAL or device_of(config) != "cpu":
+        return None
+    from agentnas.sizing import crew
+
+    return crew(task, workers_of(config), config.worker_memory_mb)
 
 
 def check_ray(config: Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agentnas.agents.roles import Draft
@@ -11,6 +12,7 @@ from agentnas.memory import events as ev
 from agentnas.memory.memory import Memory
 from agentnas.tools.errors import SpecError
 from agentnas.tools.evaluate.base import Evaluator, Limits
+from agentnas.tools.evaluate.fitting import Room
 from agentnas.tools.spec.canonical import canonical, spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.render import one_line
@@ -22,12 +24,15 @@ KINDS = ("trial", "finding", "card")
 MOST_PARTS = 4
 
 
-def accept(drafts: Sequence[Draft], known: dict[str, str], first: int, memory: Memory) -> tuple[list[ev.Proposal], list[str]]:
-    """Drafts as numbered proposals, and what was wrong with the others. ``known`` maps the hashes of earlier trials to their ids."""
+def accept(
+    drafts: Sequence[Draft], known: dict[str, str], first: int, memory: Memory, room: Room | None = None
+) -> tuple[list[ev.Proposal], list[str]]:
+    """Drafts as numbered proposals, and what was wrong with the others. ``known`` maps the hashes of earlier trials to their ids; a draft
+    that has no ``room`` as it is goes on as the spec that has."""
     proposals: list[ev.Proposal] = []
     problems: list[str] = []
     seen = dict(known)
-    for draft in drafts:
+    for draft in (_fitted(draft, room) for draft in drafts):
         key = spec_hash(draft.spec)
         if key in seen:
             problems.append(f"{draft.author} proposed {seen[key]} again; skipped")
@@ -38,6 +43,11 @@ def accept(drafts: Sequence[Draft], known: dict[str, str], first: int, memory: M
         problems += [f"{trial}: evidence {name} does not exist; citation dropped" for name in unknown]
         proposals.append(_proposal(trial, draft, key, evidence))
     return proposals, problems
+
+
+def _fitted(draft: Draft, room: Room | None) -> Draft:
+    spec, why = (draft.spec, None) if room is None else room.fitted(draft.spec)
+    return draft if why is None else replace(draft, spec=spec, change="; ".join(filter(None, (draft.change, why))))
 
 
 def _split_evidence(ids: Sequence[str], memory: Memory) -> tuple[tuple[str, ...], list[str]]:
@@ -63,9 +73,14 @@ def _priced(spec: ArchitectureSpec, evaluator: Evaluator, limits: Limits) -> tup
     return profile, limits.violations(profile)
 
 
-def price(specs: Sequence[ArchitectureSpec], evaluator: Evaluator, limits: Limits) -> list[tuple[dict[str, object], list[str]]]:
-    """Profile and broken limits of each spec. Latency and memory are measured only for what the arithmetic lets pass."""
+def price(
+    specs: Sequence[ArchitectureSpec], evaluator: Evaluator, limits: Limits, room: Room | None = None
+) -> list[tuple[dict[str, object], list[str]]]:
+    """Profile and broken limits of each spec, and where there is no ``room`` to train it. Latency and memory are measured only for what
+    the arithmetic lets pass."""
     static, broken = map(list, zip(*(_priced(spec, evaluator, limits) for spec in specs), strict=True)) if specs else ([], [])
+    refusals = [None if room is None else room.refusal(spec) for spec in specs]
+    broken = [[*lines, *([refusal] if refusal else [])] for lines, refusal in zip(broken, refusals, strict=True)]
     if limits.measured:
         passing = [i for i, violations in enumerate(broken) if not violations]
         for i, measured in zip(passing, evaluator.measure([specs[i] for i in passing]), strict=True):

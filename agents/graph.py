@@ -133,7 +133,7 @@ def draft(house: House, state: State) -> dict[str, Any]:
         made = Plan(event.author, tuple(map(Direction.from_dict, event.directions)), event.reason)
         drafts = house.coder.draft(house.situation(round_), made, house.round_size(round_))
         known = {proposal.spec_hash: trial for trial, proposal in view.proposals.items()}
-        proposals, problems = accept(drafts, known, len(view.proposals) + 1, house.memory)
+        proposals, problems = accept(drafts, known, len(view.proposals) + 1, house.memory, house.room)
         for problem in problems:
             house.journal.append(ev.Noted(level="warning", message=problem))
         house.journal.append(ev.ProposalsDrafted(round=round_, proposals=tuple(proposals)))
@@ -145,7 +145,7 @@ def check(house: House, state: State) -> dict[str, Any]:
     view = house.view
     unpriced = [t for t in view.rounds[state["round"]] if t not in view.profiles]
     records = [house.record(trial) for trial in unpriced]
-    for record, (profile, broken) in zip(records, price([r.spec for r in records], house.evaluator, house.limits), strict=True):
+    for record, (profile, broken) in zip(records, price([r.spec for r in records], house.evaluator, house.limits, house.room), strict=True):
         if broken:
             house.journal.append(ev.TrialRejected(trial=record.trial, reason="; ".join(broken)))
         house.journal.append(ev.TrialPriced(trial=record.trial, profile=profile))

@@ -22,6 +22,7 @@ from agentnas.memory.journal import Journal
 from agentnas.memory.memory import Evidence, Memory
 from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import Evaluator, Limits
+from agentnas.tools.evaluate.fitting import Room
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.card import TaskCard
 
@@ -65,7 +66,8 @@ class Budget:
 @dataclass
 class House:
     """Everything that a run needs, wired by the caller. ``batch`` is the number of trials a round, ``workers`` how many run at a time;
-    with ``review`` each plan waits until a person has left their decision in the ``inbox``; ``transfer`` is what earlier tasks teach."""
+    with ``review`` each plan waits until a person has left their decision in the ``inbox``; ``transfer`` is what earlier tasks teach;
+    ``room`` is what a training may take of this machine's memory, None where that is not known."""
 
     journal: Journal
     evaluator: Evaluator
@@ -86,6 +88,7 @@ class House:
     inbox: Inbox | None = None
     review: bool = False
     transfer: Transfer | None = None
+    room: Room | None = None
     _specs: dict[str, ArchitectureSpec] = field(default_factory=dict)
     _reserve: tuple[int, float] = (-1, 0.0)
 

@@ -105,6 +105,7 @@ def _prepare(first: dict[str, Any], connection: Connection, loaded: Loaded | Non
     import torch
 
     from agentnas.tools.train.data import PreparedTask
+    from agentnas.tools.train.resident import map_large_blocks
 
     torch.set_num_threads(1)
     device = first["device"]
@@ -114,8 +115,11 @@ def _prepare(first: dict[str, Any], connection: Connection, loaded: Loaded | Non
         if isinstance(loaded, AgentNASError):
             raise loaded
         if isinstance(loaded, PreparedTask):
+            map_large_blocks(loaded.num_nodes)
             return loaded
-        return PreparedTask.from_task(loaded or load(first["task"]), device)
+        task = loaded or load(first["task"])
+        map_large_blocks(task.data.num_nodes if task.data else 0)
+        return PreparedTask.from_task(task, device)
     except AgentNASError as error:
         _send(connection, {"broken": {"error": type(error).__name__, "message": str(error)}})
         sys.exit(1)

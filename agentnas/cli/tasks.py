@@ -13,8 +13,9 @@ from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import load_task, task_names
-from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX
+from agentnas.tools.tasks.catalog import TABLE_PREFIX, data_set
 from agentnas.tools.tasks.locate import where
+from agentnas.tools.tasks.powerlaw import EXAMPLES
 
 app = group_app(COMMANDS["tasks"].help)
 Name = Annotated[str, typer.Argument(help="Name of a task; agentnas tasks list shows them.", show_default=False)]
@@ -22,9 +23,12 @@ Name = Annotated[str, typer.Argument(help="Name of a task; agentnas tasks list s
 
 @app.command("list")
 def list_(data_dir: DataDir = None, json: Json = False) -> None:
-    """All tasks, and where their data is."""
+    """All tasks, and where their data is.
+
+    powerlaw:NODES is generated, of any size and with settings behind commas: powerlaw:1e5,degree=20,features=128.
+    """
     folder = resolve({"data_dir": data_dir}).config.data_dir
-    rows = [_listed(name, folder) for name in task_names()]
+    rows = [_listed(name, folder) for name in (*task_names(), *EXAMPLES)]
     if json:
         emit_json(rows)
         return
@@ -91,7 +95,7 @@ def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
     if name.startswith(TABLE_PREFIX):
         metric = "roc_auc" if name.endswith("proteins") else "accuracy"
         return row | {"metric": metric, "splits": [], "data": where(name, data_dir)}
-    data = DATA_SETS[name]
+    data = data_set(name)
     row |= {"kind": "node", "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
     return row | {"metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
 

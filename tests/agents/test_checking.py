@@ -141,3 +141,39 @@ def test_what_cannot_be_built_is_told() -> None:
 @pytest.mark.parametrize(("given", "meant"), [("card:gcn", "card:gcn"), (" [gcn]", "card:gcn"), ("trial:gcn", None), ("", None)])
 def test_a_citation_is_resolved_where_its_kind_was_left_out(given: str, meant: str | None) -> None:
     assert resolve(given, InMemory()) == meant
+
+
+class Small:
+    """Room for narrow designs alone; wider ones up to 64 are sampled."""
+
+    def fitted(self, spec: ArchitectureSpec) -> tuple[ArchitectureSpec, str | None]:
+        width = spec.body.nodes[0].width
+        if not isinstance(width, int) or not 16 < width <= 64:
+            return spec, None
+        recipe = spec.recipe.model_copy(update={"batching": "neighbour"})
+        return spec.model_copy(update={"recipe": recipe}), "batching full -> neighbour: on the whole graph it needs 3.0 GiB"
+
+    def refusal(self, spec: ArchitectureSpec) -> str | None:
+        return "needs 9.0 GiB of memory" if spec.body.nodes[0].width == 128 else None
+
+
+def test_a_draft_without_room_goes_on_as_the_spec_that_has_it_and_its_proposal_says_so() -> None:
+    drafts = [draft(spec_of_width(width), change=change) for width, change in ((8, None), (32, "16 -> 32"), (64, None))]
+    (same, changed, bare), problems = accept(drafts, {}, 1, InMemory(), Small())  # type: ignore[arg-type]
+    assert not problems
+    assert (same.spec_hash, same.change) == (spec_hash(spec_of_width(8)), None)
+    assert changed.spec["recipe"]["batching"] == "neighbour"
+    assert "neighbour" in changed.text
+    assert changed.spec_hash == spec_hash(parse_spec(changed.spec)) != spec_hash(spec_of_width(32))
+    assert changed.change == "16 -> 32; batching full -> neighbour: on the whole graph it needs 3.0 GiB"
+    assert bare.change == "batching full -> neighbour: on the whole graph it needs 3.0 GiB"
+
+
+def test_what_has_no_room_is_refused_beside_the_limits() -> None:
+    class Priced:
+        def price(self, spec: ArchitectureSpec) -> dict[str, int]:
+            return {"parameters": 10}
+
+    specs = [spec_of_width(8), spec_of_width(128)]
+    found = price(specs, Priced(), Limits(max_params=5), Small())  # type: ignore[arg-type]
+    assert [broken for _, broken in found] == [["parameters 10 > 5"], ["parameters 10 > 5", "needs 9.0 GiB of memory"]]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentnas.tools.errors import UsageError, suggest
+from agentnas.tools.tasks import powerlaw
 
-Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits"]
+Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw"]
 
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 TABLE_PREFIX = "nasbench:"
@@ -89,12 +90,15 @@ FINGERPRINTS = {
 
 
 def task_names() -> tuple[str, ...]:
-    """All names that ``load_task`` knows, data sets first, then table tasks."""
+    """The names of data sets, then of table tasks. ``load_task`` also knows ``powerlaw:`` names, of which there are countless."""
     return (*DATA_SETS, *(TABLE_PREFIX + name for name in TABLES))
 
 
 def data_set(name: str) -> DataSet:
-    """The data set of that name; UsageError names the nearest ones."""
+    """The data set of that name; UsageError names the nearest ones, or what is wrong with the settings in the name."""
+    if name.startswith(powerlaw.PREFIX):
+        made = powerlaw.parse(name)
+        return DataSet(made.name, "powerlaw", "", "powerlaw", made.nodes, 2 * made.pairs, made.features, made.classes, ("random",))
     if name not in DATA_SETS:
         raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
     return DATA_SETS[name]

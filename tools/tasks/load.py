@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentnas.tools.errors import UsageError, suggest
-from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX, TABLES, data_set, task_names
+from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, data_set, raw_files, task_names
 
 if TYPE_CHECKING:
-    from agentnas.tools.tasks.base import Task
+    from agentnas.tools.tasks.base import NodeData, Task
+    from agentnas.tools.tasks.catalog import DataSet
 
 
 def load_task(name: str, *, data_dir: Path | str | None = None, split: str | None = None, download: bool = True) -> Task:
@@ -21,34 +22,44 @@ def load_task(name: str, *, data_dir: Path | str | None = None, split: str | Non
     """
     if name.startswith(TABLE_PREFIX):
         return _table_task(name, split)
-    if name not in DATA_SETS:
-        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
     return _data_task(name, Path(data_dir) if data_dir is not None else None, split, download)
 
 
 def _data_task(name: str, data_dir: Path | None, split: str | None, download: bool) -> Task:
     from agentnas.tools.metrics import metric
     from agentnas.tools.tasks.base import Task
-    from agentnas.tools.tasks.digits import digits_data
     from agentnas.tools.tasks.locate import obtain_data
-    from agentnas.tools.tasks.readers import read_node_data
     from agentnas.tools.tasks.splits import make_splits, parse_split
 
     described = data_set(name)
     request = parse_split(described, split)
-    folder = None if described.family == "digits" else obtain_data(described, request.kind, data_dir, download)
-    data = digits_data() if folder is None else read_node_data(described, folder)
+    folder = obtain_data(described, request.kind, data_dir, download) if raw_files(described, request.kind) else None
+    data, fingerprint = _data(described, folder)
     splits, protocol = make_splits(described, request, data, folder)
     return Task(
-        name=name,
+        name=described.name,
         metric=metric(described.metric),
         protocol=protocol,
         num_splits=len(splits),
-        fingerprint=data.fingerprint(),
+        fingerprint=fingerprint,
         split_name=request.text,
         data=data,
         splits=splits,
     )
+
+
+def _data(described: DataSet, folder: Path | None) -> tuple[NodeData, str]:
+    """The data of a data set and its fingerprint."""
+    from agentnas.tools.tasks.digits import digits_data
+    from agentnas.tools.tasks.readers import read_node_data
+
+    if described.family == "powerlaw":
+        from agentnas.tools.tasks import powerlaw, powerlaw_graph
+
+        made = powerlaw_graph.powerlaw_data(powerlaw.parse(described.name))
+        return made, powerlaw_graph.fingerprint(described.name, made)
+    data = digits_data() if folder is None else read_node_data(described, folder)
+    return data, data.fingerprint()
 
 
 def _table_task(name: str, split: str | None) -> Task:

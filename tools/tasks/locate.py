@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.tasks.catalog import DATA_SETS, TABLE_PREFIX, DataSet, RemoteFile, data_set, raw_files, raw_folders, task_names
+from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, DataSet, RemoteFile, data_set, raw_files, raw_folders
 
 DATA_DIR_VARIABLE = "AGENTNAS_DATA_DIR"
 DATA_URL_VARIABLE = "AGENTNAS_DATA_URL"
@@ -40,20 +40,23 @@ def data_roots(data_dir: Path | None = None) -> list[Path]:
 def find_data(name: str, data_dir: Path | str | None = None, split: str | None = None) -> Path | None:
     """The first raw folder that holds every file of the data set (for its default split unless told).
 
-    None where no folder does, and for tasks that come with an installed package (``digits``, tables).
+    None where no folder does, and for tasks that come with an installed package (``digits``, tables) or are generated.
     """
-    if name in task_names() and (name not in DATA_SETS or not raw_files(DATA_SETS[name], "")):
+    if name.removeprefix(TABLE_PREFIX) != name and name.removeprefix(TABLE_PREFIX) in TABLES:
         return None
     data = data_set(name)
+    if not raw_files(data, ""):
+        return None
     return _complete_folder(data, split or data.splits[0], data_roots(Path(data_dir) if data_dir is not None else None))
 
 
 def where(name: str, data_dir: Path | None, split: str | None = None) -> str | None:
-    """Where the data of a task is: a folder, or the package that carries it; None if it would be downloaded."""
+    """Where the data of a task is: a folder, the package that carries it, or ``generated``; None if it would be downloaded."""
     if name.startswith(TABLE_PREFIX):
         return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
-    if DATA_SETS[name].family == "digits":
-        return "package scikit-learn"
+    inside = {"digits": "package scikit-learn", "powerlaw": "generated"}.get(data_set(name).family)
+    if inside:
+        return inside
     folder = find_data(name, data_dir, split)
     return str(folder) if folder else None
 
@@ -63,9 +66,9 @@ def insist(name: str, data_dir: Path, split: str | None = None) -> None:
 
     Where no place has it, it is downloaded into that folder.
     """
-    if name not in DATA_SETS or not raw_files(DATA_SETS[name], ""):
+    if name.startswith(TABLE_PREFIX) or not raw_files(data_set(name), ""):
         return
-    data, roots = DATA_SETS[name], data_roots(data_dir)
+    data, roots = data_set(name), data_roots(data_dir)
     wanted = split or data.splits[0]
     elsewhere = _complete_folder(data, wanted, roots)
     if elsewhere is not None and _complete_folder(data, wanted, [data_dir]) is None:

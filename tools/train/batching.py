@@ -18,6 +18,7 @@ from agentnas.tools.train.data import Prepared, PreparedTask
 
 # Each hop multiplies a batch by the fan-out; deeper networks see no further than this in neighbour batches.
 MOST_SAMPLED_HOPS = 4
+MOST_DRAWN_ONE_BY_ONE = 64  # edges a node; beyond, shuffling all of its edges is the faster way to draw some
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Batches:
         self._recipe, self._prepared = network.spec.recipe, prepared
         self._whole = prepared.features(network.spec.input)
         self._hops = receptive_hops(network, prepared.device) if self._recipe.batching == "neighbour" else 0
-        self._pieces: list[tuple[Tensor, Prepared, Graph]] | None = None
+        self._pieces: dict[int, tuple[Prepared, Graph]] = {}
 
     def set_labels(self, index: Tensor, y: Tensor) -> None:
         """Labelled nodes (long [n]) and their labels."""
@@ -62,16 +63,18 @@ class Batches:
             yield Batch(self._whole.rows(nodes), graph, torch.arange(seeds.numel(), device=seeds.device), self._y[seeds])
 
     def _clusters(self) -> Iterator[Batch]:
-        if self._pieces is None:
-            graph, parts = self._prepared.graph, self._prepared.clusters(self._recipe.clusters)
-            self._pieces = [(nodes, self._whole.rows(nodes), graph.subgraph(nodes)) for nodes in parts]
-        for number in torch.randperm(len(self._pieces)).tolist():
-            nodes, data, graph = self._pieces[number]
-            labels = self._label_of[nodes]
+        parts = self._prepared.clusters(self._recipe.clusters)
+        for number in torch.randperm(len(parts)).tolist():
+            labels = self._label_of[parts[number]]
             index = (labels >= 0).nonzero().squeeze(1)
             # Without labels a cluster teaches only where several passes must agree.
             if index.numel() or self._recipe.consistency_samples > 1:
-                yield Batch(data, graph, index, labels[index])
+                yield Batch(*self._piece(number, parts[number]), index, labels[index])
+
+    def _piece(self, number: int, nodes: Tensor) -> tuple[Prepared, Graph]:
+        if number not in self._pieces:
+            self._pieces[number] = self._whole.rows(nodes), self._prepared.graph.subgraph(nodes)
+        return self._pieces[number]
 
 
 def receptive_hops(network: Network, device: torch.device) -> int:
@@ -87,6 +90,11 @@ def receptive_hops(network: Network, device: torch.device) -> int:
     network.eval()
     (gradient,) = torch.autograd.grad(network(x, graph, encodings)[0].square().sum(), x)
     return int(gradient.abs().sum(1).nonzero().max()) if gradient.any() else 0
+
+
+def most_sampled(seeds: int, hops: int, fanout: int) -> int:
+    """Nodes of a neighbour batch, at most; it has fewer edges than nodes that were drawn."""
+    return int(seeds * sum(float(fanout) ** hop for hop in range(hops + 1)))
 
 
 def sample_neighbours(graph: Graph, seeds: Tensor, hops: int, fanout: int) -> tuple[Tensor, Graph]:
@@ -112,13 +120,32 @@ def sample_neighbours(graph: Graph, seeds: Tensor, hops: int, fanout: int) -> tu
 
 
 def _draw_edges(pointers: Tensor, nodes: Tensor, fanout: int) -> Tensor:
-    """Ids of at most ``fanout`` random incoming edges of each node: the first of a random order within each node."""
+    """Ids of at most ``fanout`` random incoming edges of each node; the work does not grow with the edges of hubs."""
     counts = pointers[nodes + 1] - pointers[nodes]
-    edges = ragged_ranges(pointers[nodes], counts)
-    owner = torch.repeat_interleave(torch.arange(nodes.numel(), device=nodes.device), counts)
+    many = counts > fanout
+    few = ragged_ranges(pointers[nodes[~many]], counts[~many])
+    draw = _draw_one_by_one if fanout <= MOST_DRAWN_ONE_BY_ONE else _draw_from_shuffled
+    return torch.cat([few, draw(pointers[nodes[many]], counts[many], fanout)])
+
+
+def _draw_one_by_one(starts: Tensor, counts: Tensor, fanout: int) -> Tensor:
+    """``fanout`` different edges of each node, which has more, by Floyd's algorithm (Bentley and Floyd, 1987); long [nodes x fanout]."""
+    drawn = torch.full((fanout, counts.numel()), -1, device=counts.device)
+    for step in range(fanout):
+        last = counts - fanout + step
+        place = (torch.rand(counts.numel(), device=counts.device, dtype=torch.double) * (last + 1)).long()
+        taken = (drawn[:step] == place).any(0)
+        drawn[step] = torch.where(taken, last, place)
+    return (drawn + starts).flatten()
+
+
+def _draw_from_shuffled(starts: Tensor, counts: Tensor, fanout: int) -> Tensor:
+    """The same: the first of a random order within each node."""
+    edges = ragged_ranges(starts, counts)
+    owner = torch.repeat_interleave(torch.arange(counts.numel(), device=counts.device), counts)
     # Sorting owner + a draw from [0, 1) shuffles within each owner and keeps owners in order.
-    order = torch.argsort(owner.double() + torch.rand(owner.numel(), device=nodes.device, dtype=torch.double))
-    rank = torch.arange(owner.numel(), device=nodes.device) - (counts.cumsum(0) - counts)[owner]
+    order = torch.argsort(owner.double() + torch.rand(owner.numel(), device=counts.device, dtype=torch.double))
+    rank = torch.arange(owner.numel(), device=counts.device) - (counts.cumsum(0) - counts)[owner]
     return edges[order][rank < fanout]
 
 

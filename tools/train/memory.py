@@ -8,6 +8,7 @@ operator needs no formula of its own, and what a backward pass makes and drops a
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,7 @@ from agentnas.tools.train.perturb import perturb
 MIB = 2**20
 MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is worth
 WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
+Moments = Callable[[Network, Recipe, tuple[int, ...], bool], Tensor]
 WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first training of a process
 
 
@@ -53,13 +55,14 @@ def _predicted(spec_json: str, num_nodes: int, num_edges: int, in_channels: int,
     return weight_mib * WEIGHT_COPIES + ring_mib + step / MIB + WORKSPACE_MIB
 
 
-def _extended(network: Network, recipe: Recipe, sizes: tuple[int, int, int], sparse: bool) -> float:
-    """Most bytes that a step holds at one time."""
-    base = _moments(network, recipe, BASE, sparse)
+def _extended(network: Network, recipe: Recipe, sizes: tuple[int, int, int], sparse: bool, moments_of: Moments | None = None) -> float:
+    """Most bytes that a step holds at one time, or other work whose moments are given."""
+    moments_of = moments_of or _moments
+    base = moments_of(network, recipe, BASE, sparse)
     total = base
     for axis in range(3 if sparse else 2):
         doubled = tuple(2 * size if i == axis else size for i, size in enumerate(BASE))
-        moments = _moments(network, recipe, doubled, sparse)
+        moments = moments_of(network, recipe, doubled, sparse)
         if moments.numel() != base.numel():  # an operator that works otherwise on other sizes: the moments are no longer the same ones
             base, total, moments = base.max()[None], total.max()[None], moments.max()[None]
         total = total + (moments - base) / BASE[axis] * (sizes[axis] - BASE[axis])
@@ -82,6 +85,18 @@ def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: b
             loss = loss + network(x, dropped, encodings).log_softmax(-1).mean()
         torch.autograd.backward(loss)
     network.zero_grad()
+    return torch.tensor(held.moments, dtype=torch.float64)
+
+
+def inference_moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool) -> Tensor:
+    """The same of one pass in evaluation mode, without derivatives; the recipe does not matter."""
+    del recipe
+    nodes, edges, nnz = sizes
+    graph, features = _small_graph(network, nodes, edges), _small_features(network, nodes, nnz, sparse)
+    encodings = torch.zeros(nodes, network.layout.encoding_channels) if network.layout.encoding_channels else None
+    network.eval()
+    with torch.no_grad(), Held() as held:
+        network(features, graph, encodings).softmax(-1)
     return torch.tensor(held.moments, dtype=torch.float64)
 
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.spec.model import parse_spec
-from agentnas.tools.train.batching import MOST_SAMPLED_HOPS, Batches, partition, receptive_hops, sample_neighbours
+from agentnas.tools.train.batching import (
+    MOST_DRAWN_ONE_BY_ONE,
+    MOST_SAMPLED_HOPS,
+    Batches,
+    partition,
+    receptive_hops,
+    sample_neighbours,
+)
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import network_for
 
@@ -49,7 +56,9 @@ def test_with_a_large_fanout_a_sample_is_the_whole_neighbourhood(graph: Graph, d
     assert torch.allclose((whole @ (whole @ x))[seeds], (part @ (part @ x[nodes]))[: seeds.numel()], atol=1e-6)
 
 
-def test_sampling_draws_each_edge_alike() -> None:
+@pytest.mark.parametrize("one_by_one", [0, MOST_DRAWN_ONE_BY_ONE])
+def test_sampling_draws_each_edge_alike(one_by_one: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentnas.tools.train.batching.MOST_DRAWN_ONE_BY_ONE", one_by_one)
     star = Graph(torch.stack([torch.arange(1, 11), torch.zeros(10, dtype=torch.long)]), 11)
     torch.manual_seed(0)
     drawn = torch.cat([sample_neighbours(star, torch.tensor([0]), 1, 3)[0][1:] for _ in range(1000)])

@@ -1,0 +1,125 @@
+"""What is trained as it is, what on sampled batches, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from agentnas.sizing import SHARE, crew
+from agentnas.tools.errors import UsageError
+from agentnas.tools.evaluate.fitting import Room
+from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.tasks import Task, load_task
+from agentnas.tools.train.resident import Resident, Scale, resident
+from agentnas.tools.workers import Job, TaskRef, WorkerPool
+
+MILLION = Scale(1_000_000, 10_000_000, 64, 10, None, 200, 10)
+
+
+def spec(op: str = "gcn", width: int = 64, layers: int = 2, **recipe: Any) -> ArchitectureSpec:
+    names = [f"n{i}" for i in range(layers)]
+    nodes = [{"id": name, "op": op, "width": width, "inputs": [names[i - 1] if i else "input"]} for i, name in enumerate(names)]
+    return parse_spec({"body": {"nodes": nodes, "outputs": [names[-1]]}, "recipe": recipe})
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return load_task("powerlaw:2000")
+
+
+def room(task: Task, mib: float, scale: Scale = MILLION) -> Room:
+    found = Room(mib, "are available", task)
+    found.__dict__.update(scale=scale, certain=False)
+    return found
+
+
+def test_what_fits_stays_as_it_is(task: Task) -> None:
+    large = room(task, 1e6)
+    assert large.fitted(spec()) == (spec(), None)
+    assert large.refusal(spec()) is None
+
+
+def test_what_does_not_fit_whole_is_sampled_and_says_so(task: Task) -> None:
+    design = spec("gat", 64)
+    whole = resident(design, MILLION).total
+    small = room(task, whole / 2)
+    sampled, why = small.fitted(design)
+    assert sampled.recipe.batching == "neighbour"
+    assert sampled == design.model_copy(update={"recipe": design.recipe.model_copy(update={"batching": "neighbour"})})
+    assert why is not None
+    assert why.startswith(f"batching full -> neighbour: on the whole graph it needs {whole / 1024:.1f} GiB, ")
+    assert small.refusal(sampled) is None
+    assert small.fitted(sampled) == (sampled, why)
+
+
+def test_deep_designs_are_cut_into_clusters(task: Task) -> None:
+    design = spec("gat", 64, layers=4)
+    sampled, why = room(task, resident(design, MILLION).total / 2, replace(MILLION, labelled=100_000)).fitted(design)
+    assert sampled.recipe.batching == "cluster"
+    assert why is not None
+    assert f"cluster ({sampled.recipe.clusters} parts)" in why
+
+
+def test_what_no_batching_makes_fit_is_refused(task: Task) -> None:
+    small = room(task, 1000.0)
+    assert small.fitted(spec("gat", 512)) == (spec("gat", 512), None)
+    refusal = small.refusal(spec("gat", 512))
+    assert refusal is not None
+    assert "of memory, 1000 MiB are available: 440 MiB for the process, " in refusal
+    assert "\n" not in refusal
+
+
+def test_batching_that_a_proposal_asks_for_is_left_to_it(task: Task) -> None:
+    clustered = spec("gat", 64, batching="cluster", clusters=2)
+    assert room(task, 1000.0).fitted(clustered) == (clustered, None)
+
+
+def test_a_small_task_is_not_weighed() -> None:
+    small = Room(8192.0, "are available", load_task("digits"))
+    assert small.certain
+    assert small.needs(spec()) is None
+
+
+def test_total_is_what_is_held_together() -> None:
+    assert Resident(400, 50, 30, 1, 20, 10, 5).total == 480
+    assert Resident(400, 50, 300, 1, 20, 10).total == 750
+
+
+@pytest.mark.parametrize("axis", ["num_nodes", "num_edges", "in_channels"])
+def test_predictions_grow_with_the_task(axis: str) -> None:
+    assert resident(spec(), replace(MILLION, **{axis: 2 * getattr(MILLION, axis)})).total > resident(spec(), MILLION).total + 100
+
+
+def test_as_many_workers_as_there_is_room_for() -> None:
+    task = load_task("powerlaw:20000")
+    needs = Room(1.0, "", task).needs
+    usual = crew(task, 4, 8192.0, available=1e6)
+    assert (usual.workers, usual.note) == (4, None)
+    wanted = needs(spec("gcn"))
+    assert wanted is not None
+    tight = crew(task, 4, 8192.0, available=2.2 * wanted.total / SHARE)
+    assert tight.workers == 2
+    assert tight.note is not None
+    assert tight.note.startswith("2 workers instead of 4: on powerlaw:2e4")
+    assert tight.note.endswith("are available to each of 2 workers")
+
+
+def test_a_task_without_room_for_one_worker_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"task powerlaw:2\S+ does not fit: .* 285 MiB are available: .*; choose a smaller task") as caught:
+        crew(load_task("powerlaw:20000"), 2, 8192.0, available=300.0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_worker_stays_below_its_prediction() -> None:
+    name = "powerlaw:20000"
+    found = Room(1.0, "", load_task(name))
+    designs = {op: spec(op, 32, epochs=2) for op in ("gcn", "gat")}
+    with WorkerPool(TaskRef(name), 1) as pool:
+        for result in pool.run([Job(op, design.model_dump(mode="json")) for op, design in designs.items()]):
+            assert result.state == "done", result.reason
+            needs = found.needs(designs[result.id])
+            assert needs is not None
+            assert result.peak_memory_mib is not None
+            assert 0.3 * needs.total < result.peak_memory_mib < needs.total

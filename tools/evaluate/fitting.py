@@ -1,0 +1,107 @@
+"""Which trainings fit in a worker's memory, and what becomes of those that do not: sampled batches where they help, else a refusal.
+
+A spec that is trained on sampled batches is another spec, with another hash and other results. So the change is made before the trial and
+written into its proposal; a spec that is trained as it was proposed is never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from agentnas.tools.room import gib
+from agentnas.tools.spec.canonical import spec_hash
+from agentnas.tools.spec.model import ArchitectureSpec
+
+if TYPE_CHECKING:
+    from agentnas.tools.tasks.base import Task
+    from agentnas.tools.train.resident import Resident, Scale
+
+MIB = 2**20
+CLUSTERS = (10, 50, 200, 1000)
+# A training holds less than this for each node and edge unless it is extraordinary: tasks that fit by it are not probed spec by spec.
+BYTES_ALWAYS_ENOUGH = 2**15
+SMALLEST_MIB = 512  # of a worker on any task
+MOST_OF_GRAPH = 0.25  # a neighbour batch that may hold more of the graph gains nothing over clusters
+
+
+@dataclass
+class Room:
+    """``mib``: what one worker may take; ``whose`` says in words what sets it, as in ``are available to each of 2 workers``."""
+
+    mib: float
+    whose: str
+    task: Task
+    _changed: dict[str, str] = field(default_factory=dict)
+
+    def fitted(self, spec: ArchitectureSpec) -> tuple[ArchitectureSpec, str | None]:
+        """The spec as it can be trained, and how it differs; the spec itself where it fits, or where no batching would make it fit."""
+        if (why := self._changed.get(spec_hash(spec))) is not None:
+            return spec, why
+        needs = self.needs(spec)
+        if needs is None or needs.total <= self.mib or spec.recipe.batching != "full":
+            return spec, None
+        for sampled in self._sampled(spec):
+            if (total := self.needs(sampled)) is not None and total.total <= self.mib:
+                why = f"batching full -> {_batching(sampled)}: on the whole graph it needs {gib(needs.total)}, {gib(self.mib)} {self.whose}"
+                self._changed[spec_hash(sampled)] = why
+                return sampled, why
+        return spec, None
+
+    def refusal(self, spec: ArchitectureSpec) -> str | None:
+        """Why the spec cannot be trained here, one line; None where it fits."""
+        needs = self.needs(spec)
+        if needs is None or needs.total <= self.mib:
+            return None
+        passes = needs.inference > needs.step
+        work = max(needs.loading, needs.weights + max(needs.step, needs.inference) + needs.heap)
+        return (
+            f"needs {gib(needs.total)} of memory, {gib(self.mib)} {self.whose}: {gib(needs.process)} for the process, {gib(needs.task)} for"
+            f" the task, {gib(work)} for {'passes over the whole graph' if passes else 'training steps'}"
+        )
+
+    def needs(self, spec: ArchitectureSpec) -> Resident | None:
+        """What training the spec takes; None where that is certain to fit, and for a spec that cannot be probed."""
+        from agentnas.tools.train.resident import resident
+
+        if self.certain:
+            return None
+        try:
+            return resident(spec, self.scale)
+        except Exception:  # noqa: BLE001
+            # An operator's file holds anybody's code: what it raises here its training will raise again, as the reason of a failed trial.
+            return None
+
+    @cached_property
+    def certain(self) -> bool:
+        """Whether the task is so small that its trainings need not be weighed, nor torch be imported."""
+        data = self.task.data
+        assert data is not None, "a table is not trained"
+        entries = 10 * data.x.nnz if hasattr(data.x, "nnz") else data.num_nodes * data.num_features
+        return (4 * entries + BYTES_ALWAYS_ENOUGH * (data.num_nodes + data.num_edges)) / MIB + SMALLEST_MIB <= self.mib
+
+    @cached_property
+    def scale(self) -> Scale:
+        from agentnas.tools.profiling import Sizes
+        from agentnas.tools.train.resident import Scale
+
+        return Scale(**asdict(Sizes.of(self.task)), labelled=len(self.task.split(0).train), num_splits=self.task.num_splits)
+
+    def _sampled(self, spec: ArchitectureSpec) -> Iterator[ArchitectureSpec]:
+        """The spec with sampled batches, the kind that changes least first."""
+        from agentnas.tools.train.resident import sampled_nodes
+
+        neighbour = _with(spec, batching="neighbour")
+        if sampled_nodes(neighbour, self.scale) <= MOST_OF_GRAPH * self.scale.num_nodes:
+            yield neighbour
+        yield from (_with(spec, batching="cluster", clusters=number) for number in CLUSTERS)
+
+
+def _with(spec: ArchitectureSpec, **recipe: Any) -> ArchitectureSpec:
+    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update=recipe)})
+
+
+def _batching(spec: ArchitectureSpec) -> str:
+    return f"cluster ({spec.recipe.clusters} parts)" if spec.recipe.batching == "cluster" else "neighbour"

@@ -1,0 +1,150 @@
+"""Memory that a worker's process will take to train a spec on the CPU, predicted before it begins.
+
+A training holds what the process itself takes, the task, the weights with what the optimiser keeps of them, and the largest of three
+things that are never held together: what loading makes and drops again, a step, and a pass over the whole graph, by which every epoch is
+validated whatever the batches are. Steps and passes are probed on tiny graphs and extended, as on a device (``memory``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from agentnas.tools.nn.features import PROBES
+from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.train.batching import most_sampled, receptive_hops
+from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
+
+MIB = 2**20
+PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
+# glibc keeps blocks of up to 32 MiB in a heap that it cannot shrink in the middle. Measured on 100,000 nodes (docs/fast-size.md), a
+# training takes up to nine times what it holds there, but no more than this beside it; on larger graphs such blocks are mapped.
+HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
+NODES_MAPPED = 200_000
+EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
+_M_MMAP_THRESHOLD = -3  # malloc.h
+POST_COPIES = 8  # of the scores, in correct-and-smooth
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of a task that memory follows. ``num_edges``: directed; ``nnz``: non-zero features where they are sparse, else None;
+    ``labelled``: nodes that are trained on."""
+
+    num_nodes: int
+    num_edges: int
+    in_channels: int
+    out_channels: int
+    nnz: int | None
+    labelled: int
+    num_splits: int = 1
+
+
+@dataclass(frozen=True)
+class Resident:
+    """MiB by what they are for; ``total`` is the resident set size at its highest."""
+
+    process: float
+    task: float
+    loading: float
+    weights: float
+    step: float
+    inference: float
+    heap: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.process + self.task + max(self.loading, self.weights + max(self.step, self.inference) + self.heap)
+
+
+def resident(spec: ArchitectureSpec, scale: Scale) -> Resident:
+    """What a training of the spec is predicted to take. Raises whatever building the spec's network raises."""
+    return _resident(spec.model_dump_json(exclude={"post"}), spec.post.kind != "none", scale)
+
+
+@lru_cache(maxsize=1024)
+def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
+    spec = ArchitectureSpec.model_validate_json(spec_json)
+    encodings = sum(encoding.dim for encoding in spec.input.encodings)
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
+        weights = sum(int(value.numel()) for value in network.state_dict().values())
+        step, inference = _step_and_pass(network, scale, weights)
+    scores = 4.0 * scale.num_nodes * scale.out_channels * (POST_COPIES if post else 1)
+    heap = 0.0 if scale.num_nodes >= NODES_MAPPED else min(HEAP_MIB, HEAP_TIMES * max(step, inference) / MIB)
+    return Resident(
+        PROCESS_MIB, task_mib(spec, scale), loading_mib(spec, scale), 4.0 * weights * WEIGHT_COPIES / MIB, step / MIB,
+        (inference + scores) / MIB, heap,
+    )  # fmt: skip
+
+
+def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float, float]:
+    """Bytes of a training step and of a pass over the whole graph."""
+    if weights > MOST_PROBED:
+        return 4.0 * scale.num_nodes * scale.in_channels, 4.0 * scale.num_nodes * scale.in_channels
+    sparse, recipe = scale.nnz is not None, network.spec.recipe
+    whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
+    inference = _extended(network, recipe, whole, sparse, inference_moments)
+    pieces = _pieces_bytes(scale, sparse) if recipe.batching == "cluster" else 0.0
+    return pieces + _extended(network, recipe, _batch(network, scale, whole), sparse), inference
+
+
+def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:
+    """Nodes that a neighbour batch of the spec holds, at most."""
+    encodings = sum(encoding.dim for encoding in spec.input.encodings)
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
+    return _sampled(network, scale)
+
+
+def _sampled(network: Network, scale: Scale) -> int:
+    recipe = network.spec.recipe
+    return most_sampled(min(recipe.batch_size, scale.labelled), receptive_hops(network, torch.device("cpu")), recipe.fanout)
+
+
+def map_large_blocks(num_nodes: int) -> None:
+    """On a large graph, let glibc give each block above 8 MiB back at once; elsewhere, and with other C libraries, leave all as it is.
+
+    Blocks that are mapped anew cost time, which on small graphs, where they could be taken from the heap, doubles an epoch.
+    """
+    if num_nodes >= NODES_MAPPED:
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 8 * MIB)
+
+
+def _batch(network: Network, scale: Scale, whole: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Nodes, edges and non-zeros of a step, at most; clusters are taken to have equally many edges."""
+    recipe, (nodes, edges, nnz) = network.spec.recipe, whole
+    if recipe.batching == "cluster":
+        parts = min(recipe.clusters, nodes)
+        return -(-nodes // parts), -(-edges // parts), -(-nnz // parts)
+    if recipe.batching == "neighbour":
+        sampled = _sampled(network, scale)
+        return min(nodes, sampled), min(edges, sampled), int(nnz * min(1.0, sampled / nodes))
+    return whole
+
+
+def _pieces_bytes(scale: Scale, sparse: bool) -> float:
+    """All clusters' own features and edges, which are cut once and kept."""
+    features = 16.0 * (scale.nnz or 0) if sparse else 4.0 * scale.num_nodes * scale.in_channels
+    return features + EDGE_BYTES * scale.num_edges
+
+
+def task_mib(spec: ArchitectureSpec, scale: Scale) -> float:
+    """The task as a worker keeps it: features as they were read and as the spec's input scales them, edges, labels, splits."""
+    dense = 4.0 * scale.num_nodes * scale.in_channels
+    features = dense + (dense if spec.input.scale != "none" else 0.0) if scale.nnz is None else 40.0 * scale.nnz
+    encodings = 4.0 * scale.num_nodes * sum(encoding.dim for encoding in spec.input.encodings)
+    return (features + encodings + EDGE_BYTES * scale.num_edges + 8.0 * scale.num_nodes * (1 + scale.num_splits)) / MIB
+
+
+def loading_mib(spec: ArchitectureSpec, scale: Scale) -> float:
+    """What reading the task, or making the encodings, holds for a moment."""
+    walks = any(encoding.kind == "random_walk" for encoding in spec.input.encodings)
+    made = (LOADING_EDGE_BYTES - EDGE_BYTES) * scale.num_edges
+    return max(made, 12.0 * PROBES * scale.num_nodes if walks else 0.0) / MIB
