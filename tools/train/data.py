@@ -127,6 +127,12 @@ class PreparedTask:
         """Validation score in percent of scores [N, classes]."""
         return self._score(scores, self._splits[split % self.num_splits].val)
 
+    def val_right(self, scores: Scores, split: int) -> NDArray[np.bool_]:
+        """Whether each validation node [n] gets its class from scores [N, classes]; in the order of the split."""
+        val = self._splits[split % self.num_splits].val
+        right: NDArray[np.bool_] = scores[val].argmax(axis=1) == self._y[val]
+        return right
+
     def test_score(self, scores: Scores, split: int) -> float:
         """Test score in percent; to be asked for once, after the choice is made."""
         return self._score(scores, self._splits[split % self.num_splits].test)
