@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from agentnas.tools.errors import DataError, RunError, UsageError
+from agentnas.tools.evaluate.right import share_right
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from tests.tools.candidates import job, spec
 from tests.waiting import until
@@ -43,10 +44,15 @@ def test_trains_profiles_and_tests_with_the_stored_weights(pool: WorkerPool, tmp
     assert (done["t"].peak_memory_mib or 0) > 50
     assert done["p"].state == "done", done["p"].reason
     assert done["p"].details["parameters"] == 64 * 8 + 8 + 8 * 8 + 8 + 8 * 10 + 10
+    assert 100 * share_right([done["t"].details["val_right"]]).mean() == pytest.approx(done["t"].val)
     opened = run(pool, job("o", kind="test", save_weights=weights))["o"]
     assert opened.val == pytest.approx(done["t"].val)
     assert 0 < opened.details["test"] <= 100
     assert [path.name for path in (tmp_path / "weights").iterdir()] == ["a.pt"]
+
+
+def test_a_training_whose_weights_are_not_kept_does_not_say_which_nodes_were_right(pool: WorkerPool) -> None:
+    assert "val_right" not in run(pool, job("t"))["t"].details
 
 
 def test_same_seed_same_result_in_any_worker() -> None:
