@@ -1,6 +1,6 @@
 """How far validation can tell GRAND-like recipes apart on a public split: ``python -m tests.benchmarks.accuracy --data-dir DATA``.
 
-Each variant is trained with the seeds of a confirmation. The test is read after all trainings, for the table alone; nothing is chosen by it.
+Each variant is trained with the seeds of a confirmation. The test is read for the table alone; nothing is chosen by it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from agentnas.tools.tasks import load_task
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import predict, train
 
-HEADER = "| recipe | validation | test | behind the best, over validation nodes | over test nodes | ms an epoch |\n| --- | --- | --- | --- | --- | --- |"
+HEADER = """\
+| recipe | validation | test | behind the best, over validation nodes | over test nodes | ms an epoch |
+| --- | --- | --- | --- | --- | --- |"""
 
 
 @dataclass(frozen=True)
