@@ -134,8 +134,8 @@ def test_the_shipped_seed_is_the_median_one() -> None:
     assert median_seed({100: 80.0, 101: 84.0}) == 100, "of two, the lower: never the lucky one"
 
 
-GRAND = {"anchor": "strong", "profile": {"flops": 10.0}}
-NEAR = {"anchor": "strong", "profile": {"flops": 4.0}}
+GRAND: dict[str, Any] = {"anchor": "strong", "profile": {"flops": 10.0}}
+NEAR: dict[str, Any] = {"anchor": "strong", "profile": {"flops": 4.0}}
 
 
 def on_nodes(number: int, right: list[list[int]], **fields: Any) -> Record:
