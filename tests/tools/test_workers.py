@@ -57,7 +57,7 @@ def test_trains_profiles_and_tests_with_the_stored_weights(pool: WorkerPool, tmp
 def test_a_kept_training_on_the_one_split_says_which_validation_nodes_it_got_right(tmp_path: Path) -> None:
     """Where seeds stand for splits they are scored on other nodes each, and nothing is said."""
     many = load_task("digits")
-    one = PreparedTask.from_task(replace(many, splits=many.splits[:1]))
+    one = PreparedTask.from_task(replace(many, splits=many.splits[:1], num_splits=1))
     kept = job("t", save_weights=str(tmp_path / "a.pt"))
     told = run_job(kept, one)
     assert 100 * share_right([told.details["val_right"]]).mean() == pytest.approx(told.val)
