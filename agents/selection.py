@@ -10,6 +10,7 @@ from agentnas.agents import surrogate
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.agents.transfer_drafts import Transfer
+from agentnas.agents.validation_noise import gap_over_nodes
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
 from agentnas.tools.evaluate.base import CONFIRM
 
@@ -53,27 +54,29 @@ def most_trusted(situation: Situation) -> list[Record]:
 
 def finalists(situation: Situation, count: int = FINALISTS, estimates: Mapping[str, float] | None = None) -> Finalists:
     """The ``count`` best trials, and the best plain and strong anchor by validation. With ``estimates`` of the true scores (``estimated``)
-    those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well."""
+    those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Where several trials are
+    confirmed, a cheaper setting of the best strong anchor's method is among them, so that ``choose`` can prefer it."""
     ranked = most_trusted(situation)
     if estimates:
         seeds = {record.trial: len(record.full_scores(situation.rungs)) for record in ranked}
         ranked.sort(key=lambda record: (-seeds[record.trial], -estimates[record.trial]))
-    return Finalists(
-        tuple(record.trial for record in ranked[:count]),
-        _best_anchor(situation.ranked(), "plain"),
-        _best_anchor(situation.ranked(), "strong"),
-    )
+    best = tuple(record.trial for record in ranked[:count])
+    strong = _anchors(situation.ranked(), "strong")
+    cheaper = [record.trial for record in strong if _is_cheaper_setting(record, strong[0])][: 1 if count > 1 else 0]
+    plain = _anchors(situation.ranked(), "plain")
+    return Finalists(tuple(dict.fromkeys([*best, *cheaper])), plain[0].trial if plain else None, strong[0].trial if strong else None)
 
 
-def _best_anchor(ranked: Sequence[Record], kind: str) -> str | None:
-    return next((record.trial for record in ranked if record.proposal.anchor == kind), None)
+def _anchors(ranked: Sequence[Record], kind: str) -> list[Record]:
+    return [record for record in ranked if record.proposal.anchor == kind]
 
 
 def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     """The candidate with the best mean validation over the seeds that all confirmed candidates share; ties go to fewer parameters.
 
     A found design that leads the best anchor by no more than the noise gives way to it: among many candidates one leads by luck, and an
-    anchor was not picked for its luck.
+    anchor was not picked for its luck. Noise is what seeds vary by and, on one fixed split, what other validation nodes would have changed.
+    An anchor gives way to the same method in a cheaper setting (fewer hops) that those nodes cannot tell from it.
     """
     records = situation.by_trial()
     sound = [trial for trial in candidates if not records[trial].failures] or list(candidates)
@@ -85,6 +88,7 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     common = _shared(confirmed)
     order = sorted(common, key=lambda trial: (-mean_and_sd(list(common[trial].values()))[0], _size(records[trial]), trial))
     chosen, why = _anchor_instead(order, common, records) or (order[0], _why(order, common))
+    chosen, why = _cheaper_setting(chosen, order, common, records) or (chosen, why)
     mean, sd = mean_and_sd(list(common[chosen].values()))
     return Choice(chosen, mean, sd, len(common[chosen]), why)
 
@@ -97,11 +101,37 @@ def _anchor_instead(
     if anchor is None or anchor == order[0]:
         return None
     gap = paired_difference(common[order[0]], common[anchor])
-    if not gap["inside_noise"]:
+    nodes = gap_over_nodes(records[order[0]], records[anchor], common[anchor])
+    if gap["inside_noise"]:
+        lead = f"{gap['difference']:.2f} ± {gap['se']:.2f}, inside the noise"
+    elif nodes and nodes.undecided:
+        lead = f"{nodes}, less than one standard error"
+    else:
         return None
-    seeds = len(common[anchor])
-    lead = f"{order[0]} leads it by {gap['difference']:.2f} ± {gap['se']:.2f}, inside the noise"
-    return anchor, f"best anchor over {seeds} fresh seeds among {len(order)} confirmed trials; {lead}, which is no gain"
+    seeds = f"best anchor over {len(common[anchor])} fresh seeds among {len(order)} confirmed trials"
+    return anchor, f"{seeds}; {order[0]} leads it by {lead}, which is no gain"
+
+
+def _cheaper_setting(
+    chosen: str, order: Sequence[str], common: Mapping[str, Mapping[int, float]], records: Mapping[str, Record]
+) -> tuple[str, str] | None:
+    """The cheapest setting of the chosen anchor's method that the validation nodes cannot tell from it, and why.
+
+    Anchors alone: a found design was confirmed for its score, and among many that are cheap one scores by luck.
+    """
+    others = [t for t in order if records[chosen].proposal.anchor and _is_cheaper_setting(records[t], records[chosen])]
+    gaps = {t: gap for t in others if (gap := gap_over_nodes(records[chosen], records[t], common[t])) and gap.undecided}
+    if not gaps:
+        return None
+    cheapest = min(gaps, key=lambda trial: (_cost(records[trial]), order.index(trial)))
+    why = f"the same method as {chosen} in a cheaper setting, {len(common[cheapest])} fresh seeds each"
+    return cheapest, f"{why}; {chosen} leads it by {gaps[cheapest]}, less than one standard error"
+
+
+def _is_cheaper_setting(record: Record, other: Record) -> bool:
+    """Whether an anchor is the other anchor's operators with fewer operations an inference."""
+    ours, theirs = (sorted(node.op for node in r.spec.body.nodes) for r in (record, other))
+    return bool(record.proposal.anchor) and ours == theirs and _cost(record) < _cost(other)
 
 
 def best_confirmed(situation: Situation, chosen: Finalists) -> Finalists:
@@ -132,6 +162,11 @@ def _nothing_confirmed(reasons: Sequence[str]) -> AgentNASError:
 
 def _size(record: Record) -> float:
     return float(record.profile.get("parameters") or 0)
+
+
+def _cost(record: Record) -> float:
+    """Operations of one inference; 0 where they were not counted."""
+    return float(record.profile.get("flops") or 0)
 
 
 def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]]) -> str:

@@ -28,6 +28,7 @@ from agentnas.tools.fork_server import MIB
 from agentnas.tools.workers import Failure, Job, JobResult
 
 if TYPE_CHECKING:
+    from agentnas.tools.spec.model import ArchitectureSpec
     from agentnas.tools.tasks import Task
     from agentnas.tools.train.data import PreparedTask
 
@@ -155,10 +156,22 @@ def _train(job: Job, prepared: PreparedTask) -> dict[str, Any]:
     deadline = time.monotonic() + job.time_limit_s
     with _allocated(prepared) as device_memory:
         result = train(spec, prepared, split=job.split, seed=job.seed, epochs=job.epochs, deadline=deadline, capture=job.capture)
+    details = {"train_score": result.train_score, "curve": result.curve, **result.details, **device_memory}
     if job.save_weights is not None:
         save_weights(result.state_dict, Path(job.save_weights))
-    details = {"train_score": result.train_score, "curve": result.curve, **result.details, **device_memory}
+        details |= _right(spec, prepared, job.split, result.state_dict)
     return {"val": result.val, "epochs": result.epochs, "best_epoch": result.best_epoch, "details": details}
+
+
+def _right(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Any]) -> dict[str, str]:
+    """Which validation nodes a kept training got right, where seeds share them and the score is their share."""
+    from agentnas.tools.evaluate.right import DETAIL, MOST_NODES, packed
+    from agentnas.tools.train.trainer import predict
+
+    if prepared.num_splits > 1 or prepared.metric.name != "accuracy":
+        return {}
+    right = prepared.val_right(predict(spec, prepared, split, state_dict), split)
+    return {DETAIL: packed(right)} if len(right) <= MOST_NODES else {}
 
 
 @contextmanager

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentnas.agents.selection import Finalists, best_confirmed, choose, comparison, estimated, finalists, median_seed
+from agentnas.agents.situation import Record
+from agentnas.agents.validation_noise import gap_over_nodes
+from agentnas.memory.events import EvaluationFinished
 from agentnas.tools.errors import BudgetEndedError
 from agentnas.tools.evaluate.base import CONFIRM
-from tests.agents.making import record, situation
+from agentnas.tools.evaluate.right import DETAIL, packed, unpacked
+from agentnas.tools.spec.model import parse_spec
+from tests.agents.making import record, situation, spec_of_width
 
 
 def confirmed(*scores: float) -> dict[str, dict[int, float]]:
@@ -121,3 +132,91 @@ def test_anchors_that_were_not_confirmed_stay_as_the_search_had_them() -> None:
 def test_the_shipped_seed_is_the_median_one() -> None:
     assert median_seed({100: 80.0, 101: 84.0, 102: 82.0}) == 102
     assert median_seed({100: 80.0, 101: 84.0}) == 100, "of two, the lower: never the lucky one"
+
+
+GRAND: dict[str, Any] = {"anchor": "strong", "profile": {"flops": 10.0}}
+NEAR: dict[str, Any] = {"anchor": "strong", "profile": {"flops": 4.0}}
+
+
+def on_nodes(number: int, right: list[list[int]], **fields: Any) -> Record:
+    """A confirmed trial of one architecture, and which validation nodes each of its seeds got right."""
+    scores = {seed: 100.0 * sum(row) / len(row) for seed, row in enumerate(right, 100)}
+    done = tuple(
+        EvaluationFinished(
+            trial=f"t{number:04d}", rung=CONFIRM, seed=seed, split=0, val=scores[seed], seconds=1.0, details={DETAIL: packed(np.array(row))}
+        )
+        for seed, row in enumerate(right, 100)
+    )
+    made = record(number, {"full": {0: 50.0}, CONFIRM: scores}, **fields)
+    return replace(made, spec=spec_of_width(1), trainings=done)
+
+
+def swapped(wins: int, losses: int, common: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Two designs over 100 nodes and three seeds: ``common`` right by both, then those that one of them alone gets right."""
+    rest = 100 - common - wins - losses
+    first = [1] * common + [1] * wins + [0] * (losses + rest)
+    second = [1] * common + [0] * wins + [1] * losses + [0] * rest
+    return [first] * 3, [second] * 3
+
+
+def test_an_anchor_gives_way_to_its_cheaper_setting_that_the_validation_nodes_cannot_tell_from_it() -> None:
+    """Ten nodes more and eight less: every seed says 2 points, and other nodes could have said the contrary."""
+    far, near = swapped(10, 8, 60)
+    choice = choose(situation(on_nodes(1, far, **GRAND), on_nodes(2, near, **NEAR)), ["t0001", "t0002"])
+    assert (choice.trial, choice.mean) == ("t0002", 68.0)
+    assert choice.reason == (
+        "the same method as t0001 in a cheaper setting, 3 fresh seeds each; t0001 leads it by 2.00 ± 4.26 over the 100 validation nodes, "
+        "less than one standard error"
+    )
+
+
+def test_an_anchor_stays_where_the_nodes_tell_it_from_the_cheaper_one() -> None:
+    far, near = swapped(10, 2, 60)
+    assert choose(situation(on_nodes(1, far, **GRAND), on_nodes(2, near, **NEAR)), ["t0001", "t0002"]).trial == "t0001"
+
+
+@pytest.mark.parametrize("other", [{**NEAR, "anchor": None}, {**NEAR, "profile": {"flops": 20.0}}, {**NEAR, "profile": {"flops": 10.0}}])
+def test_nothing_but_a_cheaper_anchor_is_preferred_to_an_anchor_with_a_higher_score(other: dict[str, Any]) -> None:
+    far, near = swapped(10, 8, 60)
+    assert choose(situation(on_nodes(1, far, **GRAND), on_nodes(2, near, **other)), ["t0001", "t0002"]).trial == "t0001"
+
+
+def test_another_method_is_no_cheaper_setting() -> None:
+    far, near = swapped(10, 8, 60)
+    other = replace(
+        on_nodes(2, near, **NEAR), spec=parse_spec({"body": {"nodes": [{"id": "a", "op": "mlp", "width": 8}], "outputs": ["a"]}})
+    )
+    assert choose(situation(on_nodes(1, far, **GRAND), other), ["t0001", "t0002"]).trial == "t0001"
+
+
+def test_a_lead_that_every_seed_shows_and_the_nodes_do_not_leaves_the_anchor_in_place() -> None:
+    found, anchor = swapped(10, 8, 60)
+    choice = choose(situation(on_nodes(1, found), on_nodes(2, anchor, **GRAND)), ["t0001", "t0002"])
+    assert choice.trial == "t0002"
+    assert choice.reason == (
+        "best anchor over 3 fresh seeds among 2 confirmed trials; t0001 leads it by 2.00 ± 4.26 over the 100 validation nodes, "
+        "less than one standard error, which is no gain"
+    )
+
+
+def test_a_cheaper_setting_of_the_best_strong_anchor_is_confirmed_with_it() -> None:
+    records = [
+        replace(record(1, {"full": {0: 83.0}}, **GRAND), spec=spec_of_width(1)),
+        replace(record(2, {"full": {0: 81.0}}, **NEAR), spec=spec_of_width(1)),
+        record(3, {"full": {0: 85.0}}),
+        record(4, {"full": {0: 84.0}}),
+    ]
+    assert finalists(situation(*records), 2) == Finalists(("t0003", "t0004", "t0002"), None, "t0001")
+    assert finalists(situation(*records), 1) == Finalists(("t0003",), None, "t0001")
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_which_nodes_were_right_reads_back(right: list[bool]) -> None:
+    assert unpacked(packed(np.array(right))).tolist() == right
+
+
+def test_a_training_that_does_not_say_which_nodes_were_right_leaves_the_seeds_to_decide() -> None:
+    far, near = swapped(10, 8, 60)
+    silent = replace(on_nodes(2, near, **NEAR), trainings=())
+    assert gap_over_nodes(on_nodes(1, far), silent, {100, 101, 102}) is None
+    assert choose(situation(on_nodes(1, far, **GRAND), silent), ["t0001", "t0002"]).trial == "t0001"

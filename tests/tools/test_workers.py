@@ -11,12 +11,17 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from agentnas.tools.errors import DataError, RunError, UsageError
+from agentnas.tools.evaluate.right import share_right
+from agentnas.tools.tasks import load_task
+from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.worker_main import run_job
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from tests.tools.candidates import job, spec
 from tests.waiting import until
@@ -49,6 +54,17 @@ def test_trains_profiles_and_tests_with_the_stored_weights(pool: WorkerPool, tmp
     assert opened.val == pytest.approx(done["t"].val)
     assert 0 < opened.details["test"] <= 100
     assert [path.name for path in (tmp_path / "weights").iterdir()] == ["a.pt"]
+
+
+def test_a_kept_training_on_the_one_split_says_which_validation_nodes_it_got_right(tmp_path: Path) -> None:
+    """Where seeds stand for splits they are scored on other nodes each, and nothing is said."""
+    many = load_task("digits")
+    one = PreparedTask.from_task(replace(many, splits=many.splits[:1], num_splits=1))
+    kept = job("t", save_weights=str(tmp_path / "a.pt"))
+    told = run_job(kept, one)
+    assert 100 * share_right([told.details["val_right"]]).mean() == pytest.approx(told.val)
+    assert "val_right" not in run_job(job("t"), one).details
+    assert "val_right" not in run_job(kept, PreparedTask.from_task(many)).details
 
 
 def test_same_seed_same_result_in_any_worker() -> None:
@@ -183,6 +199,9 @@ def test_close_ends_the_processes_and_is_safe_twice() -> None:
 
 PARENT = """
 import sys
+from agentnas.tools.tasks import load_task
+from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.worker_main import run_job
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
 pool = WorkerPool(TaskRef("digits"), grace_s=0.5)
 spec = {"body": {"nodes": [{"id": "a", "op": sys.argv[1]}], "outputs": ["a"]}}

@@ -127,9 +127,21 @@ class PreparedTask:
         """Validation score in percent of scores [N, classes]."""
         return self._score(scores, self._splits[split % self.num_splits].val)
 
+    def val_right(self, scores: Scores, split: int) -> NDArray[np.bool_]:
+        """Whether each validation node [n] gets its class from scores [N, classes]; in the order of the split."""
+        return self._right(scores, self._splits[split % self.num_splits].val)
+
+    def test_right(self, scores: Scores, split: int) -> NDArray[np.bool_]:
+        """The same of each test node; to be asked for once, after the choice is made."""
+        return self._right(scores, self._splits[split % self.num_splits].test)
+
     def test_score(self, scores: Scores, split: int) -> float:
         """Test score in percent; to be asked for once, after the choice is made."""
         return self._score(scores, self._splits[split % self.num_splits].test)
+
+    def _right(self, scores: Scores, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        right: NDArray[np.bool_] = scores[index].argmax(axis=1) == self._y[index]
+        return right
 
     def _score(self, scores: Scores, index: NDArray[np.int64]) -> float:
         return self.metric.score(self._y[index], scores[index])
