@@ -20,6 +20,7 @@ from typing import Any, Literal
 from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.operators.base import operator
 from agentnas.tools.spec.canonical import canonical, spec_hash
+from agentnas.tools.spec.memo import once_a_spec
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe, parse_spec
 
 Links = tuple[int, ...]
@@ -238,6 +239,7 @@ def spec_to_cell(spec: ArchitectureSpec) -> Cell:
     return located(spec)[1]
 
 
+@once_a_spec
 def located(spec: ArchitectureSpec) -> tuple[str, Cell]:
     """The data set whose settings the spec has, and its cell; raises UsageError where it is none."""
     spec = canonical(spec)
