@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def accept(drafts: Sequence[Draft], known: dict[str, str], first: int, memory: M
     """Drafts as numbered proposals, and what was wrong with the others. ``known`` maps the hashes of earlier trials to their ids."""
     proposals: list[ev.Proposal] = []
     problems: list[str] = []
-    seen = dict(known)
+    seen = ChainMap({}, known)
     for draft in drafts:
         key = spec_hash(draft.spec)
         if key in seen:

@@ -9,7 +9,7 @@ the anchors, the children and what those tasks tried are screened together by th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,8 +60,8 @@ class RuleCoder:
         if count <= 0:
             return []
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
-        model = surrogate.fit(situation, self._known_vectors(situation))
-        taken = situation.hashes() | {spec_hash(draft.spec) for draft in beside}
+        model = surrogate.fit(situation, self.vectors)
+        taken = {*situation.hashes(), *(spec_hash(draft.spec) for draft in beside)}
         seen = _seen(situation)
         drafts: list[Draft] = []
         for direction, number in slots(plan, count):
@@ -91,7 +91,7 @@ class RuleCoder:
         made = [_as_anchor(draft, named.get(spec_hash(draft.spec))) for draft in drafts] + due
         return made + self._fill(situation, count - len(made), rng, taken | _hashes(drafts))
 
-    def _children(self, situation: Situation, plan: Plan, count: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+    def _children(self, situation: Situation, plan: Plan, count: int, rng: random.Random, taken: Set[str]) -> list[Draft]:
         """Children of this run's best, as many as a screening takes: what the transfer weighs against what it remembers."""
         seen = _seen(situation)
         children: list[Draft] = []
@@ -100,14 +100,8 @@ class RuleCoder:
             children += [_explained(replace(draft, direction=direction.name), seen) for draft in pool]
         return children
 
-    def _known_vectors(self, situation: Situation) -> dict[str, list[float]]:
-        for record in situation.records:
-            if record.proposal.spec_hash not in self.vectors:
-                self.vectors[record.proposal.spec_hash] = situation.space.vector(record.spec)
-        return self.vectors
-
     def _pool(
-        self, situation: Situation, direction: Direction, size: int, rng: random.Random, taken: set[str], attempts: int | None = None
+        self, situation: Situation, direction: Direction, size: int, rng: random.Random, taken: Set[str], attempts: int | None = None
     ) -> list[Draft]:
         """Distinct children that are new and inside the limits; fewer than ``size`` where the space runs dry."""
         pool: dict[str, Draft] = {}
@@ -136,7 +130,7 @@ class RuleCoder:
         order = sorted(range(len(pool)), key=lambda i: (-bound[i], i))
         return [_with_expectation(pool[i], guesses[i][0], situation) for i in order[:slots]]
 
-    def _fill(self, situation: Situation, missing: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+    def _fill(self, situation: Situation, missing: int, rng: random.Random, taken: Set[str]) -> list[Draft]:
         """Directions that ran dry are filled from the whole space, so that a round is never short without need."""
         if missing <= 0:
             return []
@@ -176,8 +170,11 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
     """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
     ranked = situation.ranked()
-    ranks = {record.trial: rank for rank, record in enumerate(ranked, start=1)}
-    elites = [record for record in ranked if record.trial in direction.parents] or ranked[:ELITES]
+    named = (
+        [(rank, record) for rank, record in enumerate(ranked, start=1) if record.trial in direction.parents] if direction.parents else []
+    )
+    chosen = named or list(enumerate(ranked[:ELITES], start=1))
+    elites, ranks = [record for _, record in chosen], {record.trial: rank for rank, record in chosen}
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:
             yield _sampled(situation, direction, rng)
@@ -239,7 +236,7 @@ def _explained(draft: Draft, seen: Mapping[str, Effect]) -> Draft:
 
 
 def _with_expectation(draft: Draft, predicted: float, situation: Situation) -> Draft:
-    parent = situation.by_trial().get(draft.parent or "")
+    parent = situation.find(draft.parent)
     base = situation.score(parent) if parent else None
     return draft if base is None else replace(draft, expected_gain=round(predicted - base, 2))
 
