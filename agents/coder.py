@@ -15,8 +15,9 @@ from typing import Any
 
 from agentnas.agents import surrogate
 from agentnas.agents.roles import Direction, Draft, Plan
-from agentnas.agents.situation import Record, Situation
+from agentnas.agents.situation import MANY, Record, Situation
 from agentnas.agents.statistics import Effect, early_effects, effects
+from agentnas.agents.telling import known_until
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.tools.anchors import Anchor
 from agentnas.tools.errors import SpecError
@@ -46,6 +47,7 @@ class RuleCoder:
     price: Price
     vectors: dict[str, list[float]] = field(default_factory=dict)
     transfer: Transfer | None = None
+    _fitted: tuple[tuple[str, int, int], surrogate.Surrogate | None] | None = None
 
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
         if self.transfer and self.transfer.belief(situation.space):
@@ -60,7 +62,7 @@ class RuleCoder:
         if count <= 0:
             return []
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
-        model = surrogate.fit(situation, self.vectors)
+        model = self._model(situation)
         taken = {*situation.hashes(), *(spec_hash(draft.spec) for draft in beside)}
         seen = _seen(situation)
         drafts: list[Draft] = []
@@ -70,6 +72,13 @@ class RuleCoder:
             taken |= {spec_hash(draft.spec) for draft in chosen}
             drafts += [_explained(replace(draft, direction=direction.name), seen) for draft in chosen]
         return drafts + self._fill(situation, count - len(drafts), rng, taken)
+
+    def _model(self, situation: Situation) -> surrogate.Surrogate | None:
+        """The surrogate of what is known; of a long run the same for several rounds."""
+        about = (situation.space.name, situation.seed, known_until(situation))
+        if len(situation.records) <= MANY or self._fitted is None or self._fitted[0] != about:
+            self._fitted = about, surrogate.fit(situation, self.vectors)
+        return self._fitted[1]
 
     def untried_anchors(self, situation: Situation) -> list[Draft]:
         """Drafts of the anchors that this run has not tried yet."""

@@ -92,9 +92,14 @@ class Situation:
         levelled = [score - self.offsets.get(seed, 0.0) for seed, score in scores.items()]
         return sum(levelled) / len(levelled) if levelled else None
 
-    def ranked(self) -> list[Record]:
-        """Trials with a score at full fidelity and no failure, best first; ties go to the earlier trial."""
-        return list(self._ranked)
+    def ranked(self, until: int | None = None) -> list[Record]:
+        """Trials with a score at full fidelity and no failure, best first, ties by age; of the first ``until`` trials if that is given."""
+        if until is None or until >= len(self.records):
+            return list(self._ranked)
+        if self.kept is not None:
+            return [self.records[place] for _, place in self.kept.board if place < until]
+        first = {record.trial for record in self.records[:until]}
+        return [record for record in self._ranked if record.trial in first]
 
     @property
     def kept(self) -> History | None:

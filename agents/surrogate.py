@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentnas.agents.situation import Record, Situation, drafted
-from agentnas.agents.telling import taught, telling
+from agentnas.agents.situation import MANY, Record, Situation, drafted
+from agentnas.agents.telling import known_until, taught, telling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,9 @@ def fit(situation: Situation, vectors: dict[str, list[float]]) -> Surrogate | No
         return None
     import numpy as np
 
-    return Surrogate(_bagged(np.array(rows), np.array(targets), seed=situation.seed * 1000 + situation.round))
+    # Of a long run the model stays the same until the next fit, whatever the round.
+    moment = situation.round if len(situation.records) <= MANY else known_until(situation)
+    return Surrogate(_bagged(np.array(rows), np.array(targets), seed=situation.seed * 1000 + moment))
 
 
 def _training_set(situation: Situation, vectors: dict[str, list[float]]) -> tuple[list[list[float]], list[float]]:

@@ -12,6 +12,9 @@ from itertools import islice
 
 from agentnas.agents.situation import MANY, Record, Situation, drafted
 
+# A model of a long run is fitted anew after so many trials. Which it was fitted on follows from the records alone, so that a resumed run
+# goes on as one that was never stopped.
+EVERY = 25
 # Of ``MANY`` trials: the best third, the newest sixth, and the rest spread over the other scores.
 BEST_SHARE, NEWEST_SHARE = 1 / 3, 1 / 6
 # A search that fails or cuts its newest trials is not followed back for ever.
@@ -22,24 +25,35 @@ MOST_CUT = 100
 
 def telling(situation: Situation, most: int = MANY) -> list[Record]:
     """At most ``most`` of the ranked trials, best first; all where there are no more."""
-    ranked = situation.ranked()
+    return _telling(situation, situation.ranked(), len(situation.records), most)
+
+
+def known_until(situation: Situation) -> int:
+    """How many trials, from the first, a model of scores has to know: all, of a long run as many as there were at its last fit."""
+    count = len(situation.records)
+    return count if count <= MANY else count - (count - MANY) % EVERY
+
+
+def _telling(situation: Situation, ranked: list[Record], until: int, most: int) -> list[Record]:
     if len(ranked) <= most:
         return ranked
-    best, newest = round(BEST_SHARE * most), _newest(situation, round(NEWEST_SHARE * most))
+    best, newest = round(BEST_SHARE * most), _newest(situation, until, round(NEWEST_SHARE * most))
     room, others = most - best - len(newest), len(ranked) - best
     kept = {id(record) for record in (*ranked[:best], *newest, *(ranked[best + i * others // room] for i in range(room)))}
     return [record for record in ranked if id(record) in kept]
 
 
 def taught(situation: Situation) -> Sequence[Record]:
-    """At most ``MANY`` trials with any score, also of short trainings alone, in the order of drafting; all of a run that has no more."""
+    """At most ``MANY`` of the trials ``known_until`` with any score, also of short trainings alone, in the order of drafting; all of a run
+    that has no more."""
     if len(situation.records) <= MANY:
         return situation.records
-    looked = situation.records[-LOOK_BACK:]
+    until = known_until(situation)
+    looked = situation.records[max(0, until - LOOK_BACK) : until]
     cut = [record for record in looked if situation.score(record) is None and record.at(situation.rungs[0].name) is not None][-MOST_CUT:]
-    return sorted([*telling(situation, MANY - len(cut)), *cut], key=drafted)
+    return sorted([*_telling(situation, situation.ranked(until), until, MANY - len(cut)), *cut], key=drafted)
 
 
-def _newest(situation: Situation, count: int) -> list[Record]:
-    looked = islice(reversed(situation.records), LOOK_BACK)
+def _newest(situation: Situation, until: int, count: int) -> list[Record]:
+    looked = reversed(situation.records[max(0, until - LOOK_BACK) : until])
     return list(islice((r for r in looked if not r.failures and situation.score(r) is not None), count))

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from agentnas.tools.operators.base import Operator, Value, operators
 from agentnas.tools.spec.isomorphism import SOURCE, LabelledDag, canonical_order
-from agentnas.tools.spec.memo import once_a_spec
+from agentnas.tools.spec.memo import OnceASpec
 from agentnas.tools.spec.model import (
     LANGUAGE_VERSION,
     MAX_WIDTH,
@@ -102,7 +102,7 @@ def canonical_json(spec: ArchitectureSpec) -> str:
     return json.dumps(canonical_data(spec), sort_keys=True, separators=(",", ":"))
 
 
-@once_a_spec
+@OnceASpec
 def spec_hash(spec: ArchitectureSpec) -> str:
     """16 hexadecimal digits that are equal exactly for specs with the same canonical form."""
     return hashlib.sha256(canonical_json(spec).encode()).hexdigest()[:16]

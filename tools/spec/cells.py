@@ -20,7 +20,7 @@ from typing import Any, Literal
 from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.operators.base import operator
 from agentnas.tools.spec.canonical import canonical, spec_hash
-from agentnas.tools.spec.memo import once_a_spec
+from agentnas.tools.spec.memo import OnceASpec
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe, parse_spec
 
 Links = tuple[int, ...]
@@ -207,7 +207,9 @@ def _spec_of(links: Links, ops: Ops, dataset: str) -> ArchitectureSpec:
         "head": {"decoder": "linear"},
         "recipe": _recipe(settings),
     }
-    return canonical(parse_spec(data))
+    made = canonical(parse_spec(data))
+    located.remember(made, (dataset, (links, ops)))
+    return made
 
 
 def _before(settings: Settings) -> dict[str, Any]:
@@ -239,7 +241,7 @@ def spec_to_cell(spec: ArchitectureSpec) -> Cell:
     return located(spec)[1]
 
 
-@once_a_spec
+@OnceASpec
 def located(spec: ArchitectureSpec) -> tuple[str, Cell]:
     """The data set whose settings the spec has, and its cell; raises UsageError where it is none."""
     spec = canonical(spec)
