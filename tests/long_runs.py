@@ -38,10 +38,11 @@ class Tireless:
 
 @dataclass
 class Timed:
-    """A finished run, and the seconds since its start when each of its trials had its score."""
+    """A finished run, and the seconds of wall and of processor time since its start when each of its trials had its score."""
 
     run: Run
     trial_seconds: list[float] = field(default_factory=list)
+    trial_busy: list[float] = field(default_factory=list)
     search_s: float = 0.0
     """Seconds from the start of the run to the choice of its winner."""
     close_s: float = 0.0
@@ -49,9 +50,16 @@ class Timed:
 
     def windows(self, size: int) -> list[float]:
         """Milliseconds per trial in consecutive windows of so many trials; what is left over at the end is not told."""
-        marks = [0.0, *self.trial_seconds]
-        ends = range(size, len(marks), size)
-        return [1000 * (marks[end] - marks[end - size]) / size for end in ends]
+        return _windows(self.trial_seconds, size)
+
+    def busy_windows(self, size: int) -> list[float]:
+        """The same of processor time, which other work on the machine hardly changes."""
+        return _windows(self.trial_busy, size)
+
+
+def _windows(told: list[float], size: int) -> list[float]:
+    marks = [0.0, *told]
+    return [1000 * (marks[end] - marks[end - size]) / size for end in range(size, len(marks), size)]
 
 
 def settings(folder: Path, trials: int, memory: Path | None, seed: int = 0) -> Config:
@@ -79,11 +87,12 @@ def timed_run(config: Config) -> Timed:
     directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": ""})
     timed = Timed(Run(directory))
     with wired(config, directory) as house:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
 
         def watch(event: ev.AnyEvent) -> None:
             if isinstance(event, ev.EvaluationFinished | ev.EvaluationFailed):
                 timed.trial_seconds.append(time.perf_counter() - start)
+                timed.trial_busy.append(time.process_time() - used)
             elif isinstance(event, ev.WinnerChosen):
                 timed.search_s = time.perf_counter() - start
 

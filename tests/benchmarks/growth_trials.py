@@ -21,7 +21,6 @@ from agentnas.agents.briefing import Briefing
 from agentnas.agents.history import Ledger
 from agentnas.agents.planner import RulePlanner
 from agentnas.agents.situation import Left, Situation
-from agentnas.memory import events as ev
 from agentnas.memory.experience import experience
 from agentnas.memory.journal import Journal
 from agentnas.memory.rundir import RunDirectory
