@@ -21,6 +21,7 @@ from agentnas.agents.briefing import Briefing
 from agentnas.agents.history import Ledger
 from agentnas.agents.planner import RulePlanner
 from agentnas.agents.situation import Left, Situation
+from agentnas.agents.telling import EVERY
 from agentnas.memory.experience import experience
 from agentnas.memory.journal import Journal
 from agentnas.memory.rundir import RunDirectory
@@ -34,10 +35,12 @@ from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks.card import TaskCard
 from agentnas.words import markdown_table
-from tests.long_runs import Timed, settings, timed_run
+from tests.long_runs import A_ROUND, Timed, settings, timed_run
 
-TRIALS, QUICK = 10_000, 600
+TRIALS = 10_000
 WINDOWS = 10
+# With --quick: trials of each look at a run, looks at each length, and rounds between two fits of the surrogate.
+A_LOOK, LOOKS, FIT_ROUNDS = 100, 2, EVERY // A_ROUND
 # Shares of the run at which what has grown is measured.
 MARKS = (0.1, 0.3, 1.0)
 REPEATS = 3
@@ -63,12 +66,14 @@ class Grown(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables and draw the plot; 1 if a trial at the end costs more than it may."""
     asked = _asked(arguments)
-    count = QUICK if asked.quick else asked.trials
+    if asked.quick:
+        return sampled(asked.trials)
+    count = asked.trials
     with tempfile.TemporaryDirectory(prefix="agentnas-growth-") as folder:
         timed = timed_run(settings(Path(folder), count, None))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        windows = timed.windows(count // WINDOWS)
-        print(f"## Time per trial over {count:,} trials\n\n{window_table(windows, count // WINDOWS)}\n")
+        windows, walls = timed.busy_windows(count // WINDOWS), timed.windows(count // WINDOWS)
+        print(f"## Time per trial over {count:,} trials\n\n{window_table(windows, walls, count // WINDOWS)}\n")
         growth = statistics.median(windows[-3:]) / windows[0]
         print(f"The last three windows over the first: {growth:.2f} (limit {MOST_GROWTH}). Peak memory of the process {peak:,.0f} MiB;")
         print(f"choosing the winner and everything after it took {timed.close_s:.1f} s, the search {timed.search_s:.0f} s.\n")
@@ -82,18 +87,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=TRIALS)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} trials")
+    parser.add_argument("--quick", action="store_true", help=f"look at {A_LOOK} trials of runs that are as long already")
     parser.add_argument("--plot", type=Path, help="SVG file to draw")
     return parser.parse_args(arguments)
 
 
-def window_table(windows: Sequence[float], size: int) -> str:
+def sampled(trials: int) -> int:
+    """The same question in a minute: ``A_LOOK`` trials of a run that has few trials behind it, and of one that has many, in turn."""
+    starts = [round(share * trials) // A_ROUND * A_ROUND for share in MARKS]
+    found: dict[int, list[float]] = {start: [] for start in starts}
+    for start in starts * LOOKS:
+        with tempfile.TemporaryDirectory(prefix="agentnas-growth-") as folder:
+            timed = timed_run(settings(Path(folder), start + A_LOOK, None), start)
+            found[start].append(statistics.median(timed.busy_windows(A_ROUND * FIT_ROUNDS)[1:]))
+    least = [min(times) for times in found.values()]
+    rows = [[f"{start:,}", f"{busy:.1f}", f"{busy / least[0]:.2f}"] for start, busy in zip(starts, least, strict=True)]
+    print(markdown_table(["trials before", "ms of processor time per trial", "against the first"], rows))
+    return int(least[-1] > MOST_GROWTH * least[0])
+
+
+def window_table(windows: Sequence[float], walls: Sequence[float], size: int) -> str:
     """Milliseconds of each window, and against the first."""
     rows = [
-        [f"{i * size + 1:,} to {(i + 1) * size:,}", f"{milliseconds:.1f}", f"{milliseconds / windows[0]:.2f}"]
-        for i, milliseconds in enumerate(windows)
+        [f"{i * size + 1:,} to {(i + 1) * size:,}", f"{busy:.1f}", f"{wall:.1f}", f"{busy / windows[0]:.2f}"]
+        for i, (busy, wall) in enumerate(zip(windows, walls, strict=True))
     ]
-    return markdown_table(["trials", "ms per trial", "against the first"], rows)
+    return markdown_table(["trials", "ms of processor time per trial", "ms of wall time", "processor time against the first"], rows)
 
 
 def measured(timed: Timed, trials: int, folder: Path) -> Grown:
