@@ -34,10 +34,10 @@ def _numbered(finding: Finding, round_: int, index: int) -> Finding:
 
 
 def _leader(situation: Situation, noise: float | None) -> list[Finding]:
-    ranked = situation.ranked()
-    if not ranked:
+    leader = situation.best(1)
+    if not leader:
         return []
-    best = ranked[0]
+    best = leader[0]
     score = situation.score(best) or 0.0
     spread = "?" if noise is None else f"{noise:.2f}"
     text = f"{best.trial} leads with {score:.2f} on validation (noise floor {spread}): {best.proposal.name or best.proposal.text}"
@@ -45,7 +45,7 @@ def _leader(situation: Situation, noise: float | None) -> list[Finding]:
 
 
 def _noise(situation: Situation, noise: float | None) -> list[Finding]:
-    ranked = situation.ranked()
+    ranked = [] if noise is None else situation.ranked()
     if noise is None or not ranked:
         return []
     top = situation.score(ranked[0]) or 0.0

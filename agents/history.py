@@ -39,13 +39,19 @@ class History(tuple[Record, ...]):
     """Those with several seeds, in training or in confirmation."""
     best_by_round: Mapping[int, tuple[float, int]] = {}
     """Best score of each round, with its number of seeds."""
+    hashes: frozenset[str] = frozenset()
+    """Canonical hashes of all that was proposed."""
     places: Mapping[str, int] = {}
     """Where each trial stands; also of trials that came later."""
 
     @cached_property
     def ranked(self) -> tuple[Record, ...]:
         """Records on the board, best first."""
-        return tuple(self[place] for _, place in self.board)
+        return tuple(self.best(len(self)))
+
+    def best(self, count: int) -> list[Record]:
+        """The best ``count`` on the board."""
+        return [self[place] for _, place in self.board[:count]]
 
     def trusted(self, count: int) -> list[Record]:
         """The best ``count`` with the most seeds, then of all others."""
@@ -62,11 +68,6 @@ class History(tuple[Record, ...]):
         """The record of a trial; None where there is none."""
         place = self.places.get(trial, len(self))
         return self[place] if place < len(self) else None
-
-    @cached_property
-    def hashes(self) -> frozenset[str]:
-        """Canonical hashes of all that was proposed."""
-        return frozenset(record.proposal.spec_hash for record in self)
 
 
 class Ledger:
@@ -86,6 +87,8 @@ class Ledger:
         self._repeated: list[int] = []
         self._in_round: dict[int, list[int]] = {}
         self._best: dict[int, tuple[float, int]] = {}
+        self._hashes: set[str] = set()
+        self._all_hashes: frozenset[str] = frozenset()
         self._made: History | None = None
 
     def record(self, trial: str) -> Record:
@@ -107,6 +110,9 @@ class Ledger:
         made.anchors = tuple(sorted((place for place in self._anchors if place in self._stands), key=lambda place: self._stands[place][0]))
         made.failed, made.repeated = tuple(sorted(self._failed)), tuple(self._repeated)
         made.best_by_round, made.places = dict(self._best), self._places
+        if len(self._all_hashes) < len(self._hashes):
+            self._all_hashes = frozenset(self._hashes)
+        made.hashes = self._all_hashes
         return made
 
     def _catch_up(self) -> None:
@@ -123,6 +129,7 @@ class Ledger:
         place = self._places.setdefault(trial, len(self._records))
         if place == len(self._records):
             self._records.append(record)
+            self._hashes.add(record.proposal.spec_hash)
             self._in_round.setdefault(record.round, []).append(place)
         self._records[place] = record
         self._stand(place, record)

@@ -101,6 +101,10 @@ class Situation:
         first = {record.trial for record in self.records[:until]}
         return [record for record in self._ranked if record.trial in first]
 
+    def best(self, count: int) -> list[Record]:
+        """The first ``count`` of those."""
+        return self.kept.best(count) if self.kept is not None else list(self._ranked[:count])
+
     @property
     def kept(self) -> History | None:
         """The records as their ledger keeps them in order; None for others, and where splits have to be made comparable first."""
