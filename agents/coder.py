@@ -63,7 +63,7 @@ class RuleCoder:
             return []
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
         model = self._model(situation)
-        taken = {*situation.hashes(), *(spec_hash(draft.spec) for draft in beside)}
+        taken = set(situation.hashes()) | _hashes(beside)
         seen = _seen(situation)
         drafts: list[Draft] = []
         for direction, number in slots(plan, count):
@@ -178,11 +178,9 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
     """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
-    ranked = situation.ranked()
-    named = (
-        [(rank, record) for rank, record in enumerate(ranked, start=1) if record.trial in direction.parents] if direction.parents else []
-    )
-    chosen = named or list(enumerate(ranked[:ELITES], start=1))
+    ranked = enumerate(situation.ranked() if direction.parents else (), start=1)
+    named = [(rank, record) for rank, record in ranked if record.trial in direction.parents]
+    chosen = named or list(enumerate(situation.best(ELITES), start=1))
     elites, ranks = [record for _, record in chosen], {record.trial: rank for rank, record in chosen}
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:

@@ -129,12 +129,12 @@ class InMemory:
         return None if told is None else Evidence.model_validate(told)
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> None:
-        """Remember trials of other runs."""
-        self._trials.update((trial.id, trial) for trial in trials)
+        """Remember trials of other runs; those of this run are in its view already."""
+        self._trials.update((trial.id, trial) for trial in trials if not self._is_own(trial.id))
 
     def add_findings(self, findings: Iterable[FindingRecord]) -> None:
-        """Remember findings of other runs."""
-        self._findings.update((finding.id, finding) for finding in findings)
+        """Remember findings of other runs; those of this run are in its view already."""
+        self._findings.update((finding.id, finding) for finding in findings if not self._is_own(finding.id))
 
     def keep(self) -> None:
         """Nothing outlives the run."""
@@ -148,6 +148,11 @@ class InMemory:
             return None if run else name
         known = self.view.state(name) != "proposed" or name in self.view.named
         return name if known else None
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is one of the run's own by its name, and the view holds it."""
+        local = self._own(name) if self.run else None
+        return local is not None and (self.view.state(local) != "proposed" or local in self.view.named)
 
     def _library(self) -> Library:
         return shipped_library()

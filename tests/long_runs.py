@@ -143,8 +143,9 @@ def past_events(task: Task, trials: int) -> Iterator[ev.AnyEvent]:
 
 def _past(number: int, cell: Cell, dataset: str, rng: random.Random) -> ev.Proposal:
     spec = cell_to_spec(*cell, dataset)
+    plain = spec.model_dump(mode="json", exclude_defaults=True)
     return ev.Proposal(
-        trial=f"t{number + 1:04d}", spec=spec.model_dump(mode="json", exclude_defaults=True), spec_hash=spec_hash(spec), text=one_line(spec),
+        trial=f"t{number + 1:04d}", spec=plain, spec_hash=spec_hash(spec), text=one_line(spec),
         author="coder/evolution", parent=f"t{rng.randrange(number) + 1:04d}" if number else None, factor=rng.choice(FACTORS),
         change="cell a -> b", hypothesis="a parent that ranks high",
     )  # fmt: skip
