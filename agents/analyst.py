@@ -7,9 +7,10 @@ undecided, never as progress.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice, takewhile
 
 from agentnas.agents.roles import Analysis, Finding
-from agentnas.agents.situation import Situation
+from agentnas.agents.situation import MANY, Situation
 from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, rounds_without_progress
 
 AUTHOR = "analyst/rules"
@@ -33,10 +34,10 @@ def _numbered(finding: Finding, round_: int, index: int) -> Finding:
 
 
 def _leader(situation: Situation, noise: float | None) -> list[Finding]:
-    ranked = situation.ranked()
-    if not ranked:
+    leader = situation.best(1)
+    if not leader:
         return []
-    best = ranked[0]
+    best = leader[0]
     score = situation.score(best) or 0.0
     spread = "?" if noise is None else f"{noise:.2f}"
     text = f"{best.trial} leads with {score:.2f} on validation (noise floor {spread}): {best.proposal.name or best.proposal.text}"
@@ -44,11 +45,12 @@ def _leader(situation: Situation, noise: float | None) -> list[Finding]:
 
 
 def _noise(situation: Situation, noise: float | None) -> list[Finding]:
-    ranked = situation.ranked()
+    ranked = [] if noise is None else situation.ranked()
     if noise is None or not ranked:
         return []
     top = situation.score(ranked[0]) or 0.0
-    inside = [record.trial for record in ranked[1:] if (situation.score(record) or 0.0) > top - 2 * noise]
+    others = islice(ranked, 1, None)
+    inside = [record.trial for record in takewhile(lambda record: (situation.score(record) or 0.0) > top - 2 * noise, others)]
     if not inside:
         return []
     text = f"{len(inside)} other trials are within twice the noise floor ({2 * noise:.2f}) of the leader; more seeds must decide"
@@ -71,10 +73,10 @@ def _factor_finding(effect: Effect, rival: str) -> Finding:
 
 def _failures(situation: Situation) -> list[Finding]:
     by_kind: dict[str, list[str]] = {}
-    for record in situation.records:
+    for record in situation.failed():
         for kind in sorted({reason.split(":", 1)[0] for reason in record.failures.values()}):
             by_kind.setdefault(kind, []).append(record.trial)
-    return [Finding("", f"{len(trials)} trials failed by {kind}", tuple(trials)) for kind, trials in sorted(by_kind.items())]
+    return [Finding("", f"{len(trials)} trials failed by {kind}", tuple(trials[-MANY:])) for kind, trials in sorted(by_kind.items())]
 
 
 def _verdict(situation: Situation, noise: float | None) -> str:

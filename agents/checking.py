@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -31,7 +32,7 @@ def accept(
     that has no ``room`` as it is goes on as the spec that has."""
     proposals: list[ev.Proposal] = []
     problems: list[str] = []
-    seen = dict(known)
+    seen = ChainMap({}, known)
     for draft in (_fitted(draft, room) for draft in drafts):
         key = spec_hash(draft.spec)
         if key in seen:

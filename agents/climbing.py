@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 
-from agentnas.agents.selection import most_trusted
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import noise_floor
 from agentnas.tools.evaluate.base import CONFIRM
@@ -40,7 +39,7 @@ def before(situation: Situation, round_: int) -> Before:
     for kind in sorted(set(kinds.values())):
         of_kind = [trial for trial in scores if kinds.get(trial) == kind]
         best += nsmallest(1, of_kind, key=lambda trial: (-scores[trial], trial))
-    rival = next(iter(most_trusted(closed)), None)
+    rival = next(iter(closed.trusted(1)), None)
     return Before(
         {trial: scores[trial] for trial in best},
         {trial: kinds[trial] for trial in best if trial in kinds},

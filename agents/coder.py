@@ -9,14 +9,15 @@ the anchors, the children and what those tasks tried are screened together by th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentnas.agents import surrogate
 from agentnas.agents.roles import Direction, Draft, Plan
-from agentnas.agents.situation import Record, Situation
+from agentnas.agents.situation import MANY, Record, Situation
 from agentnas.agents.statistics import Effect, early_effects, effects
+from agentnas.agents.telling import known_until
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.tools.anchors import Anchor
 from agentnas.tools.errors import SpecError
@@ -46,6 +47,7 @@ class RuleCoder:
     price: Price
     vectors: dict[str, list[float]] = field(default_factory=dict)
     transfer: Transfer | None = None
+    _fitted: tuple[tuple[str, int, int], surrogate.Surrogate | None] | None = None
 
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
         if self.transfer and self.transfer.belief(situation.space):
@@ -60,8 +62,8 @@ class RuleCoder:
         if count <= 0:
             return []
         rng = random.Random(f"coder:{situation.seed}:{situation.round}")
-        model = surrogate.fit(situation, self._known_vectors(situation))
-        taken = situation.hashes() | {spec_hash(draft.spec) for draft in beside}
+        model = self._model(situation)
+        taken = set(situation.hashes()) | _hashes(beside)
         seen = _seen(situation)
         drafts: list[Draft] = []
         for direction, number in slots(plan, count):
@@ -70,6 +72,13 @@ class RuleCoder:
             taken |= {spec_hash(draft.spec) for draft in chosen}
             drafts += [_explained(replace(draft, direction=direction.name), seen) for draft in chosen]
         return drafts + self._fill(situation, count - len(drafts), rng, taken)
+
+    def _model(self, situation: Situation) -> surrogate.Surrogate | None:
+        """The surrogate of what is known; of a long run the same for several rounds."""
+        about = (situation.space.name, situation.seed, known_until(situation))
+        if len(situation.records) <= MANY or self._fitted is None or self._fitted[0] != about:
+            self._fitted = about, surrogate.fit(situation, self.vectors)
+        return self._fitted[1]
 
     def untried_anchors(self, situation: Situation) -> list[Draft]:
         """Drafts of the anchors that this run has not tried yet."""
@@ -91,7 +100,7 @@ class RuleCoder:
         made = [_as_anchor(draft, named.get(spec_hash(draft.spec))) for draft in drafts] + due
         return made + self._fill(situation, count - len(made), rng, taken | _hashes(drafts))
 
-    def _children(self, situation: Situation, plan: Plan, count: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+    def _children(self, situation: Situation, plan: Plan, count: int, rng: random.Random, taken: Set[str]) -> list[Draft]:
         """Children of this run's best, as many as a screening takes: what the transfer weighs against what it remembers."""
         seen = _seen(situation)
         children: list[Draft] = []
@@ -100,14 +109,8 @@ class RuleCoder:
             children += [_explained(replace(draft, direction=direction.name), seen) for draft in pool]
         return children
 
-    def _known_vectors(self, situation: Situation) -> dict[str, list[float]]:
-        for record in situation.records:
-            if record.proposal.spec_hash not in self.vectors:
-                self.vectors[record.proposal.spec_hash] = situation.space.vector(record.spec)
-        return self.vectors
-
     def _pool(
-        self, situation: Situation, direction: Direction, size: int, rng: random.Random, taken: set[str], attempts: int | None = None
+        self, situation: Situation, direction: Direction, size: int, rng: random.Random, taken: Set[str], attempts: int | None = None
     ) -> list[Draft]:
         """Distinct children that are new and inside the limits; fewer than ``size`` where the space runs dry."""
         pool: dict[str, Draft] = {}
@@ -136,7 +139,7 @@ class RuleCoder:
         order = sorted(range(len(pool)), key=lambda i: (-bound[i], i))
         return [_with_expectation(pool[i], guesses[i][0], situation) for i in order[:slots]]
 
-    def _fill(self, situation: Situation, missing: int, rng: random.Random, taken: set[str]) -> list[Draft]:
+    def _fill(self, situation: Situation, missing: int, rng: random.Random, taken: Set[str]) -> list[Draft]:
         """Directions that ran dry are filled from the whole space, so that a round is never short without need."""
         if missing <= 0:
             return []
@@ -175,9 +178,10 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
     """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
-    ranked = situation.ranked()
-    ranks = {record.trial: rank for rank, record in enumerate(ranked, start=1)}
-    elites = [record for record in ranked if record.trial in direction.parents] or ranked[:ELITES]
+    ranked = enumerate(situation.ranked() if direction.parents else (), start=1)
+    named = [(rank, record) for rank, record in ranked if record.trial in direction.parents]
+    chosen = named or list(enumerate(situation.best(ELITES), start=1))
+    elites, ranks = [record for _, record in chosen], {record.trial: rank for rank, record in chosen}
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:
             yield _sampled(situation, direction, rng)
@@ -239,7 +243,7 @@ def _explained(draft: Draft, seen: Mapping[str, Effect]) -> Draft:
 
 
 def _with_expectation(draft: Draft, predicted: float, situation: Situation) -> Draft:
-    parent = situation.by_trial().get(draft.parent or "")
+    parent = situation.find(draft.parent)
     base = situation.score(parent) if parent else None
     return draft if base is None else replace(draft, expected_gain=round(predicted - base, 2))
 

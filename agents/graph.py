@@ -132,8 +132,7 @@ def draft(house: House, state: State) -> dict[str, Any]:
         event = view.plans[round_]
         made = Plan(event.author, tuple(map(Direction.from_dict, event.directions)), event.reason)
         drafts = house.coder.draft(house.situation(round_), made, house.round_size(round_))
-        known = {proposal.spec_hash: trial for trial, proposal in view.proposals.items()}
-        proposals, problems = accept(drafts, known, len(view.proposals) + 1, house.memory, house.room)
+        proposals, problems = accept(drafts, view.trial_of, len(view.proposals) + 1, house.memory, house.room)
         for problem in problems:
             house.journal.append(ev.Noted(level="warning", message=problem))
         house.journal.append(ev.ProposalsDrafted(round=round_, proposals=tuple(proposals)))

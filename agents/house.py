@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
+from agentnas.agents.history import Ledger
 from agentnas.agents.llm.spending import Limits as LLMLimits
 from agentnas.agents.people import messages
 from agentnas.agents.roles import Analyst, Coder, Planner
@@ -23,7 +24,6 @@ from agentnas.memory.memory import Evidence, Memory
 from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import Evaluator, Limits
 from agentnas.tools.evaluate.fitting import Room
-from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.card import TaskCard
 
 if TYPE_CHECKING:
@@ -89,7 +89,6 @@ class House:
     review: bool = False
     transfer: Transfer | None = None
     room: Room | None = None
-    _specs: dict[str, ArchitectureSpec] = field(default_factory=dict)
     _reserve: tuple[int, float] = (-1, 0.0)
 
     @property
@@ -121,21 +120,14 @@ class House:
     def card(self) -> TaskCard:
         return TaskCard.model_validate(self.view.card)
 
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger(self.view, self.evaluator.rungs)
+
     @at_rest
     def record(self, trial: str) -> Record:
         """What the journal holds of one trial."""
-        view, proposal = self.view, self.view.proposals[trial]
-        if trial not in self._specs:
-            self._specs[trial] = parse_spec(proposal.spec)
-        scores: dict[str, dict[int, float]] = {}
-        done = view.evaluations(trial)
-        for evaluation in done:
-            scores.setdefault(evaluation.rung, {})[evaluation.seed] = evaluation.val
-        failed = {(f.rung, f.seed): f"{f.kind}: {f.reason}" for f in view.failures(trial)}
-        return Record(
-            proposal, self._specs[trial], scores, view.round_of[trial], view.profiles.get(trial, {}), view.rejected.get(trial),
-            failed, sum(e.seconds for e in done), tuple(done), {rung: e.reason for rung, e in view.stopped.get(trial, {}).items()},
-        )  # fmt: skip
+        return self._ledger.record(trial)
 
     @at_rest
     def situation(self, round_: int) -> Situation:
@@ -145,7 +137,7 @@ class House:
             round=round_,
             seed=self.seed,
             card_text=self.card().text(),
-            records=tuple(self.record(trial) for trial in sorted(self.view.proposals)),
+            records=self._ledger.history(),
             rungs=self.evaluator.rungs,
             space=self.evaluator.space,
             limits=self.limits,
@@ -220,9 +212,15 @@ class House:
     @at_rest
     def situation_of_scores(self) -> Situation:
         """The records alone: enough to rank them."""
-        records = tuple(self.record(trial) for trial in sorted(self.view.proposals))
         return Situation(
-            0, self.seed, "", records, self.evaluator.rungs, self.evaluator.space, self.limits, num_splits=self.evaluator.num_splits
+            0,
+            self.seed,
+            "",
+            self._ledger.history(),
+            self.evaluator.rungs,
+            self.evaluator.space,
+            self.limits,
+            num_splits=self.evaluator.num_splits,
         )
 
     def confirm_cost(self, trials: Sequence[str]) -> float:

@@ -34,6 +34,8 @@ def hear(house: House, round_: int) -> None:
 
 def messages(view: JournalView, round_: int) -> tuple[str, ...]:
     """What this round's planner should hear: what was told for this round, and for those before it that rules alone have planned."""
+    if not view.told:
+        return ()
     first = round_
     while first > 0 and first - 1 in view.plans and view.plans[first - 1].author == AUTHOR:
         first -= 1

@@ -118,7 +118,7 @@ def _speaks_of(group: str, text: str) -> bool:
 
 def _wider(situation: Situation, share: float, stalled: bool) -> tuple[Direction, ...]:
     """What is left goes to crossover of the best, and to fresh samples of the whole space (more of them on a plateau)."""
-    best = tuple(f"trial:{record.trial}" for record in situation.ranked()[:2])
+    best = tuple(f"trial:{record.trial}" for record in situation.best(2))
     fresh = share * (0.6 if stalled else 0.4)
     return (
         Direction("recombine", (), share - fresh, "parts of the best trials may add up", None, best, "recombine"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from agentnas.agents import surrogate
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.agents.telling import telling
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.agents.validation_noise import gap_over_nodes
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
@@ -44,31 +46,18 @@ class Choice:
     reason: str
 
 
-def most_trusted(situation: Situation) -> list[Record]:
-    """Trials by score, those with the most seeds first: a mean over seeds is not compared with one lucky seed."""
-    ranked = situation.ranked()
-    most = max((len(record.full_scores(situation.rungs)) for record in ranked), default=0)
-    trusted = [record for record in ranked if len(record.full_scores(situation.rungs)) == most]
-    return trusted + [record for record in ranked if record not in trusted]
-
-
 def finalists(situation: Situation, count: int = FINALISTS, estimates: Mapping[str, float] | None = None) -> Finalists:
     """The ``count`` best trials, and the best plain and strong anchor by validation. With ``estimates`` of the true scores (``estimated``)
     those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Where several trials are
     confirmed, a cheaper setting of the best strong anchor's method is among them, so that ``choose`` can prefer it."""
-    ranked = most_trusted(situation)
+    ranked = situation.trusted(None if estimates else count)
     if estimates:
         seeds = {record.trial: len(record.full_scores(situation.rungs)) for record in ranked}
-        ranked.sort(key=lambda record: (-seeds[record.trial], -estimates[record.trial]))
+        ranked.sort(key=lambda record: (-seeds[record.trial], -estimates.get(record.trial, -math.inf)))
     best = tuple(record.trial for record in ranked[:count])
-    strong = _anchors(situation.ranked(), "strong")
+    plain, strong = (situation.anchors(kind) for kind in ("plain", "strong"))
     cheaper = [record.trial for record in strong if _is_cheaper_setting(record, strong[0])][: 1 if count > 1 else 0]
-    plain = _anchors(situation.ranked(), "plain")
     return Finalists(tuple(dict.fromkeys([*best, *cheaper])), plain[0].trial if plain else None, strong[0].trial if strong else None)
-
-
-def _anchors(ranked: Sequence[Record], kind: str) -> list[Record]:
-    return [record for record in ranked if record.proposal.anchor == kind]
 
 
 def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
@@ -187,18 +176,18 @@ def choose_smoothed(situation: Situation, transfer: Transfer | None = None) -> C
 
 
 def estimated(situation: Situation, transfer: Transfer | None = None) -> tuple[dict[str, float], str]:
-    """The true score of each ranked trial as far as it can be told, and from what."""
+    """The true score of each ranked trial as far as it can be told, and from what; of a long run for its most ``telling`` trials."""
     posterior = transfer.posterior(situation) if transfer else None
     if posterior is not None:
-        trials = [record.trial for record in situation.ranked()]
+        trials = [record.trial for record in telling(situation)]
         return dict(zip(trials, map(float, posterior.smoothed), strict=True)), "estimate from validation, structure and earlier tasks"
-    vectors = {record.proposal.spec_hash: situation.space.vector(record.spec) for record in situation.ranked()}
-    return surrogate.smoothed(situation, vectors), "smoothed validation (0.75 own score, 0.25 surrogate fitted without it)"
+    return surrogate.smoothed(situation, {}), "smoothed validation (0.75 own score, 0.25 surrogate fitted without it)"
 
 
 def _best_smoothed(situation: Situation, estimates: Mapping[str, float], reason: str) -> Choice:
     best = max(sorted(estimates), key=lambda trial: estimates[trial])
-    raw = situation.score(situation.by_trial()[best]) or 0.0
+    found = situation.find(best)
+    raw = (situation.score(found) if found else None) or 0.0
     leader = situation.ranked()[0].trial
     return Choice(best, raw, None, 1, reason if best == leader else f"{reason}; the raw leader was {leader}")
 

@@ -6,16 +6,20 @@ workers. Scores are validation scores in percent; higher is better. The test sco
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from agentnas.memory.events import EvaluationFinished, FindingsMade, PlanMade, Proposal, RungCorrelation
+from agentnas.agents.history import History
+from agentnas.agents.record import Record as Record  # a situation is made of them
+from agentnas.agents.record import full_mean
+from agentnas.memory.events import FindingsMade, PlanMade, RungCorrelation
 from agentnas.memory.memory import Evidence
 from agentnas.memory.view import JournalView
-from agentnas.tools.evaluate.base import CONFIRM, Limits, Rung
-from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.evaluate.base import Limits, Rung
 
 if TYPE_CHECKING:
     from agentnas.tools.spec.space import SearchSpace
@@ -23,45 +27,8 @@ if TYPE_CHECKING:
 
 # Lines on what was turned down that agents are shown: the newest.
 TURNED_DOWN = 20
-
-
-@dataclass(frozen=True)
-class Record:
-    """One trial as the agents see it. ``scores[rung]`` maps each seed to its validation score, ``failures`` (rung, seed) to the reason;
-    ``trainings`` are the finished evaluations themselves, with their curves."""
-
-    proposal: Proposal
-    spec: ArchitectureSpec
-    scores: Mapping[str, Mapping[int, float]]
-    round: int = 0
-    profile: Mapping[str, Any] = field(default_factory=dict)
-    rejected: str | None = None
-    failures: Mapping[tuple[str, int], str] = field(default_factory=dict)
-    seconds: float = 0.0
-    trainings: tuple[EvaluationFinished, ...] = ()
-    stopped: Mapping[str, str] = field(default_factory=dict)
-    """Rungs on which it got no more seeds because it was behind, each with the reason."""
-
-    @property
-    def trial(self) -> str:
-        return self.proposal.trial
-
-    def at(self, rung: str) -> float | None:
-        """Mean over the seeds of one rung."""
-        seeds = self.scores.get(rung)
-        return sum(seeds.values()) / len(seeds) if seeds else None
-
-    def full_scores(self, rungs: Sequence[Rung]) -> dict[int, float]:
-        """Scores at full fidelity by seed, from every rung that trains all epochs (confirmation apart)."""
-        merged: dict[int, float] = {}
-        for rung in rungs:
-            if rung.epochs >= 1.0:
-                merged.update(self.scores.get(rung.name, {}))
-        return merged
-
-    def confirmed(self) -> dict[int, float]:
-        """Scores of the confirmation by seed."""
-        return dict(sorted(self.scores.get(CONFIRM, {}).items()))
+# What is computed from many trials takes so many of them: below it nothing is left out, above it a round costs the same.
+MANY = 300
 
 
 @dataclass(frozen=True)
@@ -119,31 +86,105 @@ class Situation:
 
     def score(self, record: Record) -> float | None:
         """Mean validation score at full fidelity, splits made comparable; None before the trial got there."""
+        if self.num_splits == 1:
+            return full_mean(record, self.rungs)
         scores = record.full_scores(self.rungs)
         levelled = [score - self.offsets.get(seed, 0.0) for seed, score in scores.items()]
         return sum(levelled) / len(levelled) if levelled else None
 
-    def ranked(self) -> list[Record]:
-        """Trials with a score at full fidelity and no failure, best first; ties go to the earlier trial."""
+    def ranked(self, until: int | None = None) -> list[Record]:
+        """Trials with a score at full fidelity and no failure, best first, ties by age; of the first ``until`` trials if that is given."""
+        if until is None or until >= len(self.records):
+            return list(self._ranked)
+        if self.kept is not None:
+            return [self.records[place] for _, place in self.kept.board if place < until]
+        first = {record.trial for record in self.records[:until]}
+        return [record for record in self._ranked if record.trial in first]
+
+    def best(self, count: int) -> list[Record]:
+        """The first ``count`` of those."""
+        return self.kept.best(count) if self.kept is not None else list(self._ranked[:count])
+
+    @property
+    def kept(self) -> History | None:
+        """The records as their ledger keeps them in order; None for others, and where splits have to be made comparable first."""
+        return self.records if isinstance(self.records, History) and self.num_splits == 1 else None
+
+    @cached_property
+    def _ranked(self) -> Sequence[Record]:
+        if self.kept is not None:
+            return self.kept.ranked
         scored = [(self.score(record), record) for record in self.records if not record.failures]
         known = [(score, record) for score, record in scored if score is not None]
-        return [record for _, record in sorted(known, key=lambda pair: (-pair[0], pair[1].trial))]
+        return [record for _, record in sorted(known, key=lambda pair: (-pair[0], drafted(pair[1])))]
+
+    def trusted(self, count: int | None = None) -> list[Record]:
+        """The best ``count`` trials, those with the most seeds first: a mean over seeds is not compared with one lucky seed."""
+        if self.kept is not None and count is not None:
+            return self.kept.trusted(count)
+        seeds = [len(record.full_scores(self.rungs)) for record in self._ranked]
+        most = max(seeds, default=0)
+        first = [record for record, number in zip(self._ranked, seeds, strict=True) if number == most]
+        return (first + [record for record, number in zip(self._ranked, seeds, strict=True) if number != most])[:count]
+
+    def anchors(self, kind: str) -> list[Record]:
+        """The anchors of a kind that have a score, best first."""
+        ranked = self._ranked if self.kept is None else self.kept.ranked_anchors()
+        return [record for record in ranked if record.proposal.anchor == kind]
+
+    def best_by_round(self) -> Mapping[int, tuple[float, int]]:
+        """Best score of each round that has any, and its number of seeds."""
+        if self.kept is not None:
+            return self.kept.best_by_round
+        best: dict[int, tuple[float, int]] = {}
+        for record in self.records:
+            score = self.score(record)
+            if score is not None:
+                found = (score, len(record.full_scores(self.rungs)))
+                best[record.round] = max(found, best.get(record.round, (-math.inf, 1)))
+        return best
+
+    def failed(self) -> Sequence[Record]:
+        """Trials of which an evaluation failed, in the order of drafting."""
+        if isinstance(self.records, History):
+            return [self.records[place] for place in self.records.failed]
+        return [record for record in self.records if record.failures]
+
+    def repeated(self) -> Sequence[Record]:
+        """Trials with several seeds in training or in confirmation, the newest ``MANY``, in the order of drafting."""
+        if isinstance(self.records, History):
+            return [self.records[place] for place in self.records.repeated[-MANY:]]
+        return [record for record in self.records if len(record.full_scores(self.rungs)) > 1 or len(record.confirmed()) > 1][-MANY:]
+
+    def find(self, trial: str | None) -> Record | None:
+        """The record of a trial; None where there is none."""
+        if isinstance(self.records, History):
+            return self.records.find(trial or "")
+        return next((record for record in self.records if record.trial == trial), None)
 
     def by_trial(self) -> dict[str, Record]:
         return {record.trial: record for record in self.records}
 
-    def hashes(self) -> set[str]:
+    def hashes(self) -> Set[str]:
         """Canonical hashes of everything that was ever proposed in this run."""
+        if isinstance(self.records, History):
+            return self.records.hashes
         return {record.proposal.spec_hash for record in self.records}
+
+
+def drafted(record: Record) -> tuple[int, str]:
+    """The order of drafting: t10000 comes after t9999."""
+    return len(record.trial), record.trial
 
 
 def turned_down(view: JournalView) -> tuple[str, ...]:
     """Proposals that were not tried and why, newest last: those that the checks sent back, and trials rejected for a limit."""
     told = [
         problem
-        for call in view.calls.of("coder")[-TURNED_DOWN:]
+        for call in view.calls.newest("coder", TURNED_DOWN)
         if call.judged is not None
         for problem in call.judged.problems
     ]  # fmt: skip
-    rejected = [f"{trial} rejected: {reason}" for trial, reason in list(view.rejected.items())[-TURNED_DOWN:]]
+    newest = reversed(list(islice(reversed(view.rejected.items()), TURNED_DOWN)))
+    rejected = [f"{trial} rejected: {reason}" for trial, reason in newest]
     return tuple((rejected + told)[-TURNED_DOWN:])

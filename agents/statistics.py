@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from agentnas.agents.situation import Record, Situation
+from agentnas.agents.situation import MANY, Record, Situation
 from agentnas.tools.evaluate.base import Rung
 
 # Standard errors that a difference of two scores must exceed to be decided; where the noise is unknown, points.
@@ -51,14 +51,14 @@ def standard_error(values: Sequence[float]) -> float | None:
 
 
 def noise_floor(situation: Situation) -> float | None:
-    """Pooled standard deviation between seeds of one spec at full fidelity; None where no spec has two seeds.
+    """Pooled standard deviation between seeds of one spec at full fidelity; None where no spec has two seeds. Of a long run that
+    of its newest specs.
 
     Where seeds stand for splits, what a split does to all specs alike is taken out first (two-way residuals): it is no noise of a
     comparison on the same splits.
     """
-    table = [
-        scores for record in situation.records for scores in (record.full_scores(situation.rungs), record.confirmed()) if len(scores) > 1
-    ]
+    held = situation.repeated()
+    table = [scores for record in held for scores in (record.full_scores(situation.rungs), record.confirmed()) if len(scores) > 1]
     residuals = [{seed: score - sum(scores.values()) / len(scores) for seed, score in scores.items()} for scores in table]
     freedom = sum(len(scores) - 1 for scores in residuals)
     if situation.num_splits > 1:
@@ -103,22 +103,30 @@ def effects(situation: Situation) -> list[Effect]:
     """Effect of each factor that was changed alone, largest mean first, against the usual change; of pairs that were trained in full.
 
     Parents were chosen for their score, part of which was luck, so most children lose; what is left after the median over the factors
-    is taken out, on which one collapse has no hold, says which changes do better than others.
+    is taken out, on which one collapse has no hold, says which changes do better than others. A long run is asked about its newest trials:
+    what paid at first need not pay among good designs (as sliding windows in bandits: Garivier and Moulines, 2011).
     """
-    return effects_of(situation.records, situation.rungs)
+    return _effects(situation.records[-MANY:], situation.find, situation.rungs)
 
 
 def early_effects(situation: Situation) -> list[Effect]:
     """The same of children that a lower rung cut: their gaps are those of short trainings, which slow starters lose."""
-    return effects_of(situation.records, situation.rungs, early=True)
+    return _effects(situation.records[-MANY:], situation.find, situation.rungs, early=True)
 
 
 def effects_of(records: Iterable[Record], rungs: Sequence[Rung], *, early: bool = False, higher_is_better: bool = True) -> list[Effect]:
     """``effects`` or ``early_effects`` of these records; where lower scores are better, a gain is a fall."""
     known = {record.trial: record for record in records}
+    return _effects(known.values(), known.get, rungs, early=early, higher_is_better=higher_is_better)
+
+
+def _effects(
+    children: Iterable[Record], find: Callable[[str], Record | None], rungs: Sequence[Rung], *, early: bool = False,
+    higher_is_better: bool = True,
+) -> list[Effect]:  # fmt: skip
     gains: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for record in known.values():
-        parent = known.get(record.proposal.parent or "")
+    for record in children:
+        parent = find(record.proposal.parent or "")
         if parent is None or record.proposal.factor is None:
             continue
         measured = gain_and_rung(record, parent, rungs)
@@ -142,14 +150,8 @@ def _effect(factor: str, pairs: list[tuple[str, float]], usual: float) -> Effect
 
 def rounds_without_progress(situation: Situation, noise: float) -> int:
     """Finished rounds since the best score last rose by more than its standard error."""
-    best_by_round: dict[int, tuple[float, int]] = {}
-    for record in situation.records:
-        score = situation.score(record)
-        if score is not None:
-            found = (score, len(record.full_scores(situation.rungs)))
-            best_by_round[record.round] = max(found, best_by_round.get(record.round, (-math.inf, 1)))
     best, since = -math.inf, 0
-    for _, (score, seeds) in sorted(best_by_round.items()):
+    for _, (score, seeds) in sorted(situation.best_by_round().items()):
         since = 0 if score > best + noise / math.sqrt(seeds) else since + 1
         best = max(best, score)
     return since

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentnas.agents.situation import Record, Situation
+from agentnas.agents.situation import MANY, Record, Situation, drafted
+from agentnas.agents.telling import known_until, taught, telling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,20 +35,25 @@ class Surrogate:
 
 
 def fit(situation: Situation, vectors: dict[str, list[float]]) -> Surrogate | None:
-    """Fit on every score of the run, low fidelity marked as such; None while there are too few. ``vectors`` by canonical hash."""
+    """Fit on the run's scores, low fidelity marked as such; None while there are too few. Of a long run those of its most telling trials.
+
+    ``vectors`` by canonical hash are added to.
+    """
     rows, targets = _training_set(situation, vectors)
     if len(rows) < LEAST_TRIALS:
         return None
     import numpy as np
 
-    return Surrogate(_bagged(np.array(rows), np.array(targets), seed=situation.seed * 1000 + situation.round))
+    # Of a long run the model stays the same until the next fit, whatever the round.
+    moment = situation.round if len(situation.records) <= MANY else known_until(situation)
+    return Surrogate(_bagged(np.array(rows), np.array(targets), seed=situation.seed * 1000 + moment))
 
 
 def _training_set(situation: Situation, vectors: dict[str, list[float]]) -> tuple[list[list[float]], list[float]]:
     rows: list[list[float]] = []
     targets: list[float] = []
-    for record in situation.records:
-        vector = vectors[record.proposal.spec_hash]
+    for record in taught(situation):
+        vector = _vector(record, situation, vectors)
         score = situation.score(record)
         low = record.at(situation.rungs[0].name) if situation.rungs[0].epochs < 1.0 else None
         for fidelity, value in ((1.0, score), (0.0, low)):
@@ -55,6 +61,13 @@ def _training_set(situation: Situation, vectors: dict[str, list[float]]) -> tupl
                 rows.append([*vector, fidelity])
                 targets.append(value)
     return rows, targets
+
+
+def _vector(record: Record, situation: Situation, vectors: dict[str, list[float]]) -> list[float]:
+    key = record.proposal.spec_hash
+    if key not in vectors:
+        vectors[key] = situation.space.vector(record.spec)
+    return vectors[key]
 
 
 def _bagged(rows: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], seed: int) -> list[Any]:
@@ -73,14 +86,15 @@ def _bagged(rows: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], seed: int
 
 
 def smoothed(situation: Situation, vectors: dict[str, list[float]], own: float = 0.75, folds: int = 5) -> dict[str, float]:
-    """``own`` x a trial's score + (1 - ``own``) x what the surrogate, fitted without this trial, predicts for it."""
-    ranked: list[Record] = sorted(situation.ranked(), key=lambda record: record.trial)
+    """``own`` x a trial's score + (1 - ``own``) x what the surrogate, fitted without this trial, predicts for it; of a long run for
+    its most telling trials, the best among them."""
+    ranked = sorted(telling(situation), key=drafted)
     scores = [situation.score(record) or 0.0 for record in ranked]
     if len(ranked) < LEAST_TRIALS:
         return {record.trial: score for record, score in zip(ranked, scores, strict=True)}
     import numpy as np
 
-    rows = np.array([vectors[record.proposal.spec_hash] for record in ranked])
+    rows = np.array([_vector(record, situation, vectors) for record in ranked])
     targets = np.array(scores)
     predicted = np.zeros(len(rows))
     for fold in range(folds):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnas.agents.roles import Draft
 from agentnas.agents.situation import Record, Situation
+from agentnas.agents.telling import telling
 from agentnas.agents.transfer import Belief, Options, PastTask, PastTrials, Points
 from agentnas.agents.transfer_posterior import Posterior
 from agentnas.memory.kin import design_key
@@ -42,6 +43,7 @@ class Transfer:
     options: Options = field(default_factory=Options)
     _beliefs: dict[str, Belief | None] = field(default_factory=dict)
     _vectors: dict[str, list[float]] = field(default_factory=dict)
+    _numbers: dict[str, int | None] = field(default_factory=dict)
     _last: tuple[tuple[Any, ...], Posterior] | None = None
 
     def belief(self, space: SearchSpace) -> Belief | None:
@@ -53,13 +55,14 @@ class Transfer:
         return self._beliefs[space.name]
 
     def posterior(self, situation: Situation) -> Posterior | None:
-        """The belief after the situation's scored trials, in the order of ``situation.ranked()``. Made once for all nodes of a round: its
-        cost grows faster than the trials."""
+        """The belief after the scored trials, in the order of ``telling(situation)``, which are all of them in a run of usual size:
+        its cost grows with their cube. Made once for all nodes of a round."""
         import numpy as np
 
-        belief, ranked = self.belief(situation.space), situation.ranked()
+        belief = self.belief(situation.space)
         if belief is None:
             return None
+        ranked = telling(situation)
         scores = [situation.score(record) for record in ranked]
         about = (situation.space.name, tuple(record.proposal.spec_hash for record in ranked), tuple(scores))
         if self._last is None or self._last[0] != about:
@@ -137,7 +140,10 @@ class Transfer:
     def _tried(self, belief: Belief, situation: Situation) -> set[int]:
         import numpy as np
 
-        found = {belief.number(np.array(self._vector(record, situation.space))) for record in situation.records}
+        for record in situation.records:
+            if record.proposal.spec_hash not in self._numbers:
+                self._numbers[record.proposal.spec_hash] = belief.number(np.array(self._vector(record, situation.space)))
+        found = {self._numbers[key] for key in situation.hashes()}
         return {number for number in found if number is not None}
 
     def _vector(self, record: Record, space: SearchSpace) -> list[float]:

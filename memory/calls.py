@@ -69,12 +69,14 @@ class Calls:
     by_role: dict[str, Spent] = field(default_factory=lambda: defaultdict(Spent))
     total: Spent = field(default_factory=Spent)
     _answers: dict[tuple[str, int, int], Call] = field(default_factory=dict)
+    _of_role: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     _attempts: dict[tuple[str, int, int], int] = field(default_factory=lambda: defaultdict(int))
 
     def apply(self, event: ev.LLMAsked | ev.LLMAnswered | ev.LLMJudged) -> None:
         """Fold one event in; a call's answer comes after its question."""
         if isinstance(event, ev.LLMAsked):
             self.by_id[event.call] = Call(event)
+            self._of_role[event.role].append(self.by_id[event.call])
             self._attempts[event.role, event.round, event.step] += 1
             self._count(event, None)
         elif (call := self.by_id.get(event.call)) is None:
@@ -114,6 +116,10 @@ class Calls:
     def attempts(self, role: str, round_: int, step: int) -> int:
         """How often this question was asked."""
         return self._attempts.get((role, round_, step), 0)
+
+    def newest(self, role: str, count: int) -> list[Call]:
+        """The last ``count`` calls of a role, in order."""
+        return self._of_role[role][-count:]
 
     def of(self, role: str | None = None, round_: int | None = None) -> list[Call]:
         """Calls in order, of one role and one round where given."""

@@ -69,8 +69,9 @@ def _trials(view: JournalView, run: str, about: dict[str, Any]) -> Iterator[Tria
 
 def _findings(view: JournalView, run: str, about: dict[str, Any]) -> Iterator[FindingRecord]:
     """What models concluded in any round, and what the rules concluded in the last."""
+    last = max(view.findings, default=0)
     for round_, made in sorted(view.findings.items()):
-        is_last = round_ == max(view.findings)
+        is_last = round_ == last
         told = {record.id: record for record in finding_records(view, round_, run=run)}
         for record, finding in zip(told.values(), made.findings, strict=True):
             if is_last or not str(finding.get("author") or made.author).endswith(RULES):

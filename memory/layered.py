@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import TypeVar
 
 from agentnas.memory import recalling
@@ -33,6 +34,7 @@ class Layered(InMemory):
         self._away = False
         self._kept = False
         self._designs: dict[str, str] = {}
+        self._alike: dict[str, list[str]] = {}
 
     def get(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """The evidence with this id, of this run or another; what this run was told stays known while the store is away."""
@@ -65,16 +67,33 @@ class Layered(InMemory):
         return self.store.asked(card, question, self.run, self.own_scores())
 
     def own_scores(self) -> dict[str, float]:
-        """This run's scores on its leaders' rung by design, in the order of drafting, higher being better."""
-        leaders = self.view.leaderboard()
-        level = {standing.trial: standing for standing in leaders if standing.rung == leaders[0].rung}
+        """This run's scores on its leaders' rung by design, higher being better: of the first designs that have one, in the order of
+        drafting, as many as a recall compares."""
+        best = self.view.best
+        if best is None:
+            return {}
+        self._sort_by_design()
         scores: dict[str, float] = {}
-        for trial in (trial for trial in self.view.proposals if trial in level):
-            if trial not in self._designs:
-                self._designs[trial] = design_key(parse_spec(self.view.proposals[trial].spec))
-            score = level[trial].val_mean
-            recalling.best_of(scores, self._designs[trial], score if self.view.higher_is_better else -score)
+        for trial in self.view.proposals:
+            if len(scores) == recalling.MOST_SHARED:
+                break
+            standing = self.view.standing(trial)
+            if standing is not None and standing.rung == best.rung and (design := self._designs[trial]) not in scores:
+                scores[design] = max(self._scores_of(design, best.rung))
         return scores
+
+    def _scores_of(self, design: str, rung: str) -> Iterator[float]:
+        """Scores of all trials with this design on a rung, higher being better."""
+        for trial in self._alike[design]:
+            standing = self.view.standing(trial)
+            if standing is not None and standing.rung == rung:
+                yield standing.val_mean if self.view.higher_is_better else -standing.val_mean
+
+    def _sort_by_design(self) -> None:
+        """Put trials that were drafted since under their designs."""
+        for trial, proposal in islice(self.view.proposals.items(), len(self._designs), None):
+            self._designs[trial] = design_key(parse_spec(proposal.spec))
+            self._alike.setdefault(self._designs[trial], []).append(trial)
 
     def _ask(self, question: Callable[[], T], otherwise: T) -> T:
         try:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import nlargest
 from itertools import islice, zip_longest
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -28,7 +29,7 @@ from agentnas.memory.records import (
     task_similarity,
 )
 from agentnas.memory.stems import words
-from agentnas.memory.view import JournalView
+from agentnas.memory.view import JournalView, named_findings
 
 __all__ = [
     "LONGEST_TEXT", "Evidence", "FindingRecord", "InMemory", "Kind", "Memory", "Record", "TaskCardLike", "TaskTrials", "TrialRecord",
@@ -108,9 +109,8 @@ class InMemory:
                 return self._trial_evidence(local)
             return record_evidence(self._trials[name], 1.0) if name in self._trials else self._recalled(id)
         if kind == "finding":
-            found = next((item for item in self._findings_of_run() if item[0] == local), None)
-            if found is not None:
-                return _finding_evidence(*found)
+            if local in self.view.named:
+                return _finding_evidence(local, *self.view.named[local])
             return record_evidence(self._findings[name], 1.0) if name in self._findings else self._recalled(id)
         return None
 
@@ -125,16 +125,16 @@ class InMemory:
 
     def _recalled(self, id: str) -> Evidence | None:  # noqa: A002  # the field's own name
         """What the journal holds of evidence from other runs that this run was told."""
-        told = (item for event in self.view.evidence.values() for item in event.evidence if item.get("id") == id)
-        return next((Evidence.model_validate(item) for item in told), None)
+        told = self.view.recalled.get(id)
+        return None if told is None else Evidence.model_validate(told)
 
     def add_trials(self, trials: Iterable[TrialRecord]) -> None:
-        """Remember trials of other runs."""
-        self._trials.update((trial.id, trial) for trial in trials)
+        """Remember trials of other runs; those of this run are in its view already."""
+        self._trials.update((trial.id, trial) for trial in trials if not self._is_own(trial.id))
 
     def add_findings(self, findings: Iterable[FindingRecord]) -> None:
-        """Remember findings of other runs."""
-        self._findings.update((finding.id, finding) for finding in findings)
+        """Remember findings of other runs; those of this run are in its view already."""
+        self._findings.update((finding.id, finding) for finding in findings if not self._is_own(finding.id))
 
     def keep(self) -> None:
         """Nothing outlives the run."""
@@ -146,8 +146,13 @@ class InMemory:
             if run == self.run:
                 return local
             return None if run else name
-        known = self.view.state(name) != "proposed" or any(name == own for own, *_ in self._findings_of_run())
+        known = self.view.state(name) != "proposed" or name in self.view.named
         return name if known else None
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is one of the run's own by its name, and the view holds it."""
+        local = self._own(name) if self.run else None
+        return local is not None and (self.view.state(local) != "proposed" or local in self.view.named)
 
     def _library(self) -> Library:
         return shipped_library()
@@ -162,7 +167,7 @@ class InMemory:
         """The leaders of this run, those unlike each other and near the question first, and after every third a failure."""
         leaders = _diverse([standing.trial for standing in self.view.leaderboard(POOL)], self._text_of, asked)
         # By id and not as they ended: with several workers that order differs from run to run.
-        failures = iter(sorted(self.view.failed_trials(), key=_drafting)[-FAILURES:][::-1])
+        failures = iter(nlargest(FAILURES, self.view.failed_trials(), key=_drafting))
         for count, trial in enumerate(leaders, start=1):
             yield self._trial_evidence(trial)
             if count % 3 == 0 and (failed := next(failures, None)) is not None:
@@ -196,13 +201,14 @@ class InMemory:
 
     def _run_findings(self, asked: frozenset[str]) -> Iterator[Evidence]:
         """Of the newest findings, those nearest to the question first."""
-        newest = sorted(self._findings_of_run(), key=lambda item: -item[1].round)[:POOL]
+        newest = islice(self._findings_of_run(), POOL)
         near = sorted(newest, key=lambda item: -overlap(asked, _told(item[2])))
         return (_finding_evidence(*item) for item in near)
 
     def _findings_of_run(self) -> Iterator[tuple[str, FindingsMade, Mapping[str, Any]]]:
-        for made in self.view.findings.values():
-            for name, finding in _named(made):
+        """The findings of the newest round first."""
+        for _, made in sorted(self.view.findings.items(), reverse=True):
+            for name, finding in named_findings(made):
                 yield name, made, finding
 
     def _records(self, records: Iterable[R], card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
@@ -235,18 +241,13 @@ def finding_records(view: JournalView, round: int, vector: Sequence[float] = (),
             id=global_id(run, name), task=task, task_vector=tuple(vector), text=_told(finding),
             trials=tuple(global_id(run, trial) for trial in finding.get("trials", ())),
         )
-        for name, finding in (_named(made) if made else ())
+        for name, finding in (named_findings(made) if made else ())
     ]  # fmt: skip
 
 
 def global_id(run: str, name: str) -> str:
     """The id of a run's trial or finding outside of the run."""
     return f"{run}/{name}" if run else name
-
-
-def _named(made: FindingsMade) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, finding in enumerate(made.findings, start=1):
-        yield finding.get("id") or f"r{made.round}-{number}", finding
 
 
 def _drafting(trial: str) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -29,6 +29,8 @@ class Standing:
 class JournalView:
     """State derived from events, one ``apply`` each, in time that does not grow with the run.
 
+    ``touched`` names the trial of each event that is about one, in order; ``trial_of`` the trial with a spec's hash; ``named`` a finding
+    by its id, with its round's; ``recalled`` what was recalled first under an id.
     Mappings and lists that it hands out are for reading. Dictionaries keep the order of the journal, proposals the order of drafting.
     """
 
@@ -62,6 +64,10 @@ class JournalView:
         self.rejections: dict[int, int] = {}
         self.awaiting: int | None = None
         self.items: set[str] = set()
+        self.touched: list[str] = []
+        self.trial_of: dict[str, str] = {}
+        self.named: dict[str, tuple[ev.FindingsMade, Mapping[str, Any]]] = {}
+        self.recalled: dict[str, Mapping[str, Any]] = {}
         self._num_evaluations = 0
         self._tried: set[str] = set()
         self._seen: set[tuple[str, int | None]] = set()
@@ -85,14 +91,18 @@ class JournalView:
             self._seen.add((event.type, round_))
         match event:
             case ev.EvaluationFinished():
+                self.touched.append(event.trial)
                 self._apply_finished(event)
             case ev.EvaluationFailed():
+                self.touched.append(event.trial)
                 self._ordinal.setdefault(event.trial, len(self._ordinal))
                 self._tried.add(event.trial)
                 self._failed.setdefault(event.trial, []).append(event)
             case ev.TrialPriced():
+                self.touched.append(event.trial)
                 self.profiles[event.trial] = {**self.profiles.get(event.trial, {}), **event.profile}
             case ev.TrialRejected():
+                self.touched.append(event.trial)
                 self.rejected[event.trial] = event.reason
             case ev.ProposalsDrafted():
                 self._apply_proposals(event)
@@ -106,12 +116,17 @@ class JournalView:
                 self.reviews.pop(event.round, None)  # what was said was said of the plan before
             case ev.EvidenceRecalled():
                 self.evidence[event.round] = event
+                for item in event.evidence:
+                    self.recalled.setdefault(str(item.get("id")), item)
             case ev.FindingsMade():
                 self.findings[event.round] = event
+                for name, finding in named_findings(event):
+                    self.named.setdefault(name, (event, finding))
             case ev.RungCorrelation():
                 self.correlations.append(event)
             case ev.SeedsStopped():
                 self.stopped.setdefault(event.trial, {})[event.rung] = event
+                self.touched.append(event.trial)
             case ev.Noted():
                 self.notes.append(event)
             case ev.TaskCarded():
@@ -166,6 +181,8 @@ class JournalView:
     def _apply_proposals(self, event: ev.ProposalsDrafted) -> None:
         for proposal in event.proposals:
             self.proposals[proposal.trial] = proposal
+            self.trial_of[proposal.spec_hash] = proposal.trial
+            self.touched.append(proposal.trial)
             self.round_of[proposal.trial] = event.round
             self._ordinal.setdefault(proposal.trial, len(self._ordinal))
         drafted = tuple(proposal.trial for proposal in event.proposals)
@@ -293,6 +310,12 @@ class JournalView:
     def best(self) -> Standing | None:
         """The head of the leaderboard."""
         return next(iter(self.leaderboard(1)), None)
+
+
+def named_findings(made: ev.FindingsMade) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The findings of a round with their ids; those without one are numbered."""
+    for number, finding in enumerate(made.findings, start=1):
+        yield finding.get("id") or f"r{made.round}-{number}", finding
 
 
 def _mean_sd(values: list[float]) -> tuple[float, float | None]:

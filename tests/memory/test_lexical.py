@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentnas.memory.lexical import GRAM_TERMS, Blend, LexicalIndex, Postings, fold, ngrams, words
+from agentnas.memory.lexical import GRAM_TERMS, Blend, LexicalIndex, Postings, ngrams
+from agentnas.memory.stems import fold, words
 
 DOCUMENTS = [
     {"title": "graph attention", "text": "Attention weighs the neighbours of a node."},

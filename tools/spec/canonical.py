@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from agentnas.tools.operators.base import Operator, Value, operators
 from agentnas.tools.spec.isomorphism import SOURCE, LabelledDag, canonical_order
+from agentnas.tools.spec.memo import OnceASpec
 from agentnas.tools.spec.model import (
     LANGUAGE_VERSION,
     MAX_WIDTH,
@@ -92,18 +93,32 @@ def _with_parts(spec: ArchitectureSpec, source: Input, body: Body) -> Architectu
 
 def canonical_data(spec: ArchitectureSpec) -> dict[str, Any]:
     """The canonical form as plain data: defaults are omitted, ``language`` is the version of the language."""
-    parts = canonical(spec).model_dump(mode="json", exclude_defaults=True)
+    return _data_of(canonical(spec))
+
+
+def _data_of(form: ArchitectureSpec) -> dict[str, Any]:
+    parts = form.model_dump(mode="json", exclude_defaults=True)
     return {"language": LANGUAGE_VERSION, **{name: part for name, part in parts.items() if part}}
 
 
 def canonical_json(spec: ArchitectureSpec) -> str:
     """The canonical form as one line of JSON with sorted keys; ``parse_spec`` reads it back."""
-    return json.dumps(canonical_data(spec), sort_keys=True, separators=(",", ":"))
+    return _json_of(canonical(spec))
 
 
+def _json_of(form: ArchitectureSpec) -> str:
+    return json.dumps(_data_of(form), sort_keys=True, separators=(",", ":"))
+
+
+@OnceASpec
 def spec_hash(spec: ArchitectureSpec) -> str:
     """16 hexadecimal digits that are equal exactly for specs with the same canonical form."""
-    return hashlib.sha256(canonical_json(spec).encode()).hexdigest()[:16]
+    return hash_of(canonical(spec))
+
+
+def hash_of(form: ArchitectureSpec) -> str:
+    """``spec_hash`` of a spec that is in canonical form already."""
+    return hashlib.sha256(_json_of(form).encode()).hexdigest()[:16]
 
 
 def is_off(part: str, name: str, settings: Part) -> bool:

@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.operators.base import operator
-from agentnas.tools.spec.canonical import canonical, spec_hash
+from agentnas.tools.spec.canonical import canonical, hash_of, spec_hash
+from agentnas.tools.spec.memo import OnceASpec
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe, parse_spec
 
 Links = tuple[int, ...]
@@ -94,6 +95,11 @@ def settle(links: Sequence[int], ops: Sequence[str]) -> Cell:
 
     Skips that change nothing stand in front of the others, and among equal cells the one with the least operators counts.
     """
+    return _settled(tuple(links), tuple(ops))
+
+
+@lru_cache(maxsize=32_768)
+def _settled(links: Links, ops: Ops) -> Cell:
     parents, codes = _checked(links, ops)
     idle = _idle_skips(parents, codes)
     order = [*idle, *(node for node in range(SIZE) if node not in idle)]
@@ -206,7 +212,10 @@ def _spec_of(links: Links, ops: Ops, dataset: str) -> ArchitectureSpec:
         "head": {"decoder": "linear"},
         "recipe": _recipe(settings),
     }
-    return canonical(parse_spec(data))
+    made = canonical(parse_spec(data))
+    located.remember(made, (dataset, (links, ops)))
+    spec_hash.remember(made, hash_of(made))
+    return made
 
 
 def _before(settings: Settings) -> dict[str, Any]:
@@ -238,6 +247,7 @@ def spec_to_cell(spec: ArchitectureSpec) -> Cell:
     return located(spec)[1]
 
 
+@OnceASpec
 def located(spec: ArchitectureSpec) -> tuple[str, Cell]:
     """The data set whose settings the spec has, and its cell; raises UsageError where it is none."""
     spec = canonical(spec)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec import cells
-from agentnas.tools.spec.cells import LINKS, OPS, SIZE, Cell
+from agentnas.tools.spec.cells import LINKS, OPS, SIZE, Cell, Ops
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.render import cell_text
 from agentnas.tools.spec.space import Mutation, SearchSpace
@@ -54,15 +55,8 @@ class CellSpace(SearchSpace):
             names.remove(factor)
         return None
 
-    def _varied(self, cell: Cell, factor: str) -> list[Cell]:
-        """Other cells of the space that this factor leads to, each once, in a fixed order."""
-        links, ops = cell
-        if factor == "cell.links":
-            raw = [(other, ops) for other in LINKS if other != links]
-        else:
-            raw = [(links, (*ops[:i], op, *ops[i + 1 :])) for i in range(SIZE) for op in cells.operators_of(self.dataset) if op != ops[i]]
-        settled = dict.fromkeys(cells.settle(*other) for other in raw)
-        return [other for other in settled if other != cell and any(op != "skip" for op in other[1])]
+    def _varied(self, cell: Cell, factor: str) -> tuple[Cell, ...]:
+        return _varied(cell, factor, cells.operators_of(self.dataset))
 
     def cell(self, spec: ArchitectureSpec) -> Cell:
         """The spec's cell; raises UsageError where it is none of this space."""
@@ -119,6 +113,18 @@ class CellSpace(SearchSpace):
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, "dataset": self.dataset}
+
+
+@lru_cache(maxsize=1024)
+def _varied(cell: Cell, factor: str, operators: Ops) -> tuple[Cell, ...]:
+    """Other cells of the space that this factor leads to, each once, in a fixed order."""
+    links, ops = cell
+    if factor == "cell.links":
+        raw = [(other, ops) for other in LINKS if other != links]
+    else:
+        raw = [(links, (*ops[:i], op, *ops[i + 1 :])) for i in range(SIZE) for op in operators if op != ops[i]]
+    settled = dict.fromkeys(cells.settle(*other) for other in raw)
+    return tuple(other for other in settled if other != cell and any(op != "skip" for op in other[1]))
 
 
 def cell_vector(cell: Cell) -> list[float]:
