@@ -140,7 +140,8 @@ def cut(run: Run, trials: int, folder: Path) -> RunDirectory:
         return drafted <= trials
 
     lines = run.directory.journal_file.read_bytes().splitlines(keepends=True)
-    directory.journal_file.write_bytes(b"".join(takewhile(goes_on, lines)))
+    kept: list[bytes] = list(takewhile(goes_on, lines))
+    directory.journal_file.write_bytes(b"".join(kept))
     return directory
 
 
