@@ -123,7 +123,8 @@ def test_models_of_long_runs_know_a_fixed_number_of_trials(long_view: JournalVie
     assert {r.trial for r in state.records[-50:]} <= {r.trial for r in told}
     assert told[-1] in ranked[-10:], "bad designs are told too"
     assert len(taught(state)) <= MANY
-    fitted = surrogate.fit(state, vectors := {})
+    vectors: dict[str, list[float]] = {}
+    fitted = surrogate.fit(state, vectors)
     assert fitted is not None
     assert len(vectors) <= MANY
     assert sum(effect.count for effect in effects(state)) <= MANY
