@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -124,7 +123,7 @@ def test_models_of_long_runs_know_a_fixed_number_of_trials(long_view: JournalVie
     assert {r.trial for r in state.records[-50:]} <= {r.trial for r in told}
     assert told[-1] in ranked[-10:], "bad designs are told too"
     assert len(taught(state)) <= MANY
-    vectors: dict[str, Any] = {}
+    vectors: dict[str, list[float]] = {}
     fitted = surrogate.fit(state, vectors)
     assert fitted is not None
     assert len(vectors) <= MANY

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from itertools import takewhile
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -131,17 +131,11 @@ def cut(run: Run, trials: int, folder: Path) -> RunDirectory:
     """A copy of the run as it was when so many trials had been drafted."""
     directory = RunDirectory.create(folder, "cut")
     directory.write_json("config.json", run.directory.read_json("config.json"))
-    drafted = 0
-
-    def goes_on(line: bytes) -> bool:
-        nonlocal drafted
-        if b'"type":"proposals_drafted"' in line:
-            drafted += line.count(b'"spec_hash"')
-        return drafted <= trials
-
     lines = run.directory.journal_file.read_bytes().splitlines(keepends=True)
-    kept: list[bytes] = list(takewhile(goes_on, lines))
-    directory.journal_file.write_bytes(b"".join(kept))
+    # Event by event: whether trials are drafted there that are more than may be.
+    drafted = accumulate(line.count(b'"spec_hash"') if b'"type":"proposals_drafted"' in line else 0 for line in lines)
+    kept = sum(number <= trials for number in drafted)
+    directory.journal_file.write_bytes(b"".join(lines[:kept]))
     return directory
 
 
