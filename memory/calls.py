@@ -70,6 +70,7 @@ class Calls:
     total: Spent = field(default_factory=Spent)
     _answers: dict[tuple[str, int, int], Call] = field(default_factory=dict)
     _of_role: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    _of_round: dict[int, list[Call]] = field(default_factory=lambda: defaultdict(list))
     _attempts: dict[tuple[str, int, int], int] = field(default_factory=lambda: defaultdict(int))
 
     def apply(self, event: ev.LLMAsked | ev.LLMAnswered | ev.LLMJudged) -> None:
@@ -77,6 +78,7 @@ class Calls:
         if isinstance(event, ev.LLMAsked):
             self.by_id[event.call] = Call(event)
             self._of_role[event.role].append(self.by_id[event.call])
+            self._of_round[event.round].append(self.by_id[event.call])
             self._attempts[event.role, event.round, event.step] += 1
             self._count(event, None)
         elif (call := self.by_id.get(event.call)) is None:
@@ -119,8 +121,9 @@ class Calls:
 
     def newest(self, role: str, count: int) -> list[Call]:
         """The last ``count`` calls of a role, in order."""
-        return self._of_role[role][-count:]
+        return self._of_role.get(role, [])[-count:]
 
     def of(self, role: str | None = None, round_: int | None = None) -> list[Call]:
         """Calls in order, of one role and one round where given."""
-        return [c for c in self.by_id.values() if role in (None, c.asked.role) and round_ in (None, c.asked.round)]
+        calls = self.by_id.values() if round_ is None else self._of_round.get(round_, ())
+        return [call for call in calls if role in (None, call.asked.role)]

@@ -19,6 +19,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from agentnas.memory.collecting import without_collections
 from agentnas.memory.events import EVENT, SCHEMA_VERSION, AnyEvent, Event, RunStarted
 from agentnas.memory.lock import WriterLock
 from agentnas.memory.view import JournalView
@@ -204,7 +205,8 @@ def parse(data: bytes, path: Path) -> list[AnyEvent]:
     lines = data[: _complete(data)].split(b"\n")[:-1]
     if lines:
         _check_first(lines[0], path)
-    return [_parse_line(line, path, number) for number, line in enumerate(lines, start=1)]
+    with without_collections():
+        return [_parse_line(line, path, number) for number, line in enumerate(lines, start=1)]
 
 
 def _load(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from agentnas.memory import events as ev
 from agentnas.memory.calls import Calls
+from agentnas.memory.collecting import without_collections
 
 TrialState = Literal["proposed", "rejected", "failed", "done"]
 
@@ -78,8 +79,9 @@ class JournalView:
         self._ordinal: dict[str, int] = {}
         self._standings: dict[str, Standing] = {}
         self._board: list[tuple[int, float, int, str]] = []
-        for event in events:
-            self.apply(event)
+        with without_collections():
+            for event in events:
+                self.apply(event)
 
     def apply(self, event: ev.AnyEvent) -> None:
         """Fold one event in; events come in the order of the journal."""

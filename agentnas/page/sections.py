@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ROWS = 300  # trials in the table: the leaders, then the winner's family
 FAMILY = 60
+FEW = 30  # trials behind a finding
 ANSWER = 4000  # characters of a model's answer
 OUTCOMES = {"designed": "finished", "failed": "failed", "no_design_fits": "no design fits", "budget_ended": "budget ended"}
 
@@ -51,6 +52,11 @@ class Page:
 
     def links(self, names: Iterable[str]) -> Markup:
         return Markup(", ").join(map(self.link, names))
+
+    def few_links(self, names: Sequence[str]) -> Markup:
+        """The first ``FEW`` as links, and how many more there are: a long run's findings rest on hundreds of trials, in every round."""
+        more = f", {len(names) - FEW} more" if len(names) > FEW else ""
+        return self.links(names[:FEW]) + more
 
     def score(self, trial: str) -> str:
         standing = self.view.standing(trial)
@@ -183,7 +189,7 @@ def _round(page: Page, number: int) -> dict[str, Any]:
         "number": number, "told": view.told.get(number, ()), "plan": view.plans.get(number), "findings": findings,
         "recalled": page.links(str(item.get("id")) for item in recalled.evidence) if recalled else "",
         "proposed": page.links(view.rounds.get(number, ())), "calls": [_call(call) for call in view.calls.of(round_=number)],
-        "supported": [page.links(finding.get("trials") or ()) for finding in findings.findings] if findings else [],
+        "supported": [page.few_links(finding.get("trials") or ()) for finding in findings.findings] if findings else [],
         "directions": [(d, page.links(d.get("evidence") or ())) for d in view.plans[number].directions] if number in view.plans else [],
     }  # fmt: skip
 

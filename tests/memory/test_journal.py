@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -333,3 +334,16 @@ def test_time_that_passes_in_a_pause_is_not_active(path: Path) -> None:
         assert journal.active_seconds - before < 0.1
         time.sleep(0.05)
         assert journal.active_seconds - before >= 0.05
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_reading_leaves_the_collector_as_it_was(tmp_path: Path, was_on: bool) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"type":"run_started","schema_version":1}\n')
+    (gc.enable if was_on else gc.disable)()
+    try:
+        with pytest.raises(RunError):
+            Journal.read(path)
+        assert gc.isenabled() == was_on
+    finally:
+        gc.enable()
