@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from agentnas.tools import placement, workers
+from agentnas.tools.fork_server import ForkServer
 from agentnas.tools.placement import CONTEXT_MIB, SHARE, Need, Placement
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 
@@ -63,7 +64,7 @@ class Stub:
     together: list[set[str]]
     running: set[str]
 
-    def __init__(self, task: TaskRef, device: str, index: int, grace_s: float) -> None:
+    def __init__(self, task: TaskRef, device: str, index: int, grace_s: float, server: ForkServer | None) -> None:
         self.job: Job | None = None
         self.ready, self.shared, self.device, self.left = False, False, "cuda:0", False
         self.since = time.monotonic()
