@@ -7,7 +7,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.segments import collect
 from agentnas.tools.nn.sparse import Pattern, SparseMatrix, _pointers
 
@@ -166,11 +165,10 @@ class Graph:
         """The graph among ``nodes`` (long [n]), renumbered in that order."""
         number = torch.full((self.num_nodes,), -1, device=self.device)
         number[nodes] = torch.arange(nodes.numel(), device=self.device)
-        # Only edges into these nodes are looked at, not those of the whole graph.
-        counts = self.pattern.pointers[nodes + 1] - self.pattern.pointers[nodes]
-        edges = ragged_ranges(self.pattern.pointers[nodes], counts)
+        edges, counts = self.pattern.entries_of(nodes)
         source, target = number[self.pattern.column[edges]], number[nodes].repeat_interleave(counts)
-        keep, kept = source >= 0, edges[source >= 0]
+        keep = source >= 0
+        kept = edges[keep]
         weight = None if self.edge_weight is None else self.edge_weight[kept]
         attr = None if self.edge_attr is None else self.edge_attr[kept]
         return Graph(torch.stack([source[keep], target[keep]]), nodes.numel(), weight, attr)

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, Perceptron, per_graph
-from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.sparse import Features, as_dense
 
 
@@ -49,8 +48,8 @@ class CommonNeighbourHead(nn.Module):
 def common_neighbours(graph: Graph, pairs: Tensor) -> tuple[Tensor, Tensor]:
     """All (number of pair, node) where the node sends an edge to both ends of the pair; two long tensors of one length."""
     pattern, n = graph.pattern, graph.num_nodes
-    counts = pattern.pointers.diff()[pairs[0]]
-    node = pattern.column[ragged_ranges(pattern.pointers[pairs[0]], counts)]
+    entries, counts = pattern.entries_of(pairs[0])
+    node = pattern.column[entries]
     pair = torch.arange(pairs.shape[1], device=pairs.device).repeat_interleave(counts)
     wanted = pairs[1][pair] * n + node
     keys = pattern.row * n + pattern.column

@@ -112,6 +112,12 @@ class Pattern:
         ones = torch.ones(self.nnz, device=self.row.device)
         return _csr(*_compact(self.transposed_pointers, self.order), ones, (self.shape[1], self.nnz))
 
+    def entries_of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The entries of ``rows`` (long [n]) one after the other, and how many each has [n]; the work does not grow with other rows."""
+        starts = self.pointers[rows]
+        counts = self.pointers[rows + 1] - starts
+        return ragged_ranges(starts, counts), counts
+
     def select(self, keep: Tensor) -> Pattern:
         """The pattern of the entries where ``keep`` (bool [nnz]); nothing is sorted again."""
         return Pattern(self.row[keep], self.column[keep], self.shape, (self, keep))
@@ -203,9 +209,8 @@ class SparseFeatures(SparseMatrix):
 
     def rows(self, nodes: Tensor) -> SparseFeatures:
         """The rows of ``nodes`` (long [n]), in that order; [n, num_features]."""
-        counts = self.pattern.pointers.diff()[nodes]
+        entries, counts = self.pattern.entries_of(nodes)
         pointers = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        entries = ragged_ranges(self.pattern.pointers[nodes], counts)
         return SparseFeatures.from_csr(pointers, self.pattern.column[entries], self.values[entries], (nodes.numel(), self.shape[1]))
 
     def with_columns(self, dense: Tensor) -> SparseFeatures:
