@@ -22,7 +22,6 @@ from agentnas.tools.spec.model import ArchitectureSpec
 
 BASE = (16, 32, 24)  # nodes, edges, non-zeros of the smallest probe
 FACTORS = {"matmul": 0, "__matmul__": 0, "mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}  # place of the left factor; the right one follows
-PRODUCTS = {"matmul", "__matmul__", "mm"}
 ONE_EACH = {"sum", "mean", "index_add", "index_add_", "segment_reduce"}
 
 
@@ -44,10 +43,10 @@ def _call(func: Any, name: str, args: Any, kwargs: Any) -> Any:
     """The call; with a meta tensor among its arguments all of them are taken there, for it computes shapes only."""
     if not any(t.is_meta for t in _tensors((args, kwargs))):
         return func(*args, **kwargs)
-    if name in PRODUCTS and args[0].layout == torch.sparse_csr:  # a kernel that meta lacks
-        return torch.empty(args[0].shape[0], *args[1].shape[1:], device="meta")
-    if name == "addmm" and args[1].layout == torch.sparse_csr:
-        return torch.empty(args[1].shape[0], args[2].shape[1], device="meta")
+    if name in FACTORS:
+        left, right = _factors(name, args)
+        if left.layout == torch.sparse_csr:  # a kernel that meta lacks
+            return torch.empty(left.shape[0], *right.shape[1:], device="meta")
     if name == "__getitem__" and args[0].is_meta:
         return func(*args, **kwargs)  # a mask keeps its content, which says how many rows are left
     return func(*_on_meta(args), **_on_meta(kwargs))
@@ -73,7 +72,7 @@ def _operations(name: str, args: Any, out: Any) -> int:
     if name in ("linear", "_linear_pointwise"):
         return 2 * _entries(args[0]) * int(args[1].shape[0])
     if name in FACTORS:
-        left, right = args[FACTORS[name]], args[FACTORS[name] + 1]
+        left, right = _factors(name, args)
         return 2 * _entries(left) * int(right.shape[-1])
     if name == "einsum":
         sizes = {
@@ -83,6 +82,11 @@ def _operations(name: str, args: Any, out: Any) -> int:
     if name in ("mul", "mul_"):
         return int(out.numel())
     return max((a.numel() for a in args if isinstance(a, Tensor)), default=0) if name in ONE_EACH else 0
+
+
+def _factors(name: str, args: Any) -> tuple[Tensor, Tensor]:
+    left, right = args[FACTORS[name] : FACTORS[name] + 2]
+    return left, right
 
 
 def _entries(matrix: Tensor) -> int:
