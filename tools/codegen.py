@@ -131,7 +131,7 @@ def encodings(edge_index: Tensor, num_nodes: int) -> Tensor:
 def encodings_source(spec: ArchitectureSpec) -> str:
     """The source of a file that computes the spec's encodings of any graph; it imports torch, numpy and scipy."""
     wanted = sorted((encoding.kind, encoding.dim) for encoding in spec.input.encodings)
-    library = _library([], ("dropout", "dense", "ranges", "sparse", "segments", "graph", "features"))
+    library = _library([], ("dropout", "ranges", "sparse", "segments", "graph", "features"))
     copied = "\n\n\n".join(definition.source for definition in library.closure(["Graph", "ENCODERS"]))
     imports = _imports(library, copied)
     return ENCODINGS.format(imports=imports, copied=copied, columns=sum(dim for _, dim in wanted), wanted=wanted)
