@@ -16,8 +16,7 @@ LEAST_PRODUCTS = 2**18  # multiply-adds from which the other kernel's start is w
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x`` [n, in] @ ``weight``.T [in, out] + ``bias`` [out].
 
-    Large ones on the CPU go to oneDNN in place of MKL, which takes half the time on processors that are not Intel's and the same on those
-    that are.
+    Large ones on the CPU go to oneDNN in place of MKL, which takes half the time on an AMD EPYC.
     """
     if not _by_onednn(x, weight):
         return F.linear(x, weight, bias)
