@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from agentnas.tools.nn.dense import affine
 from agentnas.tools.nn.network import count_parameters
 from agentnas.tools.tasks import load_task
 from agentnas.tools.train.data import PreparedTask
@@ -155,17 +156,11 @@ def ceilings(prepared: PreparedTask, width: int, times: int = 12) -> Ceilings:
     adjacency = prepared.graph.adjacency("sym", loops=True)
     gathered = 4 * adjacency.pattern.nnz * width
     return Ceilings(
-        2 * left.numel() * 512 / 1e9 / cpu_seconds(lambda: _best_product(left, right), times),
+        2 * left.numel() * 512 / 1e9 / cpu_seconds(lambda: affine(left, right), times),
         gathered / 1e9 / cpu_seconds(lambda: adjacency.csr @ hidden, times),
         2 * 4 * hidden.numel() / 1e9 / cpu_seconds(lambda: target.copy_(hidden), times),
         8 * bits.numel() / 1e9 / cpu_seconds(lambda: bits.random_(-(2**63), None), times),
     )
-
-
-def _best_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """By oneDNN, the faster of torch's two kernels."""
-    product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
-    return product
 
 
 @dataclass(frozen=True)
