@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from agentnas.tools.nn import dense
-from agentnas.tools.nn.dense import affine
+from agentnas.tools.nn.dense import _product, affine
 from agentnas.tools.nn.dropout import dropout_mask, dropped, relu_dropped
 
 
@@ -33,16 +35,27 @@ def test_affine_equals_linear(shape: tuple[int, int, int], with_bias: bool, tran
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
 
 
-def test_only_the_gradients_that_are_asked_for() -> None:
+def test_only_the_gradients_that_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    products: list[torch.Size] = []
+
+    def counted(*factors: Any) -> Tensor:
+        out = _product(*factors)
+        products.append(out.shape)
+        return out
+
+    monkeypatch.setattr(dense, "_product", counted)
     x, weight = torch.randn(2000, 64), torch.randn(64, 64, requires_grad=True)
     affine(x, weight).sum().backward()  # type: ignore[no-untyped-call]
+    assert products == [(2000, 64), (64, 64)], "the result, and the gradient of the weights"
     assert x.grad is None
     assert weight.grad is not None
+    torch.testing.assert_close(weight.grad, x.sum(0).expand(64, 64), atol=1e-3, rtol=1e-4)
 
 
 @pytest.mark.parametrize("x", [torch.zeros(0, 4), torch.zeros(3, 4, dtype=torch.float64), torch.zeros(2, 3, 4), torch.zeros(5, 4)])
 def test_what_the_kernel_does_not_take_is_left_to_torch(x: Tensor) -> None:
     weight = torch.ones(2, 4, dtype=x.dtype)
+    assert not dense._by_onednn(x, weight)
     torch.testing.assert_close(affine(x, weight), F.linear(x, weight))
 
 
