@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -153,10 +154,7 @@ class Feeder:
         known = self._house.view.stopped
         for one in found:
             if one.rung not in known.get(one.trial, {}):
-                self._house.journal.append(ev.SeedsStopped(
-                    trial=one.trial, rung=one.rung, rival=one.rival, difference=one.difference, se=one.se, seeds=one.seeds,
-                    planned=one.planned, reason=one.reason,
-                ))  # fmt: skip
+                self._house.journal.append(ev.SeedsStopped(**asdict(one), reason=one.reason))
 
     def _raise_fault(self) -> None:
         if self._fed is not None and self._fed.done():
