@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from agentnas.agents.history import Ledger
 from agentnas.agents.llm.spending import Limits as LLMLimits
@@ -47,11 +47,11 @@ def at_rest(method: Callable[Concatenate[House, P], R]) -> Callable[Concatenate[
     """The view stands still while the method reads it: results may come in beside the graph."""
 
     @wraps(method)
-    def reading(self: House, *args: P.args, **kwargs: P.kwargs) -> R:
+    def reading(self: House, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self.journal.reading():
             return method(self, *args, **kwargs)
 
-    return cast("Callable[Concatenate[House, P], R]", reading)
+    return reading
 
 
 @dataclass(frozen=True)
