@@ -71,9 +71,7 @@ def _without_confirmation(record: Record) -> dict[str, Mapping[int, float]]:
 
 
 def _climber(record: Record, situation: Situation) -> Climber:
-    full = {rung.name for rung in situation.rungs if rung.epochs >= 1.0}
-    times = [done.seconds for done in record.trainings if done.rung in full]
-    return Climber(record.trial, record.spec, record.proposal.anchor, sum(times) / len(times) if times else 0.0)
+    return Climber(record.trial, record.spec, record.proposal.anchor, record.full_seconds(situation.rungs))
 
 
 def _tell(made: Ladder | Confirmation, record: Record, rungs: set[str]) -> None:

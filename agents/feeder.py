@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,11 +39,12 @@ LOOK_S, LEAVE_S = 0.5, 10.0
 class Source(Protocol):
     """Results in, requests out: a ladder, or a confirmation. Nothing is due where ``next`` is None, nor ever once it is ``over``."""
 
-    stopped: dict[str, Stopped]
+    @property
+    def stopped(self) -> Mapping[str, Stopped]: ...
 
     def tell(self, trial: str, rung: str, seed: int, val: float | None) -> None: ...
 
-    def next(self, eager: bool = False) -> Request | None: ...
+    def next(self) -> Request | None: ...
 
     @property
     def over(self) -> bool: ...
@@ -152,10 +154,7 @@ class Feeder:
         known = self._house.view.stopped
         for one in found:
             if one.rung not in known.get(one.trial, {}):
-                self._house.journal.append(ev.SeedsStopped(
-                    trial=one.trial, rung=one.rung, rival=one.rival, difference=one.difference, se=one.se, seeds=one.seeds,
-                    planned=one.planned, reason=one.reason,
-                ))  # fmt: skip
+                self._house.journal.append(ev.SeedsStopped(**asdict(one), reason=one.reason))
 
     def _raise_fault(self) -> None:
         if self._fed is not None and self._fed.done():
@@ -168,9 +167,13 @@ class _Rounds:
 
     def __init__(self) -> None:
         self.open: dict[int, Ladder] = {}
-        self.stopped: dict[str, Stopped] = {}
         self.closing = False
         self.seconds: list[float] = []
+
+    @property
+    def stopped(self) -> dict[str, Stopped]:
+        """Who was stopped on the ladders that are still open."""
+        return {trial: stopped for ladder in self.open.values() for trial, stopped in ladder.stopped.items()}
 
     def tell(self, trial: str, rung: str, seed: int, val: float | None) -> None:
         for ladder in self.open.values():
@@ -178,9 +181,7 @@ class _Rounds:
 
     def next(self, eager: bool = True) -> Request | None:
         """What is due in any round; a worker that would have nothing to do takes what leads so far (Li et al., 2020)."""
-        request = self._first(eager=False) or (self._first(eager=True) if eager else None)
-        self.stopped = {trial: stopped for ladder in self.open.values() for trial, stopped in ladder.stopped.items()}
-        return request
+        return self._first(eager=False) or (self._first(eager=True) if eager else None)
 
     def _first(self, eager: bool) -> Request | None:
         return next((request for _, ladder in sorted(self.open.items()) if (request := ladder.next(eager)) is not None), None)

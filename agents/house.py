@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from agentnas.agents.history import Ledger
 from agentnas.agents.llm.spending import Limits as LLMLimits
@@ -47,11 +47,11 @@ def at_rest(method: Callable[Concatenate[House, P], R]) -> Callable[Concatenate[
     """The view stands still while the method reads it: results may come in beside the graph."""
 
     @wraps(method)
-    def reading(self: House, *args: P.args, **kwargs: P.kwargs) -> R:
+    def reading(self: House, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self.journal.reading():
             return method(self, *args, **kwargs)
 
-    return cast("Callable[Concatenate[House, P], R]", reading)
+    return reading
 
 
 @dataclass(frozen=True)
@@ -225,12 +225,8 @@ class House:
 
     def confirm_cost(self, trials: Sequence[str]) -> float:
         """Expected seconds to train the trials with all confirmation seeds on all workers, with a margin."""
-        return MARGIN * sum(self._full_seconds(trial) for trial in trials) * self.evaluator.confirm_seeds / self.workers
-
-    def _full_seconds(self, trial: str) -> float:
-        full = {rung.name for rung in self.evaluator.rungs if rung.epochs >= 1.0}
-        times = [e.seconds for e in self.view.evaluations(trial) if e.rung in full]
-        return sum(times) / len(times) if times else 0.0
+        seconds = sum(self.record(trial).full_seconds(self.evaluator.rungs) for trial in trials)
+        return MARGIN * seconds * self.evaluator.confirm_seeds / self.workers
 
     @at_rest
     def pick_finalists(self) -> Finalists:

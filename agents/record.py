@@ -45,6 +45,12 @@ class Record:
                 merged.update(self.scores.get(rung.name, {}))
         return merged
 
+    def full_seconds(self, rungs: Sequence[Rung]) -> float:
+        """Mean seconds of a training at full fidelity (confirmation apart); 0 before there was one."""
+        full = {rung.name for rung in rungs if rung.epochs >= 1.0}
+        times = [done.seconds for done in self.trainings if done.rung in full]
+        return sum(times) / len(times) if times else 0.0
+
     def confirmed(self) -> dict[int, float]:
         """Scores of the confirmation by seed."""
         return dict(sorted(self.scores.get(CONFIRM, {}).items()))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from markupsafe import Markup
 
 from agentnas.busy import Span
-from agentnas.page.axes import apart, axis, tick_text
+from agentnas.page.axes import Axis, apart, axis, tick_text
 from agentnas.page.markup import tag
 from agentnas.page.plots import BOTTOM, LEFT, RIGHT, TOP, WIDTH
 
@@ -30,32 +29,32 @@ def timeline(spans: Sequence[Span]) -> Markup | None:
     parts = [tag("text", tick_text(t), x=x(t), y=base + 17, class_="tick") for t in apart(x)]
     parts += [tag("line", x1=x(t), x2=x(t), y1=TOP, y2=base, class_="grid") for t in apart(x)]
     parts += [tag("text", f"{row + 1}", x=LEFT - 8, y=TOP + ROW * row + 19, class_="tick y") for row in range(workers)]
-    parts += [_bar(told, start, end, x(start), x(end), row, kind) for row, start, end, kind, told in _drawn(spans, x.high)]
+    groups = [[span] for span in spans] if len(spans) <= MOST else _joined(spans, UNSEEN * x.high)
+    parts += [_bar(group, x) for group in groups]
     parts += [tag("line", x1=LEFT, x2=x.end, y1=base, y2=base, class_="axis")]
     parts += [tag("text", x.label, x=(LEFT + x.end) / 2, y=base + 38, class_="label")]
     return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", class_="plot", role="img", aria_label="Trainings by worker over time")
 
 
-def _bar(told: str, start: float, end: float, left: float, right: float, row: int, kind: str) -> Markup:
-    bar = tag("rect", x=left, y=float(TOP + ROW * row + 5), width=max(right - left, 0.8), height=BAR)
-    return tag("g", tag("title", f"{told}, {start:.1f} to {end:.1f} s"), bar, class_=f"span {kind}")
+def _bar(group: Sequence[Span], x: Axis) -> Markup:
+    first, last = group[0], group[-1]
+    one = f"{first.trial} {first.rung} seed {first.seed}" + " (failed)" * first.failed
+    told = f"{one if len(group) == 1 else f'{len(group)} trainings'}, {first.start:.1f} to {last.end:.1f} s"
+    width = max(x(last.end) - x(first.start), 0.8)
+    bar = tag("rect", x=x(first.start), y=float(TOP + ROW * first.worker + 5), width=width, height=BAR)
+    return tag("g", tag("title", told), bar, class_=f"span {_kind(first.rung)}")
 
 
-def _drawn(spans: Sequence[Span], length: float) -> list[tuple[int, float, float, str, str]]:
-    """Row, start, end, class and words of each bar."""
-    bars = [(s.worker, s.start, s.end, s.rung, f"{s.trial} {s.rung} seed {s.seed}" + " (failed)" * s.failed) for s in spans]
-    if len(bars) <= MOST:
-        return [(row, start, end, _kind(rung), told) for row, start, end, rung, told in bars]
-    merged: list[tuple[int, float, float, str, str]] = []
-    for _, own in groupby(sorted(bars), key=lambda bar: bar[0]):
-        count = 0
-        for row, start, end, rung, _told in own:
-            last = merged[-1] if count else None
-            joins = last is not None and start - last[2] <= UNSEEN * length and last[3] == _kind(rung)
-            count = count + 1 if joins else 1
-            since = last[1] if joins and last is not None else start
-            merged[-1 if joins else len(merged) :] = [(row, since, end, _kind(rung), f"{count} trainings" if count > 1 else _told)]
-    return merged
+def _joined(spans: Sequence[Span], unseen_s: float) -> list[list[Span]]:
+    """Trainings of one worker and kind that follow each other at once, as one group."""
+    groups: list[list[Span]] = []
+    for span in sorted(spans, key=lambda span: (span.worker, span.start, span.end)):
+        last = groups[-1][-1] if groups else None
+        if last and (last.worker, _kind(last.rung)) == (span.worker, _kind(span.rung)) and span.start - last.end <= unseen_s:
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    return groups
 
 
 def _kind(rung: str) -> str:

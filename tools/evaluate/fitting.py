@@ -56,10 +56,9 @@ class Room:
         if needs is None or needs.total <= self.mib:
             return None
         passes = needs.inference > needs.step
-        work = max(needs.loading, needs.weights + max(needs.step, needs.inference) + needs.heap)
         return (
             f"needs {gib(needs.total)} of memory, {gib(self.mib)} {self.whose}: {gib(needs.process)} for the process, {gib(needs.task)} for"
-            f" the task, {gib(work)} for {'passes over the whole graph' if passes else 'training steps'}"
+            f" the task, {gib(needs.work)} for {'passes over the whole graph' if passes else 'training steps'}"
         )
 
     def needs(self, spec: ArchitectureSpec) -> Resident | None:

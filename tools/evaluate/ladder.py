@@ -29,8 +29,13 @@ def rungs_for(num_splits: int) -> tuple[Rung, ...]:
 
 def promoted(scores: Mapping[str, float], share: float) -> list[str]:
     """The best ``share`` of the trials (at least one), best first; ties go to the earlier trial."""
-    ranked = sorted(scores, key=lambda trial: (-scores[trial], trial))
+    ranked = by_score(scores)
     return ranked[: max(1, math.ceil(share * len(ranked)))] if ranked else []
+
+
+def by_score(scores: Mapping[str, float]) -> list[str]:
+    """The trials, best first; ties go to the earlier trial."""
+    return sorted(scores, key=lambda trial: (-scores[trial], trial))
 
 
 @dataclass(frozen=True)
@@ -134,8 +139,8 @@ class Ladder:
         choose = self._into_head if below.epochs >= 1.0 else self._into_share
         certain, possible = choose(scores, waiting, still_open, rung, eager)
         begun = {trial for trial in scores if any(trial == t and rung.name == name for t, name, _ in self._handed)}
-        ranked = sorted(scores, key=lambda trial: (-scores[trial], trial))
-        return _Level(tuple(trial for trial in ranked if trial in certain | begun), possible)
+        climbing = certain | begun
+        return _Level(tuple(trial for trial in by_score(scores) if trial in climbing), possible)
 
     def _into_share(
         self, scores: Mapping[str, float], waiting: Sequence[str], still_open: int, rung: Rung, eager: bool
@@ -143,8 +148,7 @@ class Ladder:
         """The best share of the trials, and all anchors. ``still_open`` trials may yet come in, each of them better."""
         total = len(scores) + still_open
         places = math.floor(rung.promoted * total) if eager else max(1, math.ceil(rung.promoted * total))
-        ranked = sorted(scores, key=lambda trial: (-scores[trial], trial))
-        leading = set(ranked[: max(0, places - still_open)])
+        leading = set(by_score(scores)[: max(0, places - still_open)])
         anchors = {trial for trial in scores if self._climbers[trial].anchor}
         to_come = sum(self._climbers[trial].anchor is not None for trial in waiting)
         undecided = len(scores) - len(leading | anchors) + still_open
@@ -158,12 +162,12 @@ class Ladder:
         Trials of earlier rounds count with all their seeds, so that a lucky one gives its place up; those of this round with what the rung
         below said, which no longer changes while they climb.
         """
-        ranked = promoted({**self._before.scores, **scores}, 1.0)
+        ranked = by_score({**self._before.scores, **scores})
         certain = set(ranked[: max(0, self._head - still_open)])
         kinds = {**self._before.anchors, **{trial: self._climbers[trial].anchor for trial in scores}}
         for kind in ("plain", "strong"):
             if not any(self._climbers[trial].anchor == kind for trial in self._maybe(waiting, still_open)):
-                certain.update([next((trial for trial in ranked if kinds.get(trial) == kind), "")])
+                certain.add(next((trial for trial in ranked if kinds.get(trial) == kind), ""))
         mine = certain & set(scores)
         return mine, len(scores) - len(mine) + still_open if still_open else 0
 

@@ -89,8 +89,8 @@ class Confirmation:
             self._results[trial][seed - CONFIRM_SEED] = val
             self._handed.add((trial, seed - CONFIRM_SEED))
 
-    def next(self, eager: bool = False) -> Request | None:
-        """The next request that is due, now handed out; None where none is before further results. ``eager`` changes nothing here."""
+    def next(self) -> Request | None:
+        """The next request that is due, now handed out; None where none is before further results."""
         for level in range(self._seeds):
             running = self._running(level)
             if running is None:

@@ -58,8 +58,13 @@ class Resident:
     heap: float = 0.0
 
     @property
+    def work(self) -> float:
+        """The largest of what is never held together."""
+        return max(self.loading, self.weights + max(self.step, self.inference) + self.heap)
+
+    @property
     def total(self) -> float:
-        return self.process + self.task + max(self.loading, self.weights + max(self.step, self.inference) + self.heap)
+        return self.process + self.task + self.work
 
 
 def resident(spec: ArchitectureSpec, scale: Scale) -> Resident:
