@@ -154,7 +154,7 @@ class Situation:
         """Trials with several seeds in training or in confirmation, the newest ``MANY``, in the order of drafting."""
         if isinstance(self.records, History):
             return [self.records[place] for place in self.records.repeated[-MANY:]]
-        return [record for record in self.records if len(record.full_scores(self.rungs)) > 1 or len(record.confirmed()) > 1][-MANY:]
+        return [record for record in self.records if record.is_repeated(self.rungs)][-MANY:]
 
     def find(self, trial: str | None) -> Record | None:
         """The record of a trial; None where there is none."""
