@@ -146,13 +146,15 @@ class InMemory:
             if run == self.run:
                 return local
             return None if run else name
-        known = self.view.state(name) != "proposed" or name in self.view.named
-        return name if known else None
+        return name if self._holds(name) else None
 
     def _is_own(self, name: str) -> bool:
         """Whether it is one of the run's own by its name, and the view holds it."""
         local = self._own(name) if self.run else None
-        return local is not None and (self.view.state(local) != "proposed" or local in self.view.named)
+        return local is not None and self._holds(local)
+
+    def _holds(self, local: str) -> bool:
+        return self.view.state(local) != "proposed" or local in self.view.named
 
     def _library(self) -> Library:
         return shipped_library()
