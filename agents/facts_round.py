@@ -17,12 +17,11 @@ NOTHING = "no score that can be compared"
 
 def round_lines(situation: Situation, round_: int) -> list[str]:
     """A line a trial that is no anchor, then who drafted them and how far promises were off; bounded."""
-    known = situation.by_trial()
     drafted = [record for record in situation.records if record.round == round_ and not record.proposal.anchor]
     if not drafted:
         return ["No trial of this round but anchors."]
     best = next((record for record in situation.ranked() if record.round < round_), None)
-    rivals = [known.get(record.proposal.parent or "", best) for record in drafted]
+    rivals = [situation.find(record.proposal.parent) or best for record in drafted]
     pairs = list(zip(drafted, rivals, strict=True))
     lines = [_line(record, rival, situation) for record, rival in pairs[:MOST_LINES]]
     lines += [f"({len(pairs) - MOST_LINES} more)"] if len(pairs) > MOST_LINES else []

@@ -84,7 +84,7 @@ class Ledger:
         self._stands: dict[int, tuple[Place, int]] = {}
         self._anchors: set[int] = set()
         self._failed: set[int] = set()
-        self._repeated: list[int] = []
+        self._repeated: set[int] = set()
         self._in_round: dict[int, list[int]] = {}
         self._best: dict[int, tuple[float, int]] = {}
         self._hashes: set[str] = set()
@@ -108,7 +108,7 @@ class Ledger:
         made.board = tuple(self._board)
         made.trusted_board = tuple(self._by_seeds[max(self._by_seeds)]) if self._by_seeds else ()
         made.anchors = tuple(sorted((place for place in self._anchors if place in self._stands), key=lambda place: self._stands[place][0]))
-        made.failed, made.repeated = tuple(sorted(self._failed)), tuple(self._repeated)
+        made.failed, made.repeated = tuple(sorted(self._failed)), tuple(sorted(self._repeated))
         made.best_by_round, made.places = dict(self._best), self._places
         if len(self._all_hashes) < len(self._hashes):
             self._all_hashes = frozenset(self._hashes)
@@ -137,8 +137,8 @@ class Ledger:
             self._anchors.add(place)
         if record.failures:
             self._failed.add(place)
-        if _is_repeated(record, self._rungs):
-            _insert_once(self._repeated, place)
+        if record.is_repeated(self._rungs):
+            self._repeated.add(place)
         self._rate_round(record.round)
 
     def _stand(self, place: int, record: Record) -> None:
@@ -182,16 +182,6 @@ class Ledger:
             proposal, self._specs[trial], scores, view.round_of[trial], view.profiles.get(trial, {}), view.rejected.get(trial),
             failed, sum(e.seconds for e in done), tuple(done), {rung: e.reason for rung, e in view.stopped.get(trial, {}).items()},
         )  # fmt: skip
-
-
-def _is_repeated(record: Record, rungs: Sequence[Rung]) -> bool:
-    return len(record.full_scores(rungs)) > 1 or len(record.confirmed()) > 1
-
-
-def _insert_once(places: list[int], place: int) -> None:
-    at = bisect_left(places, place)
-    if at == len(places) or places[at] != place:
-        places.insert(at, place)
 
 
 def _remove(places: list[Place], place: Place) -> None:

@@ -140,7 +140,7 @@ class _Intake:
         bare = name.strip(" []()`'\"").removeprefix("trial:")
         if bare.lower() in ("", "none", "null"):
             return None
-        record = self.situation.by_trial().get(bare)
+        record = self.situation.find(bare)
         if record is None:
             shown = one_line(bare, LONGEST_NAME)
             raise SpecError(f"parent {shown!r} does not exist; allowed: ids of trials that you were shown, or an empty text for none")

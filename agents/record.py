@@ -55,6 +55,10 @@ class Record:
         """Scores of the confirmation by seed."""
         return dict(sorted(self.scores.get(CONFIRM, {}).items()))
 
+    def is_repeated(self, rungs: Sequence[Rung]) -> bool:
+        """Whether it has several seeds, in full training or in confirmation."""
+        return len(self.full_scores(rungs)) > 1 or len(self.confirmed()) > 1
+
 
 def full_mean(record: Record, rungs: Sequence[Rung]) -> float | None:
     """Mean validation score at full fidelity; None before the trial got there."""

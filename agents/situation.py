@@ -17,7 +17,7 @@ from agentnas.agents.history import History
 from agentnas.agents.record import Record as Record  # a situation is made of them
 from agentnas.agents.record import full_mean
 from agentnas.memory.events import FindingsMade, PlanMade, RungCorrelation
-from agentnas.memory.memory import Evidence
+from agentnas.memory.memory import Evidence, drafting
 from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import Limits, Rung
 
@@ -154,7 +154,7 @@ class Situation:
         """Trials with several seeds in training or in confirmation, the newest ``MANY``, in the order of drafting."""
         if isinstance(self.records, History):
             return [self.records[place] for place in self.records.repeated[-MANY:]]
-        return [record for record in self.records if len(record.full_scores(self.rungs)) > 1 or len(record.confirmed()) > 1][-MANY:]
+        return [record for record in self.records if record.is_repeated(self.rungs)][-MANY:]
 
     def find(self, trial: str | None) -> Record | None:
         """The record of a trial; None where there is none."""
@@ -173,8 +173,8 @@ class Situation:
 
 
 def drafted(record: Record) -> tuple[int, str]:
-    """The order of drafting: t10000 comes after t9999."""
-    return len(record.trial), record.trial
+    """The order of drafting."""
+    return drafting(record.trial)
 
 
 def turned_down(view: JournalView) -> tuple[str, ...]:

@@ -146,13 +146,15 @@ class InMemory:
             if run == self.run:
                 return local
             return None if run else name
-        known = self.view.state(name) != "proposed" or name in self.view.named
-        return name if known else None
+        return name if self._holds(name) else None
 
     def _is_own(self, name: str) -> bool:
         """Whether it is one of the run's own by its name, and the view holds it."""
         local = self._own(name) if self.run else None
-        return local is not None and (self.view.state(local) != "proposed" or local in self.view.named)
+        return local is not None and self._holds(local)
+
+    def _holds(self, local: str) -> bool:
+        return self.view.state(local) != "proposed" or local in self.view.named
 
     def _library(self) -> Library:
         return shipped_library()
@@ -167,7 +169,7 @@ class InMemory:
         """The leaders of this run, those unlike each other and near the question first, and after every third a failure."""
         leaders = _diverse([standing.trial for standing in self.view.leaderboard(POOL)], self._text_of, asked)
         # By id and not as they ended: with several workers that order differs from run to run.
-        failures = iter(nlargest(FAILURES, self.view.failed_trials(), key=_drafting))
+        failures = iter(nlargest(FAILURES, self.view.failed_trials(), key=drafting))
         for count, trial in enumerate(leaders, start=1):
             yield self._trial_evidence(trial)
             if count % 3 == 0 and (failed := next(failures, None)) is not None:
@@ -250,7 +252,7 @@ def global_id(run: str, name: str) -> str:
     return f"{run}/{name}" if run else name
 
 
-def _drafting(trial: str) -> tuple[int, str]:
+def drafting(trial: str) -> tuple[int, str]:
     """The order of drafting: t10000 comes after t9999."""
     return len(trial), trial
 

@@ -102,13 +102,9 @@ def _shared_scores(shelf: Shelf, keys: Sequence[str], asked: Asked) -> dict[str,
     for data in rows.values():
         key, design = wanted[data["pair"]]
         if not asked.run or data["run"] != asked.run:
-            best_of(scores.setdefault(key, {}), design, data["score"])
+            known = scores.setdefault(key, {})
+            known[design] = max(data["score"], known.get(design, data["score"]))
     return scores
-
-
-def best_of(scores: dict[str, float], design: str, score: float) -> None:
-    """Keep the better of two scores of a design."""
-    scores[design] = max(score, scores.get(design, score))
 
 
 def _told(records: Sequence[R], trusted: Mapping[str, Belief], asked: Asked) -> Iterator[Evidence]:

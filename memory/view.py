@@ -281,7 +281,8 @@ class JournalView:
 
     def failed_trials(self) -> list[str]:
         """Trials with a failed and no finished evaluation."""
-        return [trial for trial in tuple(self._failed) if trial not in self._finished]
+        held = tuple(self._failed)  # results may come in beside who asks
+        return [trial for trial in held if trial not in self._finished]
 
     def state(self, trial: str) -> TrialState:
         """``done`` once any evaluation finished, ``failed`` if all failed, ``rejected`` before training, else ``proposed``."""

@@ -163,8 +163,22 @@ def test_crossover_and_neighbours_stay_inside(dataset: str, seed: int) -> None:
     a, b = space.sample(rng), space.sample(rng)
     assert space.contains(space.crossover(a, b, rng)) is None
     found = [spec_to_cell(mutation.spec) for mutation in space.neighbours(a)]
-    assert len(found) == len(set(found)) >= 24 - 14 * (dataset == "proteins")
+    assert set(found) == one_step_from(spec_to_cell(a), dataset)
+    assert len(found) == len(set(found)) >= 15 - 8 * (dataset == "proteins")  # the least that any cell has
     assert spec_to_cell(a) not in found
+
+
+def one_step_from(cell: Cell, dataset: str) -> set[Cell]:
+    links, ops = cell
+    rewired = {settle(other, ops) for other in LINKS}
+    changed = {settle(links, (*ops[:i], op, *ops[i + 1 :])) for i in range(4) for op in cells.operators_of(dataset)}
+    return {other for other in rewired | changed if other != cell and set(other[1]) != {"skip"}}
+
+
+@pytest.mark.parametrize(("dataset", "op", "least"), [("cora", "arma", 15), ("proteins", "gcn", 7)])
+def test_the_cell_with_the_fewest_neighbours(dataset: str, op: str, least: int) -> None:
+    lone = cell_to_spec((0, 1, 2, 3), ("skip", "skip", "skip", op), dataset)
+    assert len(list(SearchSpace.nasbench(dataset).neighbours(lone))) == least
 
 
 def test_samples_reach_all_shapes_evenly() -> None:
