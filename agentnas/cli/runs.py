@@ -17,6 +17,7 @@ from agentnas.cli.runs_tell import tell
 from agentnas.cli.runs_trace import trace
 from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.config import format_duration
+from agentnas.memory.events import AnyEvent
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.runs import list_runs
 from agentnas.memory.view import JournalView
@@ -54,11 +55,12 @@ def show(
 ) -> None:
     """One run: how far it came, what its language models cost, its leaderboard, its winner."""
     directory = found(run, runs_dir)
-    view = directory.view()
+    events = directory.events()
+    view = JournalView(events)
     if json:
-        emit_json({**_summary(directory, view), "leaderboard": list(_leaderboard(view, top))})
+        emit_json({**_summary(directory, view, events), "leaderboard": list(_leaderboard(view, top))})
         return
-    summary, columns = _summary(directory, view), width()
+    summary, columns = _summary(directory, view, events), width()
     spent = summary.pop("spending")
     for key, value in (summary | {"state": summary.pop("stage")}).items():
         emit(_summary_line(key, value, columns))
@@ -83,7 +85,7 @@ for command in (compare, trace, review, tell):
     app.command()(command)
 
 
-def _summary(directory: RunDirectory, view: JournalView) -> dict[str, Any]:
+def _summary(directory: RunDirectory, view: JournalView, events: Sequence[AnyEvent]) -> dict[str, Any]:
     from agentnas.busy import busy_line
     from agentnas.comparing import winner_test
     from agentnas.report_agents import spending
@@ -106,7 +108,7 @@ def _summary(directory: RunDirectory, view: JournalView) -> dict[str, Any]:
         "design": _text(view, winner.trial) if winner else None,
         "validation": _mean_sd(winner.val_mean, winner.val_sd, winner.seeds) if winner else None,
         "test": winner_test(view),
-        "busy": busy_line(view, directory.events()) or None,
+        "busy": busy_line(view, events) or None,
         "spending": spending(view),
     }
 
