@@ -7,27 +7,24 @@ validated whatever the batches are. Steps and passes are probed on tiny graphs a
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 
+from agentnas.tools.freed_memory import NODES_MAPPED
 from agentnas.tools.nn.features import PROBES
 from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.train.batching import most_sampled, receptive_hops
 from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
 
-MIB = 2**20
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
-# glibc keeps blocks of up to 32 MiB in a heap that it cannot shrink in the middle. Measured on 100,000 nodes (docs/fast-size.md), a
+# Workers keep blocks in a heap that glibc cannot shrink in the middle (freed_memory). Measured on 100,000 nodes (docs/fast-size.md), a
 # training takes up to nine times what it holds there, but no more than this beside it; on larger graphs such blocks are mapped.
 HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
-NODES_MAPPED = 200_000
 EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
-_M_MMAP_THRESHOLD = -3  # malloc.h
 POST_COPIES = 8  # of the scores, in correct-and-smooth
 
 
@@ -105,16 +102,6 @@ def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:
 def _sampled(network: Network, scale: Scale) -> int:
     recipe = network.spec.recipe
     return most_sampled(min(recipe.batch_size, scale.labelled), receptive_hops(network, torch.device("cpu")), recipe.fanout)
-
-
-def map_large_blocks(num_nodes: int) -> None:
-    """On a large graph, let glibc give each block above 8 MiB back at once; elsewhere, and with other C libraries, leave all as it is.
-
-    Blocks that are mapped anew cost time, which on small graphs, where they could be taken from the heap, doubles an epoch.
-    """
-    if num_nodes >= NODES_MAPPED:
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 8 * MIB)
 
 
 def _batch(network: Network, scale: Scale, whole: tuple[int, int, int]) -> tuple[int, int, int]:
