@@ -55,8 +55,13 @@ class Resident:
     heap: float = 0.0
 
     @property
+    def work(self) -> float:
+        """The most of what comes and goes beside process and task."""
+        return max(self.loading, self.weights + max(self.step, self.inference) + self.heap)
+
+    @property
     def total(self) -> float:
-        return self.process + self.task + max(self.loading, self.weights + max(self.step, self.inference) + self.heap)
+        return self.process + self.task + self.work
 
 
 def resident(spec: ArchitectureSpec, scale: Scale) -> Resident:
@@ -67,9 +72,8 @@ def resident(spec: ArchitectureSpec, scale: Scale) -> Resident:
 @lru_cache(maxsize=1024)
 def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
     spec = ArchitectureSpec.model_validate_json(spec_json)
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
-        network = build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
+        network = _network(spec, scale)
         weights = sum(int(value.numel()) for value in network.state_dict().values())
         step, inference = _step_and_pass(network, scale, weights)
     scores = 4.0 * scale.num_nodes * scale.out_channels * (POST_COPIES if post else 1)
@@ -80,10 +84,16 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
     )  # fmt: skip
 
 
+def _network(spec: ArchitectureSpec, scale: Scale) -> Network:
+    encodings = sum(encoding.dim for encoding in spec.input.encodings)
+    return build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
+
+
 def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float, float]:
     """Bytes of a training step and of a pass over the whole graph."""
     if weights > MOST_PROBED:
-        return 4.0 * scale.num_nodes * scale.in_channels, 4.0 * scale.num_nodes * scale.in_channels
+        features = 4.0 * scale.num_nodes * scale.in_channels
+        return features, features
     sparse, recipe = scale.nnz is not None, network.spec.recipe
     whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
     inference = _extended(network, recipe, whole, sparse, inference_moments)
@@ -93,10 +103,8 @@ def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float,
 
 def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:
     """Nodes that a neighbour batch of the spec holds, at most."""
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
-        network = build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
-    return _sampled(network, scale)
+        return _sampled(_network(spec, scale), scale)
 
 
 def _sampled(network: Network, scale: Scale) -> int:
