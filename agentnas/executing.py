@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agentnas.config import Config
 from agentnas.tools.errors import UsageError
 from agentnas.tools.executors import LOCAL
+from agentnas.tools.tasks.catalog import TABLE_PREFIX
 
 if TYPE_CHECKING:
     from agentnas.sizing import Crew
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from agentnas.tools.fork_server import ForkServer
     from agentnas.tools.tasks import Task
     from agentnas.tools.workers import WorkerPool
-
-TABLE_PREFIX = "nasbench:"
 
 
 @contextmanager

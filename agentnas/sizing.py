@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.room import available_mib, gib
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.tools.evaluate.fitting import Room
@@ -86,6 +87,5 @@ def _note(task: Task, number: int, asked: int, room: Room) -> str | None:
         return None
     needs = room.needs(_usual())
     assert needs is not None, "a task that is certain to fit leaves room for all workers"
-    workers = "1 worker" if number == 1 else f"{number} workers"
-    return f"{workers} instead of {asked}: on {task.name} a two-layer GCN of width {USUAL_WIDTH} needs {gib(needs.total)}, " \
-           f"{gib(room.mib)} {room.whose}"  # fmt: skip
+    usual = f"on {task.name} a two-layer GCN of width {USUAL_WIDTH} needs {gib(needs.total)}, {gib(room.mib)} {room.whose}"
+    return f"{plural(number, 'worker')} instead of {asked}: {usual}"

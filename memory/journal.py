@@ -24,6 +24,7 @@ from agentnas.memory.events import EVENT, SCHEMA_VERSION, AnyEvent, Event, RunSt
 from agentnas.memory.lock import WriterLock
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
+from agentnas.tools.whole_file import sync_directory
 
 LOCK_SUFFIX = ".lock"
 E = TypeVar("E", bound=Event)
@@ -189,15 +190,6 @@ class Journal:
 def lock_file(path: Path) -> Path:
     """The lock file of a journal: beside it, never removed."""
     return path.with_name(path.name + LOCK_SUFFIX)
-
-
-def sync_directory(path: Path) -> None:
-    """Make a new or renamed entry of the directory survive a power cut."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def parse(data: bytes, path: Path) -> list[AnyEvent]:

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from agentnas.memory.events import SCHEMA_VERSION, AnyEvent
-from agentnas.memory.journal import Journal, lock_file, sync_directory
+from agentnas.memory.journal import Journal, lock_file
 from agentnas.memory.lock import writer_of
 from agentnas.memory.names import readable_name, slug
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
+from agentnas.tools.whole_file import sync_directory
 
 RUN_FILE = "run.json"
 # What is written only after the journal began: beside one of these a missing journal was lost, not yet to come.

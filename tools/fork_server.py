@@ -22,7 +22,7 @@ from typing import IO, Any
 
 import psutil
 
-MIB = 2**20
+from agentnas.tools.room import MIB
 
 
 class WorkerProcess:

@@ -20,13 +20,13 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(half, path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     finally:
         half.unlink(missing_ok=True)
 
 
-def _sync_directory(path: Path) -> None:
-    """Make the renamed entry itself durable."""
+def sync_directory(path: Path) -> None:
+    """Make a new or renamed entry of the directory survive a power cut."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -7,7 +7,6 @@ manager send to a whole group (the parent decides what they mean), and leaves as
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
@@ -24,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentnas.tools.errors import AgentNASError
-from agentnas.tools.fork_server import MIB
+from agentnas.tools.freed_memory import give_back_freed_memory, keep_freed_memory, map_large_blocks
+from agentnas.tools.room import MIB
 from agentnas.tools.workers import Failure, Job, JobResult
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 # A candidate can hang in native code that holds the interpreter's lock. Then neither the deadline nor the watch for the parent's death
 # runs, and with the parent dead nobody kills the process; the kernel's alarm still does.
 ALARM_MARGIN_S = 5.0
-# Options of mallopt(3): M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_TOP_PAD; bytes.
-MALLOC_OPTIONS = {-1: 2**31 - 1, -3: 256 * MIB, -2: 64 * MIB}
 KEPT_MIB = 512  # memory of a device that a worker keeps between jobs
 
 
@@ -106,7 +104,6 @@ def _prepare(first: dict[str, Any], connection: Connection, loaded: Loaded | Non
     import torch
 
     from agentnas.tools.train.data import PreparedTask
-    from agentnas.tools.train.resident import map_large_blocks
 
     torch.set_num_threads(1)
     device = first["device"]
@@ -251,18 +248,6 @@ def _peak_mib() -> float | None:
     return None
 
 
-def keep_freed_memory() -> None:
-    """Have the C library keep what a training step frees, which the next step takes again.
-
-    Otherwise large tensors are given back to the kernel at each step and come back as pages that it has to clear: a third of an epoch of
-    attention over a quarter of a million edges. ``_tidy`` gives everything back between jobs. Only where the library is GNU's.
-    """
-    with suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)
-        for option, size in MALLOC_OPTIONS.items():
-            library.mallopt(option, size)
-
-
 def _tidy() -> None:
     """Give a job's memory back, so that the next one is not blamed for it."""
     import torch
@@ -271,8 +256,7 @@ def _tidy() -> None:
     used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     if used and torch.cuda.memory_reserved() > KEPT_MIB * MIB:
         torch.cuda.empty_cache()  # others on the device may need it
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back_freed_memory()
 
 
 if __name__ == "__main__":

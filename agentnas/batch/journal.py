@@ -16,9 +16,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agentnas.batch.file import Job, Night
-from agentnas.memory.journal import lock_file, sync_directory
+from agentnas.memory.journal import lock_file
 from agentnas.memory.lock import WriterLock, writer_of
 from agentnas.tools.errors import RunError
+from agentnas.tools.whole_file import sync_directory
 
 SCHEMA_VERSION = 1
 JOURNAL_FILE = "batch.jsonl"

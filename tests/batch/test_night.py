@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from agentnas.config import resolve
 from agentnas.tools.errors import ConfigError, RunError, UsageError
 from tests.llm_server import LLMServer
 from tests.minds import role_of, think
+from tests.waiting import until
 
 TEXT = """\
 night: {within: 10m, parallel: 1, retries: 1, retry_wait: 0s, max_cost: 1}
@@ -281,19 +281,12 @@ def test_workers_do_not_outlive_a_job_that_was_killed(tmp_path: Path, monkeypatc
     monkeypatch.setattr(process, "PROGRAM", "tests.batch.sleeper")
     monkeypatch.chdir(Path(__file__).parents[2])
     job = process.Process.start(tmp_path, 1, ["with a worker"], dict(os.environ))
-    wait_until(lambda: (tmp_path / "worker").exists() and (tmp_path / "worker").read_text())
+    assert until(lambda: (tmp_path / "worker").exists() and (tmp_path / "worker").read_text() != "", 20)
     pid, worker = (json.loads((tmp_path / process.LOCK_FILE).read_bytes())["pid"], int((tmp_path / "worker").read_text()))
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: job.poll() is not None)
-    wait_until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)
+    assert until(lambda: job.poll() is not None, 20)
+    assert until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE, 20)
     assert job.poll() == process.Exit(-signal.SIGKILL)
-
-
-def wait_until(reached: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "the moment did not come"
-        time.sleep(0.05)
 
 
 def test_a_signal_never_reaches_a_stranger_with_the_same_number(tmp_path: Path) -> None:

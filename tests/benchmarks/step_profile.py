@@ -23,12 +23,12 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from agentnas.tools.freed_memory import keep_freed_memory
 from agentnas.tools.nn.dense import affine
 from agentnas.tools.nn.network import count_parameters
 from agentnas.tools.tasks import load_task
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import Session, seeded
-from agentnas.tools.worker_main import keep_freed_memory
 from tests.benchmarks.usual_loop import Design, LoopData, spec_of, usual_training
 
 KINDS = {"gcn": 2, "sage": 2, "gat": 2, "appnp": 10, "gcnii": 8}

@@ -199,9 +199,6 @@ def test_close_ends_the_processes_and_is_safe_twice() -> None:
 
 PARENT = """
 import sys
-from agentnas.tools.tasks import load_task
-from agentnas.tools.train.data import PreparedTask
-from agentnas.tools.worker_main import run_job
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
 pool = WorkerPool(TaskRef("digits"), grace_s=0.5)
 spec = {"body": {"nodes": [{"id": "a", "op": sys.argv[1]}], "outputs": ["a"]}}

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from agentnas.tools.room import gib
+from agentnas.tools.room import MIB, gib
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from agentnas.tools.tasks.base import Task
     from agentnas.tools.train.resident import Resident, Scale
 
-MIB = 2**20
 CLUSTERS = (10, 50, 200, 1000)
 # A training holds less than this for each node and edge unless it is extraordinary: tasks that fit by it are not probed spec by spec.
 BYTES_ALWAYS_ENOUGH = 2**15

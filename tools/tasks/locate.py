@@ -42,7 +42,7 @@ def find_data(name: str, data_dir: Path | str | None = None, split: str | None =
 
     None where no folder does, and for tasks that come with an installed package (``digits``, tables) or are generated.
     """
-    if name.removeprefix(TABLE_PREFIX) != name and name.removeprefix(TABLE_PREFIX) in TABLES:
+    if name.startswith(TABLE_PREFIX) and name.removeprefix(TABLE_PREFIX) in TABLES:
         return None
     data = data_set(name)
     if not raw_files(data, ""):

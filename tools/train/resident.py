@@ -7,27 +7,24 @@ validated whatever the batches are. Steps and passes are probed on tiny graphs a
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 
+from agentnas.tools.freed_memory import NODES_MAPPED
 from agentnas.tools.nn.features import PROBES
 from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.train.batching import most_sampled, receptive_hops
 from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
 
-MIB = 2**20
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
-# glibc keeps blocks of up to 32 MiB in a heap that it cannot shrink in the middle. Measured on 100,000 nodes (docs/fast-size.md), a
+# Workers keep blocks in a heap that glibc cannot shrink in the middle (freed_memory). Measured on 100,000 nodes (docs/fast-size.md), a
 # training takes up to nine times what it holds there, but no more than this beside it; on larger graphs such blocks are mapped.
 HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
-NODES_MAPPED = 200_000
 EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
-_M_MMAP_THRESHOLD = -3  # malloc.h
 POST_COPIES = 8  # of the scores, in correct-and-smooth
 
 
@@ -75,9 +72,8 @@ def resident(spec: ArchitectureSpec, scale: Scale) -> Resident:
 @lru_cache(maxsize=1024)
 def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
     spec = ArchitectureSpec.model_validate_json(spec_json)
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
-        network = build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
+        network = _network(spec, scale)
         weights = sum(int(value.numel()) for value in network.state_dict().values())
         step, inference = _step_and_pass(network, scale, weights)
     scores = 4.0 * scale.num_nodes * scale.out_channels * (POST_COPIES if post else 1)
@@ -88,10 +84,16 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
     )  # fmt: skip
 
 
+def _network(spec: ArchitectureSpec, scale: Scale) -> Network:
+    encodings = sum(encoding.dim for encoding in spec.input.encodings)
+    return build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
+
+
 def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float, float]:
     """Bytes of a training step and of a pass over the whole graph."""
     if weights > MOST_PROBED:
-        return 4.0 * scale.num_nodes * scale.in_channels, 4.0 * scale.num_nodes * scale.in_channels
+        features = 4.0 * scale.num_nodes * scale.in_channels
+        return features, features
     sparse, recipe = scale.nnz is not None, network.spec.recipe
     whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
     inference = _extended(network, recipe, whole, sparse, inference_moments)
@@ -101,25 +103,13 @@ def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float,
 
 def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:
     """Nodes that a neighbour batch of the spec holds, at most."""
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
-        network = build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
-    return _sampled(network, scale)
+        return _sampled(_network(spec, scale), scale)
 
 
 def _sampled(network: Network, scale: Scale) -> int:
     recipe = network.spec.recipe
     return most_sampled(min(recipe.batch_size, scale.labelled), receptive_hops(network, torch.device("cpu")), recipe.fanout)
-
-
-def map_large_blocks(num_nodes: int) -> None:
-    """On a large graph, let glibc give each block above 8 MiB back at once; elsewhere, and with other C libraries, leave all as it is.
-
-    Blocks that are mapped anew cost time, which on small graphs, where they could be taken from the heap, doubles an epoch.
-    """
-    if num_nodes >= NODES_MAPPED:
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 8 * MIB)
 
 
 def _batch(network: Network, scale: Scale, whole: tuple[int, int, int]) -> tuple[int, int, int]:
