@@ -22,10 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from agentnas.tools.profiling import Sizes
 from agentnas.tools.room import MIB, available_mib, gib
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.tools.tasks import Task, load_task
+from agentnas.tools.tasks import load_task
 from agentnas.tools.train.resident import Scale, resident
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 
@@ -100,16 +99,9 @@ class Measured:
     problem: str = ""
 
 
-def scale_of(task: Task) -> Scale:
-    """Sizes of a task that its memory follows."""
-    return Scale(**asdict(Sizes.of(task)), labelled=len(task.split(0).train), num_splits=task.num_splits)
-
-
 def measure(name: str, specs: dict[str, ArchitectureSpec], split: str | None = None) -> dict[str, Measured]:
     """Train each spec in a fresh worker, so that none inherits what another left in memory."""
-    task = load_task(name, split=split)
-    scale = scale_of(task)
-    del task
+    scale = Scale.of(load_task(name, split=split))
     found: dict[str, Measured] = {}
     for key, spec in specs.items():
         predicted, available = resident(spec, scale).total, available_mib()
