@@ -66,4 +66,4 @@ prove: $(STAMP) browser  ## all tests, those that measure at full length; takes 
 	AGENTNAS_PROVE=1 $(RUN) -m pytest --timeout 7200
 
 bench: $(STAMP)  ## milliseconds: start of the command, training steps
-	@for script in tests/benchmarks/*.py; do echo "== $$script"; OMP_NUM_THREADS=1 $(RUN) $$script || exit 1; done
+	@for name in startup steps step_profile; do echo "== $$name"; OMP_NUM_THREADS=1 $(RUN) -m tests.benchmarks.$$name || exit 1; done

@@ -21,10 +21,9 @@ from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import load_task
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import predict, train
+from agentnas.words import markdown_table, spread
 
-HEADER = """\
-| recipe | validation | test | behind the best, over validation nodes | over test nodes | ms an epoch |
-| --- | --- | --- | --- | --- | --- |"""
+HEADER = ("recipe", "validation", "test", "behind the best, over validation nodes", "over test nodes", "ms an epoch")
 
 
 @dataclass(frozen=True)
@@ -76,19 +75,15 @@ def trained(name: str, spec: ArchitectureSpec, prepared: PreparedTask, seeds: Se
     )
 
 
-def row(made: Trained, best: Trained) -> str:
+def row(made: Trained, best: Trained) -> list[str]:
     """A line of the table."""
-    val, test = (f"{mean(scores):.2f} ± {_sd(scores):.2f}" for scores in (made.val, made.test))
+    val, test = (spread(mean(scores), stdev(scores) if len(scores) > 1 else 0.0) for scores in (made.val, made.test))
     behind = [_gap(a - b) if made is not best else "" for a, b in ((best.val_nodes, made.val_nodes), (best.test_nodes, made.test_nodes))]
-    return f"| {made.name} | {val} | {test} | {' | '.join(behind)} | {made.epoch_ms:.1f} |"
-
-
-def _sd(values: Sequence[float]) -> float:
-    return stdev(values) if len(values) > 1 else 0.0
+    return [made.name, val, test, *behind, f"{made.epoch_ms:.1f}"]
 
 
 def _gap(difference: NDArray[np.float64]) -> str:
-    return f"{100 * difference.mean():.2f} ± {100 * difference.std(ddof=1) / len(difference) ** 0.5:.2f}"
+    return spread(100 * difference.mean(), 100 * difference.std(ddof=1) / len(difference) ** 0.5)
 
 
 def table(task: str, data_dir: Path | None, seeds: int, epochs: int | None) -> str:
@@ -97,7 +92,7 @@ def table(task: str, data_dir: Path | None, seeds: int, epochs: int | None) -> s
     used = range(CONFIRM_SEED, CONFIRM_SEED + seeds)
     made = [trained(name, spec, prepared, used, epochs) for name, spec in variants().items()]
     best = max(made, key=lambda one: mean(one.val))
-    return "\n".join([HEADER, *(row(one, best) for one in made)])
+    return markdown_table(HEADER, [row(one, best) for one in made])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

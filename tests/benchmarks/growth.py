@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from agentnas.tools.profiling import Sizes
 from agentnas.tools.room import MIB, available_mib, gib
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.tools.tasks import Task, load_task
+from agentnas.tools.tasks import load_task
 from agentnas.tools.train.resident import Scale, resident
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
+from tests.benchmarks.figures import panels
 
 OPERATORS = ("gcn", "sage", "gat", "appnp", "gcnii")
 EPOCHS = 3
@@ -100,16 +100,9 @@ class Measured:
     problem: str = ""
 
 
-def scale_of(task: Task) -> Scale:
-    """Sizes of a task that its memory follows."""
-    return Scale(**asdict(Sizes.of(task)), labelled=len(task.split(0).train), num_splits=task.num_splits)
-
-
 def measure(name: str, specs: dict[str, ArchitectureSpec], split: str | None = None) -> dict[str, Measured]:
     """Train each spec in a fresh worker, so that none inherits what another left in memory."""
-    task = load_task(name, split=split)
-    scale = scale_of(task)
-    del task
+    scale = Scale.of(load_task(name, split=split))
     found: dict[str, Measured] = {}
     for key, spec in specs.items():
         predicted, available = resident(spec, scale).total, available_mib()
@@ -165,23 +158,14 @@ def _cell(found: Measured, what: str) -> str:
 
 def plot(axis: Axis, rows: list[dict[str, Measured]], path: Path) -> None:
     """Milliseconds an epoch and MiB beside each other, both axes logarithmic."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "growth"  # the same figures, the same file
-    from matplotlib import pyplot as plt
-
-    figure, panes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for pane, what, label in zip(panes, ("ms", "peak"), ("ms an epoch", "peak memory of the worker, MiB"), strict=True):
-        for op in OPERATORS:
-            at = [(p.value, getattr(row[op], what)) for p, row in zip(axis.points, rows, strict=True) if row[op].ms is not None]
-            pane.plot(*zip(*at, strict=True), marker="o", markersize=3, label=op) if at else None
-        pane.set(xscale="log", yscale="log", xlabel=axis.title, ylabel=label)
-        pane.grid(True, which="major", alpha=0.3)
-    panes[0].legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+    with panels(path, 2, (9, 3.4), "growth") as (_, panes):
+        for pane, what, label in zip(panes, ("ms", "peak"), ("ms an epoch", "peak memory of the worker, MiB"), strict=True):
+            for op in OPERATORS:
+                at = [(p.value, getattr(row[op], what)) for p, row in zip(axis.points, rows, strict=True) if row[op].ms is not None]
+                pane.plot(*zip(*at, strict=True), marker="o", markersize=3, label=op) if at else None
+            pane.set(xscale="log", yscale="log", xlabel=axis.title, ylabel=label)
+            pane.grid(True, which="major", alpha=0.3)
+        panes[0].legend(frameon=False)
 
 
 def grow(name: str, axis: Axis, folder: Path) -> str:

@@ -35,6 +35,7 @@ from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks.card import TaskCard
 from agentnas.words import markdown_table
+from tests.benchmarks.figures import panels
 from tests.long_runs import A_ROUND, Timed, settings, timed_run
 
 TRIALS = 10_000
@@ -209,24 +210,16 @@ ROLES = ("planner", "coder", "analyst")
 
 def draw(windows: Sequence[float], size: int, grown: Sequence[Grown], path: Path) -> None:
     """Time per trial beside what else grows, as an SVG file."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    matplotlib.rcParams["svg.hashsalt"] = "agentnas"  # the same figures give the same file
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    left.plot([size * (i + 1) for i in range(len(windows))], windows, marker="o")
-    left.set(title="time per trial", xlabel="trials so far", ylabel="ms", ylim=(0, None))
     trials = [g.trials for g in grown]
     seconds = {"read the journal": [g.resume_s for g in grown], "report.md": [g.report_s for g in grown],
                "report.html": [g.page_s for g in grown], "write to memory": [g.keep_s for g in grown]}  # fmt: skip
-    for name, values in seconds.items():
-        right.plot(trials, values, marker="o", label=name)
-    right.set(title="once a run", xlabel="trials of the run", ylabel="s", ylim=(0, None))
-    right.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
+    with panels(path, 2, (9, 3.2), "agentnas") as (_, (left, right)):
+        left.plot([size * (i + 1) for i in range(len(windows))], windows, marker="o")
+        left.set(title="time per trial", xlabel="trials so far", ylabel="ms", ylim=(0, None))
+        for name, values in seconds.items():
+            right.plot(trials, values, marker="o", label=name)
+        right.set(title="once a run", xlabel="trials of the run", ylabel="s", ylim=(0, None))
+        right.legend()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import json
 import os
 import pty
 import select
-import signal
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.benchmarks.versus_optuna.process import end
 
 FIRST_LINE_S, FIRST_TRAINING_S, TABLE_S = 0.5, 6.0, 5.0
 FIRST_LINES = {
@@ -77,7 +78,7 @@ def first_line(place: Place, args: list[str], terminal: bool) -> float:
             os.read(reading, 1)
         return time.perf_counter() - start
     finally:
-        _end(process)
+        end(process)
         os.close(reading)
 
 
@@ -108,14 +109,15 @@ def steps(place: Place) -> Iterator[tuple[float, float, dict[str, object]]]:
                 lines = path.read_bytes().split(b"\n")[:-1]
                 at, cpu = time.perf_counter() - start, _cpu(process.pid)
                 for line in lines[seen:]:
-                    yield at, cpu, json.loads(line)
-                    if json.loads(line)["type"] == "evaluation_finished":
+                    event = json.loads(line)
+                    yield at, cpu, event
+                    if event["type"] == "evaluation_finished":
                         return
                 seen = len(lines)
             time.sleep(0.01)
         raise TimeoutError(f"no training ended within {PATIENCE_S:g} s")
     finally:
-        _end(process)
+        end(process)
 
 
 def _cpu(pid: int) -> float:
@@ -124,13 +126,6 @@ def _cpu(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Its workers leave when it hangs up."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 @dataclass(frozen=True)

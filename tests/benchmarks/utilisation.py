@@ -96,7 +96,7 @@ class Search:
         first = len(self.worth)
         names = [f"t{number:05d}" for number in range(first, first + BATCH)]
         means = {trial: statistics.fmean(seeds.values()) for trial, seeds in self.full.items()}
-        best = heapq.nsmallest(HEAD, means, key=lambda trial: -means[trial])
+        best = heapq.nlargest(HEAD, means, key=lambda trial: means[trial])
         rival = max((t for t in best if len(self.full[t]) >= 3), key=lambda trial: means[trial], default="")
         before = Before({trial: means[trial] for trial in best}, {}, rival, self.full.get(rival, {}), NOISE if rival else None)
         self.worth |= {name: self._rng.gauss(WORTH, SPREAD) for name in names}

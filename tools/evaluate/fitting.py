@@ -7,7 +7,7 @@ written into its proposal; a spec that is trained as it was proposed is never to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +82,9 @@ class Room:
 
     @cached_property
     def scale(self) -> Scale:
-        from agentnas.tools.profiling import Sizes
         from agentnas.tools.train.resident import Scale
 
-        return Scale(**asdict(Sizes.of(self.task)), labelled=len(self.task.split(0).train), num_splits=self.task.num_splits)
+        return Scale.of(self.task)
 
     def _sampled(self, spec: ArchitectureSpec) -> Iterator[ArchitectureSpec]:
         """The spec with sampled batches, the kind that changes least first."""

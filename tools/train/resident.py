@@ -7,7 +7,7 @@ validated whatever the batches are. Steps and passes are probed on tiny graphs a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 import torch
@@ -15,8 +15,10 @@ import torch
 from agentnas.tools.freed_memory import NODES_MAPPED
 from agentnas.tools.nn.features import PROBES
 from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.profiling import Sizes
 from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.tasks.base import Task
 from agentnas.tools.train.batching import most_sampled, receptive_hops
 from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
 
@@ -40,6 +42,11 @@ class Scale:
     nnz: int | None
     labelled: int
     num_splits: int = 1
+
+    @classmethod
+    def of(cls, task: Task) -> Scale:
+        """Sizes of a task with data."""
+        return cls(**asdict(Sizes.of(task)), labelled=len(task.split(0).train), num_splits=task.num_splits)
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,6 @@ LIST = (
     Design("gcn"), Design("gcn", 128), Design("gcn", 64, 3), Design("sage"), Design("sage", 32), Design("sage", 64, 3), Design("gat"),
     Design("gat", 128), Design("appnp", 64, 10), Design("appnp", 128, 10), Design("gcnii", 64, 8), Design("gcnii", 64, 16),
 )  # fmt: skip
-# An epoch of the usual loop takes over a second on cs: shorter trainings there, with the same rule on both sides.
-EPOCHS = {"photo": 100, "cs": 20}
 Report = Callable[[dict[str, Any]], None]
 
 

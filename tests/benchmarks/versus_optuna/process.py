@@ -46,7 +46,7 @@ def run(arguments: Sequence[str], folder: Path, limit_s: float, seen: Callable[[
         finally:
             wall = time.time() - began
             late = process.poll() is None
-            _end(process)
+            end(process)
     return Ended(began, wall, peak, f"did not end within {limit_s:.0f} s" if late else _problem(process.returncode, folder))
 
 
@@ -70,8 +70,8 @@ def _resident_mib(tree: psutil.Process) -> float:
     return total / 2**20
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of the process and its children."""
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End whatever is left of a process that leads a session, and of its children."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -9,6 +9,7 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from agentnas.words import markdown_table
+from tests.benchmarks.figures import panels
 from tests.benchmarks.versus_optuna.results import Results, Row
 
 Cells = dict[str, str]
@@ -136,24 +137,16 @@ def mean_sd(values: list[float]) -> str:
 
 def plot(results: Results, path: Path) -> bool:
     """Best validation (lines) and what that incumbent scored on test (dots) over time, an SVG with one panel a task; False without rows."""
-    import matplotlib as mpl
-
     rows = [row for row in results.of("end") if row["curve"]]
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     if not tasks:
         return False
-    mpl.use("svg")
-    import matplotlib.pyplot as plt
-
-    with mpl.rc_context({"svg.hashsalt": "yardstick", "font.size": 9}):
-        figure, grid = plt.subplots(1, len(tasks), figsize=(max(4.6, 3.2 * len(tasks)), 3.4), squeeze=False, layout="constrained")
-        for axes, task in zip(grid[0], tasks, strict=True):
+    with panels(path, len(tasks), (max(4.6, 3.2 * len(tasks)), 3.4), "yardstick", font_size=9) as (figure, grid):
+        for axes, task in zip(grid, tasks, strict=True):
             _panel(axes, task, [row for row in rows if row["task"] == task])
-        grid[0][0].set_ylabel("accuracy, %")
-        legend = {label: handle for axes in grid[0] for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        grid[0].set_ylabel("accuracy, %")
+        legend = {label: handle for axes in grid for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
         figure.legend(legend.values(), legend.keys(), fontsize=7, loc="outside lower center", ncols=min(3, 2 * len(tasks)))
-        figure.savefig(path, metadata={"Date": None})
-        plt.close(figure)
     return True
 
 
