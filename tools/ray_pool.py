@@ -30,6 +30,8 @@ LOSSES = 3
 SILENCE_S = START_LIMIT_S + 60.0
 # Seconds between two looks at whether the cluster's head is there.
 LOOK_S = 5.0
+# After so many seconds without a place, the actor that times gets that of one who idles.
+YIELD_S = 10.0
 RETRIED = ("crashed", "memory")
 # What a worker must know beside the task.
 FORWARDED = ("AGENTNAS_OPERATORS",)
@@ -97,16 +99,16 @@ class RayPool:
                 continue
             if (ticket := line.next()) is None:
                 return line.open
-            if seat is None:
+            if seat is None and _fits(slot, ticket):
                 self._slots[slot] = self._open(anchored=slot == 0)
-            elif seat.ready and self._may(slot, seat, ticket):
+            elif seat and seat.ready and self._may(slot, seat, ticket):
                 seat.give(line.take())
         return line.next() is not None or line.open
 
     def _may(self, slot: int, seat: _Seat, ticket: _Ticket) -> bool:
         """Whether this actor may do the job: timings are made by the first one, and who must be alone shares no node."""
         neighbours = [other.ticket for other in self._busy() if other.node == seat.node]
-        if ticket.job.kind == "profile" and slot != 0:
+        if not _fits(slot, ticket):
             return False
         return not neighbours if ticket.alone else not any(other and other.alone for other in neighbours)
 
@@ -204,9 +206,18 @@ class RayPool:
             assert seat.ticket is not None
             if now - seat.since > seat.ticket.job.time_limit_s + self._grace_s + SILENCE_S:
                 seat.end()  # then it is lost like any other
+        if (first := self._slots[0]) and not first.ready and now - first.since > YIELD_S:
+            self._make_room(line)
         slow = any(not seat.ready and now - seat.since > START_LIMIT_S for seat in self._seats())
         if slow and not self._busy() and (ticket := line.next()) and not self._anybody(ticket):
             raise RunError(f"the cluster at {self._cluster.name} had no room for a trial within {START_LIMIT_S:g} s; see ray status")
+
+    def _make_room(self, line: _Line) -> None:
+        """End idle actors where what waits must be timed by one that has no place: they may hold the last one, after the loss of a node."""
+        if (ticket := line.next()) and not self._anybody(ticket):
+            for seat in self._seats():
+                if seat.ready and not seat.ticket:
+                    self._drop(seat)
 
     def _require_head(self) -> None:
         """Raise RunError where the head is gone; to be asked before what would wait for it."""
@@ -240,6 +251,11 @@ class _Ticket:
     losses: int = 0
     retried: bool = False
     alone: bool = False
+
+
+def _fits(slot: int, ticket: _Ticket) -> bool:
+    """Whether the job may be done in this slot: timings in the first one alone."""
+    return slot == 0 or ticket.job.kind != "profile"
 
 
 class _Line:
