@@ -18,7 +18,7 @@ from agentnas.tools.operators.base import operator_file
 from agentnas.tools.spec.model import ArchitectureSpec
 
 if TYPE_CHECKING:
-    from agentnas.tools.tasks.base import NodeData, Split, Task
+    from agentnas.tools.tasks.base import GraphData, Split, Task
 
 SHARED = ("dropout", "dense", "ranges", "sparse", "segments", "graph", "layers", "merge", "heads", "post", "data", "score")
 PORTABLE = ("scatter", "layers", "merge", "heads", "post")  # the same without sparse matrices
@@ -60,7 +60,7 @@ def export_source(spec: ArchitectureSpec, task: Task) -> str:
     return model_source(spec, data.num_features, data.num_classes, metric=task.metric.name)
 
 
-def write_data(path: Path, spec: ArchitectureSpec, data: NodeData, split: Split) -> None:
+def write_data(path: Path, spec: ArchitectureSpec, data: GraphData, split: Split) -> None:
     """Save prepared features, graph, labels and split indices as tensors, for a model.py to read; the file appears whole."""
     import numpy as np
     import torch
@@ -146,7 +146,7 @@ def _built_of(
     return layout, [call.cls for call in calls], _library(sorted({call.operator for call in calls if call.operator}), shared_files)
 
 
-def _data_of(task: Task) -> NodeData:
+def _data_of(task: Task) -> GraphData:
     if task.data is None:
         raise UsageError(f"task {task.name} is a table and holds no data to write a model for; choose a task without 'nasbench:'")
     return task.data

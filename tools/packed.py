@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.metrics import metric
-from agentnas.tools.tasks.base import NodeData, Split, Task
+from agentnas.tools.tasks.base import GraphData, Split, Task
 
 Arrays = dict[str, NDArray[Any]]
 ALIGNMENT = 64
 PARTS = ("train", "val", "test")
+MORE = ("edge_attr", "graph_of", "pairs")  # arrays of some kinds of task
 
 
 def arrays_of(task: Task) -> tuple[dict[str, Any], Arrays]:
@@ -31,22 +32,24 @@ def arrays_of(task: Task) -> tuple[dict[str, Any], Arrays]:
     if data is None:
         raise UsageError(f"task {task.name} is a table and holds no data to train on; choose a task without 'nasbench:'")
     facts = {
-        "name": task.name, "metric": task.metric.name, "protocol": task.protocol, "num_splits": task.num_splits,
+        "name": task.name, "metric": task.metric.name, "unit": task.metric.unit, "protocol": task.protocol, "num_splits": task.num_splits,
         "fingerprint": task.fingerprint, "split_name": task.split_name, "num_classes": data.num_classes, "shape": list(data.x.shape),
         "splits": len(task.splits), "sorted": not sp.issparse(data.x) or bool(data.x.has_sorted_indices),
     }  # fmt: skip
     features = {"data": data.x.data, "indices": data.x.indices, "indptr": data.x.indptr} if sp.issparse(data.x) else {"dense": data.x}
     splits = {f"{part}{i}": getattr(split, part) for i, split in enumerate(task.splits) for part in PARTS}
-    return facts, {"edge_index": data.edge_index, "y": data.y, **features, **splits}
+    more = {name: value for name in MORE if (value := getattr(data, name)) is not None}
+    return facts, {"edge_index": data.edge_index, "y": data.y, **more, **features, **splits}
 
 
 def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Task:
     """The task again; it shares the arrays' memory."""
     x = arrays["dense"] if "dense" in arrays else _csr(facts, arrays)
     splits = tuple(Split(*(arrays[f"{part}{i}"] for part in PARTS)) for i in range(facts["splits"]))
-    data = NodeData(x, arrays["edge_index"], arrays["y"], facts["num_classes"])
+    more = {name: arrays[name] for name in MORE if name in arrays}
+    data = GraphData(x, arrays["edge_index"], arrays["y"], facts["num_classes"], **more)
     return Task(
-        facts["name"], metric(facts["metric"]), facts["protocol"], facts["num_splits"], facts["fingerprint"], facts["split_name"],
+        facts["name"], metric(facts["metric"], facts["unit"]), facts["protocol"], facts["num_splits"], facts["fingerprint"], facts["split_name"],
         data, splits,
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ from agentnas.tools.tasks.base import Task
 if TYPE_CHECKING:
     import torch
 
+    from agentnas.tools.nn.layout import Layout
     from agentnas.tools.train.data import PreparedTask
     from agentnas.tools.train.trainer import Session
 
@@ -43,13 +44,15 @@ FEW_WEIGHTS, MOST_WEIGHTS = 2**17, 2**20
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of a task. ``num_edges``: directed; ``nnz``: non-zero features, None where features are used as a dense matrix."""
+    """Sizes of a task. ``num_edges``: directed; ``nnz``: non-zero features, None where features are used as a dense matrix;
+    ``edge_channels``: attributes of an edge."""
 
     num_nodes: int
     num_edges: int
     in_channels: int
     out_channels: int
     nnz: int | None = None
+    edge_channels: int = 0
 
     @classmethod
     def of(cls, task: Task) -> Sizes:
@@ -60,7 +63,7 @@ class Sizes:
         if data is None:
             raise UsageError(f"task {task.name} is a table: its costs are looked up, not computed; choose a task without 'nasbench:'")
         nnz = data.nnz if data.nnz <= DENSE_ABOVE * data.num_nodes * data.num_features else None
-        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz)
+        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels)
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
                 in_channels=sizes.in_channels,
                 out_channels=sizes.out_channels,
                 encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
+                edge_channels=sizes.edge_channels,
             )
         flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz)
     return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
@@ -159,12 +163,11 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
 def _weighed(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, int]:
     import torch
 
-    from agentnas.tools.nn.layout import make_layout
     from agentnas.tools.nn.network import Network, count_parameters
     from agentnas.tools.spec.canonical import tidied
 
     spec = tidied(spec)  # the canonical form would give nodes other names
-    layout = make_layout(spec, sizes.in_channels, sizes.out_channels, sum(encoding.dim for encoding in spec.input.encodings))
+    layout = _layout(spec, sizes)
     with torch.random.fork_rng(devices=[]), torch.device(device):
         network = Network(spec, layout)
     counts = {name: count_parameters(module) for name, module in network.named_children()}
@@ -173,15 +176,21 @@ def _weighed(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, int
 
 def _devices(spec: ArchitectureSpec, sizes: Sizes) -> tuple[str, ...]:
     """Where to count, in this order, by the entries of one matrix a layer from its input's width to its output's."""
-    from agentnas.tools.nn.layout import make_layout
     from agentnas.tools.spec.canonical import canonical
 
-    layout = make_layout(canonical(spec), sizes.in_channels, sizes.out_channels, sum(encoding.dim for encoding in spec.input.encodings))
+    layout = _layout(canonical(spec), sizes)
     parts = [part for make in layout.modules.values() for part in make.parts()]
     entries = sum(a * b for part in parts for a, b in pairwise(_widths(part.args)))
     if entries <= FEW_WEIGHTS:
         return ("cpu",)
     return ("meta", "cpu") if entries <= MOST_WEIGHTS else ("meta",)
+
+
+def _layout(spec: ArchitectureSpec, sizes: Sizes) -> Layout:
+    from agentnas.tools.nn.layout import make_layout
+
+    encodings = sum(encoding.dim for encoding in spec.input.encodings)
+    return make_layout(spec, sizes.in_channels, sizes.out_channels, encodings, sizes.edge_channels)
 
 
 def _widths(args: Iterable[object]) -> list[int]:
@@ -196,7 +205,10 @@ def profile(spec: ArchitectureSpec, prepared: PreparedTask, *, capture: bool = T
     """
     from agentnas.tools.train.trainer import seeded
 
-    sizes = Sizes(prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input))
+    sizes = Sizes(
+        prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input),
+        prepared.edge_channels,
+    )  # fmt: skip
     with _one_thread(), seeded(0, prepared.device):
         latency = _latency_ms(spec, prepared)
         return Profile(
@@ -216,7 +228,8 @@ def _session(spec: ArchitectureSpec, prepared: PreparedTask, *, fresh_graph: boo
 
     if fresh_graph:
         graph = prepared.graph
-        prepared = replace(prepared, graph=Graph(graph.edge_index, graph.num_nodes))
+        again = Graph(graph.edge_index, graph.num_nodes, graph.edge_weight, graph.edge_attr)
+        prepared = replace(prepared, graph=again, _messages={})
     return Session(spec, prepared, split=0, epochs=spec.recipe.epochs, capture=capture)
 
 

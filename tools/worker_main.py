@@ -161,11 +161,11 @@ def _train(job: Job, prepared: PreparedTask) -> dict[str, Any]:
 
 
 def _right(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Any]) -> dict[str, str]:
-    """Which validation nodes a kept training got right, where seeds share them and the score is their share."""
+    """Which validation items a kept training got right, where seeds share them and the score is their share."""
     from agentnas.tools.evaluate.right import DETAIL, MOST_NODES, packed
     from agentnas.tools.train.trainer import predict
 
-    if prepared.num_splits > 1 or prepared.metric.name != "accuracy":
+    if prepared.num_splits > 1 or prepared.metric.name != "accuracy" or prepared.target != "classes":
         return {}
     right = prepared.val_right(predict(spec, prepared, split, state_dict), split)
     return {DETAIL: packed(right)} if len(right) <= MOST_NODES else {}

@@ -35,7 +35,7 @@ from agentnas.tools.operators.base import operators
 from agentnas.tools.profiling import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import load_task
-from agentnas.tools.tasks.base import NodeData, Split, Task, sorted_edges
+from agentnas.tools.tasks.base import GraphData, Split, Task, sorted_edges
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.memory import MIB, predicted_mib
 from agentnas.tools.train.trainer import train
@@ -98,7 +98,7 @@ def synthetic(nodes: int = 100_000, edges: int = 1_000_000, features: int = 128,
     order = draw.permutation(nodes)
     split = Split(*(np.sort(part) for part in np.split(order, [nodes // 20, nodes // 10])))
     edge_index = sorted_edges(ends[:, ends[0] != ends[1]].astype(np.int64), nodes, undirected=True)
-    data = NodeData(x, edge_index, y, classes)
+    data = GraphData(x, edge_index, y, classes)
     return Task(name="synthetic", metric=metric("accuracy"), protocol="", num_splits=1, fingerprint="", split_name="", data=data,
                 splits=(split,))  # fmt: skip
 

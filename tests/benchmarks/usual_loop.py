@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.tools.tasks.base import NodeData, Split
+from agentnas.tools.tasks.base import GraphData, Split
 
 EPOCHS = 200
 
@@ -171,7 +171,7 @@ class LoopData:
     classes: int
 
     @classmethod
-    def of(cls, data: NodeData, split: Split, device: str, *, rows: bool = True) -> LoopData:
+    def of(cls, data: GraphData, split: Split, device: str, *, rows: bool = True) -> LoopData:
         x = data.x.toarray() if hasattr(data.x, "toarray") else np.asarray(data.x)
         if rows:
             x = x / np.maximum(np.abs(x).sum(1, keepdims=True), 1e-9)

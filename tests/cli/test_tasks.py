@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agentnas.tools.metrics import metric
-from agentnas.tools.tasks import NodeData, Split, Task, load_task, make_card, task_names
+from agentnas.tools.tasks import GraphData, Split, Task, load_task, make_card, task_names
 from agentnas.tools.tasks.powerlaw import EXAMPLES
 from tests.cli.conftest import Run
 
@@ -64,7 +64,7 @@ def test_check_of_a_table(run: Run) -> None:
 def test_check_fails_where_scores_would_be_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = np.arange(6, dtype=np.int64)
     edges = np.stack([nodes, np.roll(nodes, 1)])
-    data = NodeData(np.eye(6, dtype=np.float32), np.concatenate([edges, edges[::-1]], axis=1), nodes % 2, 2)
+    data = GraphData(np.eye(6, dtype=np.float32), np.concatenate([edges, edges[::-1]], axis=1), nodes % 2, 2)
     leaking = Split(nodes[:4], nodes[3:5], nodes[4:])
     task = Task("mine", metric("accuracy"), "own split", 1, data.fingerprint(), "own", data, (leaking,))
     monkeypatch.setattr("agentnas.cli.tasks.load_task", lambda *_, **__: task)

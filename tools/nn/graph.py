@@ -27,6 +27,11 @@ class Graph:
             None if edge_attr is None else edge_attr[order],
         )
 
+    @classmethod
+    def of_sorted(cls, pattern: Pattern, edge_attr: Tensor | None = None) -> Graph:
+        """The graph of a pattern whose entries are sorted by row, then column; sorts nothing."""
+        return cls.__new__(cls)._fill(pattern, None, edge_attr)
+
     def _fill(self, pattern: Pattern, edge_weight: Tensor | None, edge_attr: Tensor | None) -> Graph:
         self.pattern, self.edge_weight, self.edge_attr = pattern, edge_weight, edge_attr
         self._within: tuple[Graph, Tensor] | None = None
@@ -142,7 +147,10 @@ class Graph:
 
         Outside of the CPU the edges stay in the pattern and do not count: the number that is left would have to be waited for.
         """
-        keep = torch.rand(self.num_edges, generator=generator, device=self.device) >= p
+        return self.keeping(torch.rand(self.num_edges, generator=generator, device=self.device) >= p)
+
+    def keeping(self, keep: Tensor) -> Graph:
+        """The graph with some of its edges (bool [E]); see ``drop_edges``."""
         return self._select(keep) if self.device.type == "cpu" else self._mask(keep)
 
     def _select(self, keep: Tensor) -> Graph:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.operators.base import Value, operator, operators
 from agentnas.tools.spec import moves, sampling, vectors
 from agentnas.tools.spec.canonical import OFF_WHILE, canonical, is_off
+from agentnas.tools.spec.kinds import values_for
 from agentnas.tools.spec.model import ArchitectureSpec, Body, Head, Input, Node, Part, Post, Recipe
 from agentnas.tools.spec.space import SearchSpace
 
@@ -51,7 +52,8 @@ class BoundedSpace(SearchSpace):
     """Specs whose operators, sizes and field values lie within bounds.
 
     ``values`` overrides the values of single fields, by factor (``{"recipe.optimiser": ("adam",)}``); numbers are allowed anywhere
-    between the least and the greatest of theirs. ``operators`` None means all that are registered. Raises UsageError for unknown names.
+    between the least and the greatest of theirs. ``operators`` None means all that are registered. ``kind`` is that of the tasks: node,
+    graph or link. Raises UsageError for unknown names.
     """
 
     name: str = "default"
@@ -60,6 +62,7 @@ class BoundedSpace(SearchSpace):
     max_depth: int = 8
     max_inputs: int = 4
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    kind: str = "node"
 
     def __post_init__(self) -> None:
         for name in self.operators or ():
@@ -71,6 +74,12 @@ class BoundedSpace(SearchSpace):
                 raise UsageError(f"space {self.name}: {name} has no values; give at least one")
         if self.max_nodes < 1 or self.max_depth < 1 or self.max_inputs < 1:
             raise UsageError(f"space {self.name}: max_nodes, max_depth and max_inputs must be at least 1")
+
+    def for_task(self, kind: str, target: str) -> BoundedSpace:
+        """The space for tasks of a kind and a target; values that it has of its own stay, where they have a meaning there."""
+        of_kind = values_for(kind, target)
+        own = {name: tuple(v for v in values if v in of_kind.get(name, values)) for name, values in self.values.items()}
+        return replace(self, kind=kind, values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}})
 
     def allowed_operators(self) -> tuple[str, ...]:
         """Names of the operators, in alphabetical order."""
@@ -98,9 +107,13 @@ class BoundedSpace(SearchSpace):
         governor, off = OFF_WHILE.get(factor, ("", ()))
         if governor:
             known = f"{part}.{governor}"
-            governing = self.values_of(known) if known in searched_values() else (PARTS[part].model_fields[governor].default,)
+            governing = self.values_of(known) if known in searched_values() else (self._settled(part, governor),)
             return any(value not in off for value in governing) and len(self.values_of(factor)) > 1
         return len(self.values_of(factor)) > (0 if name == "encodings" else 1)
+
+    def _settled(self, part: str, name: str) -> Any:
+        """The value of a field that is not searched."""
+        return self.kind if (part, name) == ("head", "kind") else PARTS[part].model_fields[name].default
 
     def log10_size(self) -> float:
         per_node = sum(math.prod(len(values) for values in self.params_of(op).values()) for op in self.allowed_operators())
@@ -157,7 +170,7 @@ class BoundedSpace(SearchSpace):
         if factor == "input.encodings":
             return all(encoding.kind in self.values_of(factor) for encoding in value)
         if factor == "head.kind":
-            return bool(value == "node")
+            return bool(value == self.kind)
         values = self.values_of(factor)
         numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
         if numbers and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -175,7 +188,7 @@ class BoundedSpace(SearchSpace):
         held = (
             [getattr(node, name) for node in spec.body.nodes] if part == "body" and name != "jump" else [getattr(getattr(spec, part), name)]
         )
-        allowed = self.allowed_operators() if bound == "body.op" else ("node",) if bound == "head.kind" else self.values_of(bound)
+        allowed = self.allowed_operators() if bound == "body.op" else (self.kind,) if bound == "head.kind" else self.values_of(bound)
         seen = next((value for value in held if value not in allowed and (bound == "body.op" or not self._allows(bound, value))), held[0])
         return f"space {self.name}: {bound} is {seen!r}; allowed: {', '.join(map(str, allowed))}"
 
@@ -197,6 +210,7 @@ class BoundedSpace(SearchSpace):
             "operators": list(self.allowed_operators()),
             **{bound: getattr(self, bound) for bound in ("max_nodes", "max_depth", "max_inputs")},
             "values": {name: list(values) for name, values in sorted(self.values.items())},
+            **({} if self.kind == "node" else {"kind": self.kind}),
         }
 
 

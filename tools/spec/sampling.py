@@ -117,7 +117,16 @@ def _plan(space: BoundedSpace, rng: random.Random) -> dict[str, Any]:
     settings["input"] |= {"encoder": _encoder(draw), "width": draw.width, "dropout": draw.favoured("input.dropout", draw.dropout, 0.6)}
     settings["recipe"] |= _consistency(draw)
     head = {"decoder": "none"} if out else {"decoder": _decoder(draw), "width": draw.width, "dropout": draw.dropout}
+    head |= _of_kind(draw)
     return {**settings, "body": {"nodes": draw.nodes, "outputs": outputs, "jump": draw.pick("body.jump")}, "head": head}
+
+
+def _of_kind(draw: Draw) -> dict[str, Any]:
+    """What a head of graphs or pairs has beside its decoder."""
+    if draw.space.kind == "node":
+        return {}
+    readout = {"pooling": draw.pick("head.pooling"), "virtual_node": draw.favoured("head.virtual_node", False, 0.8)}
+    return {"kind": draw.space.kind, **(readout if draw.space.kind == "graph" else {})}
 
 
 def _may_end_bare(draw: Draw) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agentnas.tools.tasks.catalog import task_names
 
 if TYPE_CHECKING:
-    from agentnas.tools.tasks.base import NodeData, Split, Task
+    from agentnas.tools.tasks.base import GraphData, Split, Task
     from agentnas.tools.tasks.card import TaskCard, make_card
     from agentnas.tools.tasks.check import Problem, check_task
     from agentnas.tools.tasks.load import load_task
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NasBenchTable",
-    "NodeData",
+    "GraphData",
     "Problem",
     "Split",
     "Task",
@@ -34,7 +34,7 @@ __all__ = [
 
 _HOMES = {
     "NasBenchTable": "nasbench",
-    "NodeData": "base",
+    "GraphData": "base",
     "Problem": "check",
     "Split": "base",
     "Task": "base",

@@ -31,6 +31,7 @@ class TaskCard(BaseModel):
     metric: str
     protocol: str
     num_splits: int
+    aim: str = Field("node classification", description="what is predicted of what")
     split_sizes: tuple[int, int, int] | None = Field(description="training, validation and test nodes of the first split")
     nodes: int
     edges: int
@@ -84,7 +85,7 @@ class TaskCard(BaseModel):
     def _lines(self) -> list[tuple[str, str]]:
         sizes = "?" if self.split_sizes is None else "/".join(map(str, self.split_sizes))
         lines = [
-            ("task", f"{self.name}, node classification, {self.metric}, {self.protocol}"),
+            ("task", f"{self.name}, {self.aim}, {self.metric}, {self.protocol}"),
             ("size", f"{self.nodes} nodes, {self.edges} edges, {self.features} features, {self.classes} classes"),
             ("degree", _facts("mean {:.2f}, median {:.1f}, max {}", self.mean_degree, self.median_degree, self.max_degree)),
             ("shape", _facts("{} isolated nodes, {} components, clustering {:.2f}", self.isolated_nodes, self.components, self.clustering)),
@@ -137,12 +138,12 @@ def _published_card(task: Task) -> TaskCard:
 
 
 def _computed_card(task: Task) -> TaskCard:
-    from agentnas.tools.tasks.probes import probe
+    from agentnas.tools.tasks.probes import Probes, probe
     from agentnas.tools.tasks.structure import homophily, structure
 
     data, split = task.data, task.split(0)
     assert data is not None
-    found = probe(task)
+    found = probe(task) if task.kind == "node" and task.target == "classes" else Probes()
     return TaskCard(
         **_identity(task),
         source="computed",
@@ -152,18 +153,22 @@ def _computed_card(task: Task) -> TaskCard:
         features=data.num_features,
         classes=data.num_classes,
         feature_density=data.nnz / (data.num_nodes * data.num_features),
-        label_rate=len(split.train) / data.num_nodes,
+        label_rate=len(split.train) / data.num_items,
         probe_majority=found.majority,
         probe_features=found.features,
         probe_label_propagation=found.label_propagation,
         probe_linear_propagation=found.linear_propagation,
         **structure(data),
-        **homophily(data, np.concatenate([split.train, split.val])),
+        **(homophily(data, np.concatenate([split.train, split.val])) if task.kind == "node" and task.target == "classes" else {}),
     )
 
 
 def _identity(task: Task) -> dict[str, Any]:
-    return {"name": task.name, "metric": task.metric.name, "protocol": task.protocol, "num_splits": task.num_splits}
+    aim = f"{task.kind} {_AIMS[task.target]}" if task.kind != "link" else "link prediction"
+    return {"name": task.name, "metric": task.metric.name, "protocol": task.protocol, "num_splits": task.num_splits, "aim": aim}
+
+
+_AIMS = {"classes": "classification", "labels": "classification with several labels", "value": "regression"}
 
 
 def _log(value: float | None, decades: float) -> float | None:

@@ -8,7 +8,7 @@ from typing import Literal
 from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.tasks import powerlaw
 
-Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw"]
+Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw", "tu", "seal", "molecules"]
 
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 TABLE_PREFIX = "nasbench:"
@@ -17,6 +17,8 @@ TABLES = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "
 _PLANETOID_URL = "https://github.com/kimiyoung/planetoid/raw/master/data"
 _GEOM_GCN_URL = "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/master"
 _SHCHUR_URL = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
+_TU_URL = "https://www.chrsmrrs.com/graphkerneldatasets"
+_SEAL_URL = "https://raw.githubusercontent.com/muhanzhang/SEAL/master/Python/data"
 _YANDEX_URL = "https://github.com/yandex-research/heterophilous-graphs/raw/main/data"
 
 
@@ -25,7 +27,7 @@ class DataSet:
     """One data set: its files in the raw layout of PyTorch Geometric, its counts after loading, its splits (the first is the default).
 
     ``folder`` is where PyTorch Geometric puts it below its usual root; ``stem`` is what its file names begin with.
-    ``edges`` counts directed edges, after loading.
+    ``edges`` counts directed edges, after loading. ``items`` are graphs of a set, or edges that can be predicted; 0: the nodes are.
     """
 
     name: str
@@ -37,7 +39,9 @@ class DataSet:
     features: int
     classes: int
     splits: tuple[str, ...]
-    metric: Literal["accuracy", "roc_auc"] = "accuracy"
+    metric: Literal["accuracy", "roc_auc", "rmse"] = "accuracy"
+    items: int = 0
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,15 @@ class RemoteFile:
 
     name: str
     url: str
+
+
+def _graphs(name: str, stem: str, nodes: int, edges: int, features: int, classes: int, items: int, *more: str) -> DataSet:
+    files = tuple(f"{stem}_{part}.txt" for part in ("A", "graph_indicator", "graph_labels", *more))
+    return DataSet(name, "tu", f"TUDataset/{stem}", stem, nodes, edges, features, classes, ("folds",), "accuracy", items, files)
+
+
+def _links(name: str, family: Family, folder: str, stem: str, nodes: int, edges: int, features: int) -> DataSet:
+    return DataSet(name, family, folder, stem, nodes, edges, features, 1, ("links",), "roc_auc", edges // 2)
 
 
 _CITATION = ("public", "random", "geom-gcn")
@@ -72,6 +85,14 @@ DATA_SETS: dict[str, DataSet] = {
             metric="roc_auc",
         ),
         DataSet("digits", "digits", "", "digits", 1797, 12618, 64, 10, ("random",)),
+        _graphs("mutag", "MUTAG", 3371, 7442, 7, 2, 188, "edge_labels", "node_labels"),
+        _graphs("proteins", "PROTEINS", 43471, 162088, 4, 2, 1113, "node_attributes", "node_labels"),
+        _graphs("enzymes", "ENZYMES", 19580, 74564, 21, 6, 600, "node_attributes", "node_labels"),
+        _graphs("imdb-binary", "IMDB-BINARY", 19773, 193062, 136, 2, 1000),
+        _links("cora-links", "planetoid", "Planetoid/Cora", "cora", 2708, 10556, 1433),
+        _links("citeseer-links", "planetoid", "Planetoid/CiteSeer", "citeseer", 3327, 9104, 3703),
+        _links("usair", "seal", "SEAL", "USAir", 332, 4252, 332),
+        _links("ns", "seal", "SEAL", "NS", 1589, 5484, 1589),
     )
 }
 
@@ -108,6 +129,8 @@ def raw_folders(data: DataSet, split: str) -> tuple[str, ...]:
     """Folders, relative to a data root, that may hold the raw files: PyG's usual root first, then the data set's own root."""
     tail = "/geom-gcn/raw" if data.family == "planetoid" and split == "geom-gcn" else "/raw"
     own = data.folder.rsplit("/", 1)[-1]
+    if data.family == "seal":
+        return (data.folder, data.folder + "/raw")
     return tuple(dict.fromkeys((data.folder + tail, own + tail)))
 
 
@@ -120,6 +143,10 @@ def raw_files(data: DataSet, split: str) -> tuple[RemoteFile, ...]:
         return (RemoteFile(f"{data.stem}.npz", f"{_SHCHUR_URL}/{data.stem}.npz"),)
     if data.family == "heterophilous":
         return (RemoteFile(f"{data.stem}.npz", f"{_YANDEX_URL}/{data.stem}.npz"),)
+    if data.family == "tu":
+        return tuple(RemoteFile(name, f"{_TU_URL}/{data.stem}.zip#{data.stem}/{name}") for name in data.files)
+    if data.family == "seal":
+        return (RemoteFile(f"{data.stem}.mat", f"{_SEAL_URL}/{data.stem}.mat"),)
     if data.family in ("webkb", "actor"):
         texts = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
         return tuple(RemoteFile(name, f"{_GEOM_GCN_URL}/new_data/{data.stem}/{name}") for name in texts) + _split_files(data)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import scipy.sparse as sp
 
-from agentnas.tools.tasks.base import NodeData, Split, Task, distinct
+from agentnas.tools.tasks.base import GraphData, Split, Task, distinct
 from agentnas.tools.tasks.catalog import FINGERPRINTS
 
 Severity = Literal["error", "warning", "note"]
@@ -37,7 +37,7 @@ def check_task(task: Task) -> list[Problem]:
     return sorted(problems, key=lambda problem: order.index(problem.severity))
 
 
-def _edges(data: NodeData) -> Iterator[Problem]:
+def _edges(data: GraphData) -> Iterator[Problem]:
     source, target = data.edge_index
     if data.num_edges == 0:
         yield Problem("warning", "no-edges", "the graph has no edges: every graph operator is an MLP")
@@ -49,7 +49,7 @@ def _edges(data: NodeData) -> Iterator[Problem]:
     yield from _edge_counts(data, codes)
 
 
-def _edge_counts(data: NodeData, codes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[Problem]:
+def _edge_counts(data: GraphData, codes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[Problem]:
     source, target = data.edge_index
     known = distinct(codes)
     duplicates = data.num_edges - len(known)
@@ -70,7 +70,7 @@ def _edge_counts(data: NodeData, codes: np.ndarray[tuple[int, ...], np.dtype[np.
         )
 
 
-def _features(data: NodeData) -> Iterator[Problem]:
+def _features(data: GraphData) -> Iterator[Problem]:
     values = data.x.data if sp.issparse(data.x) else data.x
     if not np.isfinite(values).all():
         yield Problem("error", "features-not-finite", "features hold values that are not finite")
@@ -121,7 +121,7 @@ def _splits(task: Task) -> Iterator[Problem]:
         yield Problem(severity, code, text + where)
 
 
-def _split(data: NodeData, split: Split) -> Iterator[tuple[Severity, str, str]]:
+def _split(data: GraphData, split: Split) -> Iterator[tuple[Severity, str, str]]:
     parts = {"train": split.train, "val": split.val, "test": split.test}
     for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
         if shared := len(np.intersect1d(parts[one], parts[other])):
@@ -135,7 +135,7 @@ def _split(data: NodeData, split: Split) -> Iterator[tuple[Severity, str, str]]:
             yield from _part(data, name, nodes)
 
 
-def _part(data: NodeData, name: str, nodes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[tuple[Severity, str, str]]:
+def _part(data: GraphData, name: str, nodes: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Iterator[tuple[Severity, str, str]]:
     labels = data.y[nodes]
     if (labels < 0).any():
         yield "error", "unlabelled-in-split", f"{name} holds {int((labels < 0).sum())} nodes without a label"

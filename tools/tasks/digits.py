@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from agentnas.tools.tasks.base import NodeData, sorted_edges
+from agentnas.tools.tasks.base import GraphData, sorted_edges
 
 NEIGHBOURS = 5
 
 
-def digits_data() -> NodeData:
+def digits_data() -> GraphData:
     """1797 images of 8 x 8 pixels in 0..1, ten classes; each is joined to its 5 nearest (Euclidean) in both directions."""
     from sklearn.datasets import load_digits
 
@@ -22,4 +22,4 @@ def digits_data() -> NodeData:
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]
     edges = np.stack([np.repeat(np.arange(len(images)), NEIGHBOURS), nearest.ravel()]).astype(np.int64)
     x = (images / 16.0).astype(np.float32)
-    return NodeData(x, sorted_edges(edges, len(x), undirected=True), labels.astype(np.int64), 10)
+    return GraphData(x, sorted_edges(edges, len(x), undirected=True), labels.astype(np.int64), 10)

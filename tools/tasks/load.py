@@ -9,7 +9,7 @@ from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, data_set, raw_files, task_names
 
 if TYPE_CHECKING:
-    from agentnas.tools.tasks.base import NodeData, Task
+    from agentnas.tools.tasks.base import GraphData, Split, Task
     from agentnas.tools.tasks.catalog import DataSet
 
 
@@ -29,16 +29,22 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     from agentnas.tools.metrics import metric
     from agentnas.tools.tasks.base import Task
     from agentnas.tools.tasks.locate import obtain_data
+    from agentnas.tools.tasks.pairs import link_task
+    from agentnas.tools.tasks.pairs import protocol as pairs_protocol
     from agentnas.tools.tasks.splits import make_splits, parse_split
 
     described = data_set(name)
     request = parse_split(described, split)
     folder = obtain_data(described, request.kind, data_dir, download) if raw_files(described, request.kind) else None
     data, fingerprint = _data(described, folder)
-    splits, protocol = make_splits(described, request, data, folder)
+    if request.kind == "links":
+        data, splits = link_task(data)
+        protocol, fingerprint = pairs_protocol(splits, described.items), data.fingerprint()
+    else:
+        splits, protocol = make_splits(described, request, data, folder)
     return Task(
         name=described.name,
-        metric=metric(described.metric),
+        metric=metric(described.metric, _unit(described.metric, data, splits)),
         protocol=protocol,
         num_splits=len(splits),
         fingerprint=fingerprint,
@@ -48,17 +54,26 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     )
 
 
-def _data(described: DataSet, folder: Path | None) -> tuple[NodeData, str]:
+def _unit(name: str, data: GraphData, splits: tuple[Split, ...]) -> float:
+    """What an error is measured by: that of the best constant on what is trained on and chosen by."""
+    from agentnas.tools.metrics import ERRORS, constant_error
+
+    if name not in ERRORS:
+        return 1.0
+    return constant_error(name, data.y[[*splits[0].train, *splits[0].val]])
+
+
+def _data(described: DataSet, folder: Path | None) -> tuple[GraphData, str]:
     """The data of a data set and its fingerprint."""
     from agentnas.tools.tasks.digits import digits_data
-    from agentnas.tools.tasks.readers import read_node_data
+    from agentnas.tools.tasks.readers import read_data
 
     if described.family == "powerlaw":
         from agentnas.tools.tasks import powerlaw, powerlaw_graph
 
         made = powerlaw_graph.powerlaw_data(powerlaw.parse(described.name))
         return made, powerlaw_graph.fingerprint(described.name, made)
-    data = digits_data() if folder is None else read_node_data(described, folder)
+    data = digits_data() if folder is None else read_data(described, folder)
     return data, data.fingerprint()
 
 

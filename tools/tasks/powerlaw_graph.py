@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.room import MIB, available_mib, gib
-from agentnas.tools.tasks.base import Index, Matrix, NodeData, distinct
+from agentnas.tools.tasks.base import Index, Matrix, GraphData, distinct
 from agentnas.tools.tasks.powerlaw import PowerLaw
 
 PIECE = 1_000_000  # edges, or entries of dense features, drawn at a time
@@ -24,7 +24,7 @@ TOPIC_SHARE = 0.5  # of a class's words, times the signal, from its own part of 
 ROUNDS = 60  # in each of which the edges that are missing are drawn again
 
 
-def powerlaw_data(settings: PowerLaw, available: float | None = None) -> NodeData:
+def powerlaw_data(settings: PowerLaw, available: float | None = None) -> GraphData:
     """The graph; both directions of each edge, no self-loops. The same settings give the same graph with the same numpy.
 
     ``available``: MiB of memory that it may take (None: what the machine has). Raises UsageError where that is too little.
@@ -33,7 +33,7 @@ def powerlaw_data(settings: PowerLaw, available: float | None = None) -> NodeDat
     rng = np.random.Generator(np.random.PCG64(settings.seed))
     y = rng.integers(settings.classes, size=settings.nodes)
     edges = _both_directions(_pairs(settings, y, rng), settings.nodes)
-    return NodeData(_features(settings, y, rng), edges, y, settings.classes)
+    return GraphData(_features(settings, y, rng), edges, y, settings.classes)
 
 
 def data_mib(settings: PowerLaw) -> float:
@@ -42,7 +42,7 @@ def data_mib(settings: PowerLaw) -> float:
     return (entries + 2 * settings.pairs * (16 + 24) + settings.nodes * 40) / MIB
 
 
-def fingerprint(name: str, data: NodeData) -> str:
+def fingerprint(name: str, data: GraphData) -> str:
     """sha256 of the settings, edges, labels and features."""
     digest = hashlib.sha256(name.encode())
     features = (data.x.data, data.x.indices, data.x.indptr) if sp.issparse(data.x) else (data.x,)

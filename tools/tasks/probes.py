@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import Index, Matrix, NodeData, Task
+from agentnas.tools.tasks.base import Index, Matrix, GraphData, Task
 
 MAX_ROWS = 2000  # training and validation nodes that a probe looks at
 PENALTIES = (1e-4, 1e-3, 1e-2)
@@ -23,12 +23,12 @@ SPREAD, SPREAD_STEPS = 0.9, 30
 
 @dataclass(frozen=True)
 class Probes:
-    """Validation scores in percent, on the task's first split."""
+    """Validation scores in percent, on the task's first split; None where a method does not apply."""
 
-    majority: float
-    features: float
-    label_propagation: float
-    linear_propagation: float
+    majority: float | None = None
+    features: float | None = None
+    label_propagation: float | None = None
+    linear_propagation: float | None = None
 
 
 def probe(task: Task) -> Probes:
@@ -51,14 +51,14 @@ def probe(task: Task) -> Probes:
     )
 
 
-def normalised_adjacency(data: NodeData) -> sp.csr_matrix:
+def normalised_adjacency(data: GraphData) -> sp.csr_matrix:
     """D^-1/2 (A + I) D^-1/2 of the graph with every edge in both directions, [num_nodes, num_nodes]."""
     adjacency = undirected(data) + sp.identity(data.num_nodes, dtype=np.float32, format="csr")
     scale = sp.diags(1.0 / np.sqrt(np.asarray(adjacency.sum(axis=1)).ravel())).astype(np.float32)
     return sp.csr_matrix(scale @ adjacency @ scale)
 
 
-def undirected(data: NodeData) -> sp.csr_matrix:
+def undirected(data: GraphData) -> sp.csr_matrix:
     """Adjacency of 0 and 1 with every edge in both directions and no self-loops, [num_nodes, num_nodes]."""
     source, target = data.edge_index[:, data.edge_index[0] != data.edge_index[1]]
     ones = np.ones(2 * len(source), np.float32)
@@ -68,7 +68,7 @@ def undirected(data: NodeData) -> sp.csr_matrix:
     return adjacency
 
 
-def propagate_labels(data: NodeData, adjacency: sp.csr_matrix, train: Index) -> NDArray[np.float32]:
+def propagate_labels(data: GraphData, adjacency: sp.csr_matrix, train: Index) -> NDArray[np.float32]:
     """Scores [num_nodes, classes] after spreading the training labels over the edges."""
     start = np.zeros((data.num_nodes, data.num_classes), np.float32)
     start[train] = _one_hot(data.y[train], data.num_classes)

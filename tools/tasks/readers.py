@@ -1,4 +1,4 @@
-"""Raw files -> NodeData, equal to what PyTorch Geometric's loaders give, with every file checked before it is believed."""
+"""Raw files -> GraphData, equal to what PyTorch Geometric's loaders give, with every file checked before it is believed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.tasks.base import Index, NodeData, compact, sorted_edges
+from agentnas.tools.tasks.base import Index, GraphData, compact, sorted_edges
 from agentnas.tools.tasks.catalog import DataSet
+from agentnas.tools.tasks.graph_sets import read_graph_set
+from agentnas.tools.tasks.pairs import read_mat
 from agentnas.tools.tasks.pickles import checked_csr, read_pickle
 
 MAX_ARRAY_BYTES = 2**30  # no array of a known data set comes near; an archive that claims more is not one of them
@@ -30,10 +32,9 @@ _BROKEN = (
 )
 
 
-def read_node_data(data: DataSet, folder: Path) -> NodeData:
+def read_data(data: DataSet, folder: Path) -> GraphData:
     """Read one data set from its raw folder; DataError names the file that is wrong, or the count that does not fit."""
-    reader = {"planetoid": _planetoid, "npz": _npz, "webkb": _webkb, "actor": _actor, "heterophilous": _heterophilous}[data.family]
-    loaded = reader(data, folder)
+    loaded = READERS[data.family](data, folder)
     _check_counts(data, loaded, folder)
     return loaded
 
@@ -70,7 +71,7 @@ def _plain_array(content: bytes) -> NDArray[Any]:
     return np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")
 
 
-def _planetoid(data: DataSet, folder: Path) -> NodeData:
+def _planetoid(data: DataSet, folder: Path) -> GraphData:
     def part(name: str, expected: str) -> Any:
         return read_pickle(folder / f"ind.{data.stem}.{name}", expected)
 
@@ -99,7 +100,7 @@ def _planetoid(data: DataSet, folder: Path) -> NodeData:
 
 def _assemble_planetoid(
     matrices: dict[str, sp.csr_matrix], labels: dict[str, NDArray[Any]], graph: Any, test: Index, graph_file: str
-) -> NodeData:
+) -> GraphData:
     # Node test[i] is row i of tx; ids that no file mentions (CiteSeer has 15) are isolated, featureless and unlabelled.
     known, num_nodes = matrices["allx"].shape[0], int(test.max()) + 1
     rows = np.concatenate([np.arange(known), test])
@@ -109,7 +110,7 @@ def _assemble_planetoid(
     one_hot[rows] = np.concatenate([labels["ally"], labels["ty"]])
     y = np.where(one_hot.any(axis=1), one_hot.argmax(axis=1), -1).astype(np.int64)
     edges = _edges_of(graph, num_nodes, graph_file)
-    return NodeData(compact(x), sorted_edges(edges, num_nodes, self_loops=False), y, one_hot.shape[1])
+    return GraphData(compact(x), sorted_edges(edges, num_nodes, self_loops=False), y, one_hot.shape[1])
 
 
 def _edges_of(graph: Any, num_nodes: int, path: str) -> Index:
@@ -136,7 +137,7 @@ def read_test_index(data: DataSet, folder: Path) -> Index:
     return index
 
 
-def _npz(data: DataSet, folder: Path) -> NodeData:
+def _npz(data: DataSet, folder: Path) -> GraphData:
     path = folder / f"{data.stem}.npz"
     names = [f"{kind}_{part}" for kind in ("attr", "adj") for part in ("data", "indices", "indptr", "shape")]
     arrays = read_npz(path, (*names, "labels"), "an .npz of the gnn-benchmark format")
@@ -154,17 +155,17 @@ def _npz(data: DataSet, folder: Path) -> NodeData:
     coo = adjacency.tocoo()
     edges = np.stack([coo.row.astype(np.int64), coo.col.astype(np.int64)])
     y = _checked_labels(arrays["labels"], x.shape[0], path)
-    return NodeData(compact(x), sorted_edges(edges, x.shape[0], undirected=True, self_loops=False), y, int(y.max()) + 1)
+    return GraphData(compact(x), sorted_edges(edges, x.shape[0], undirected=True, self_loops=False), y, int(y.max()) + 1)
 
 
-def _webkb(data: DataSet, folder: Path) -> NodeData:
+def _webkb(data: DataSet, folder: Path) -> GraphData:
     path = folder / "out1_node_feature_label.txt"
     table = _table(path, 3)
     x = np.array(_numbers(path, [row[1] for row in table], ","), dtype=np.float32)
     return _from_text(sp.csr_matrix(x), table, path, folder, ids=np.arange(len(table)))
 
 
-def _actor(data: DataSet, folder: Path) -> NodeData:
+def _actor(data: DataSet, folder: Path) -> GraphData:
     path = folder / "out1_node_feature_label.txt"
     table = _table(path, 3)
     ids = np.array(_numbers(path, [row[0] for row in table], ""), dtype=np.int64).ravel()
@@ -178,17 +179,17 @@ def _actor(data: DataSet, folder: Path) -> NodeData:
     return _from_text(x, table, path, folder, ids)
 
 
-def _from_text(x: sp.csr_matrix, table: list[list[str]], path: Path, folder: Path, ids: Index) -> NodeData:
+def _from_text(x: sp.csr_matrix, table: list[list[str]], path: Path, folder: Path, ids: Index) -> GraphData:
     y = np.empty(len(table), np.int64)
     y[ids] = np.array(_numbers(path, [row[2] for row in table], ""), dtype=np.int64).ravel()
     edge_path = folder / "out1_graph_edges.txt"
     ends = _numbers(edge_path, ["\t".join(row) for row in _table(edge_path, 2)], "\t")
     edges = _checked_edges(np.array(ends, dtype=np.int64).T, len(y), str(edge_path))
     y = _checked_labels(y, len(y), path)
-    return NodeData(compact(x), sorted_edges(edges, len(y)), y, int(y.max()) + 1)
+    return GraphData(compact(x), sorted_edges(edges, len(y)), y, int(y.max()) + 1)
 
 
-def _heterophilous(data: DataSet, folder: Path) -> NodeData:
+def _heterophilous(data: DataSet, folder: Path) -> GraphData:
     path = folder / f"{data.stem}.npz"
     expected = "an .npz with node_features, node_labels, edges and masks"
     arrays = read_npz(path, ("node_features", "node_labels", "edges"), expected)
@@ -198,7 +199,7 @@ def _heterophilous(data: DataSet, folder: Path) -> NodeData:
     y = _checked_labels(arrays["node_labels"], len(x), path)
     ends = _checked_edges(edges.T.astype(np.int64), len(x), str(path))
     dense = np.ascontiguousarray(x, dtype=np.float32)
-    return NodeData(dense, sorted_edges(ends, len(x), undirected=True), y, int(y.max()) + 1)
+    return GraphData(dense, sorted_edges(ends, len(x), undirected=True), y, int(y.max()) + 1)
 
 
 def _text(path: Path, expected: str) -> str:
@@ -257,9 +258,16 @@ def _checked_labels(labels: NDArray[Any], num_nodes: int, path: Path) -> Index:
     return labels.astype(np.int64)
 
 
-def _check_counts(data: DataSet, loaded: NodeData, folder: Path) -> None:
-    seen = (loaded.num_nodes, loaded.num_edges, loaded.num_features, loaded.num_classes)
+def _check_counts(data: DataSet, loaded: GraphData, folder: Path) -> None:
+    classes = data.classes if data.splits == ("links",) else loaded.num_classes  # a task of links has none of its own
+    seen = (loaded.num_nodes, loaded.num_edges, loaded.num_features, classes)
     expected = (data.nodes, data.edges, data.features, data.classes)
     if seen != expected:
         words = "{} nodes, {} directed edges, {} features, {} classes"
         raise DataError(f"{folder}: holds {words.format(*seen)}; {data.name} has {words.format(*expected)}, these are not its files")
+
+
+READERS = {
+    "planetoid": _planetoid, "npz": _npz, "webkb": _webkb, "actor": _actor, "heterophilous": _heterophilous, "tu": read_graph_set,
+    "seal": read_mat,
+}  # fmt: skip

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError, suggest
-from agentnas.tools.tasks.base import Index, NodeData, Split
+from agentnas.tools.tasks.base import Index, GraphData, Split
 from agentnas.tools.tasks.catalog import DataSet, split_file
+from agentnas.tools.tasks.folds import folds
 from agentnas.tools.tasks.pickles import read_pickle
 from agentnas.tools.tasks.readers import read_npz, read_test_index
 
@@ -40,20 +41,23 @@ def parse_split(data: DataSet, text: str | None) -> SplitRequest:
     if text is None:
         return SplitRequest(data.splits[0])
     match = _RANDOM.fullmatch(text)
-    if match and int(match[1]) and int(match[2]):
+    if match and int(match[1]) and int(match[2]) and "random" in data.splits:
         return SplitRequest("random", int(match[1]), int(match[2]))
     if text not in data.splits:
-        allowed = [*data.splits, "random:TRAIN_PER_CLASS/VAL_PER_CLASS"]
+        allowed = [*data.splits, *(["random:TRAIN_PER_CLASS/VAL_PER_CLASS"] if "random" in data.splits else [])]
         raise UsageError(f"split {text!r} does not exist for {data.name}; {suggest(text, allowed)}")
     return SplitRequest(text)
 
 
-def make_splits(data: DataSet, request: SplitRequest, loaded: NodeData, folder: Path | None) -> tuple[tuple[Split, ...], str]:
+def make_splits(data: DataSet, request: SplitRequest, loaded: GraphData, folder: Path | None) -> tuple[tuple[Split, ...], str]:
     """The splits and the protocol line that describes them; unlabelled nodes are in none of them."""
     if request.kind == "random":
         splits = tuple(random_split(loaded.y, request, seed) for seed in range(RANDOM_SPLITS))
         rule = f"{request.train_per_class}/{request.val_per_class}/rest per class"
         return splits, f"{len(splits)} random splits, {rule}, {sizes_text(splits)}"
+    if request.kind == "folds":
+        splits = folds(loaded.y, loaded.labelled)
+        return splits, f"{len(splits)} stratified folds, one to choose by and one to test on, {sizes_text(splits)}"
     assert folder is not None, "only random splits need no files"
     if request.kind == "public":
         splits = (_public(data, folder, loaded.y),)

@@ -8,14 +8,14 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from agentnas.tools.tasks.base import Index, NodeData
+from agentnas.tools.tasks.base import Index, GraphData
 from agentnas.tools.tasks.probes import undirected
 
 MAX_SAMPLED = 1000  # nodes whose clustering is measured
 FEWEST_EDGES = 20  # edges, each way counted, below which nothing is said about homophily
 
 
-def structure(data: NodeData) -> dict[str, Any]:
+def structure(data: GraphData) -> dict[str, Any]:
     """Degrees (neighbours in either direction, without self-loops), clustering (mean over at most 1000 nodes), connected components."""
     adjacency = undirected(data)
     degrees = np.asarray(adjacency.sum(axis=1)).ravel()
@@ -40,7 +40,7 @@ def clustering(adjacency: sp.csr_matrix) -> float:
     return float(np.mean(closed / np.maximum(degrees * (degrees - 1), 1)))
 
 
-def homophily(data: NodeData, nodes: Index) -> dict[str, float | None]:
+def homophily(data: GraphData, nodes: Index) -> dict[str, float | None]:
     """Edge, node and adjusted homophily over the edges, as they are given, with both ends among ``nodes``, and the classes' balance there.
 
     No other node's label is read: for a design, ``nodes`` are those for training and validation. None where there are fewer than

@@ -1,4 +1,4 @@
-"""Pieces of a graph for training steps: the whole, sampled neighbourhoods, or clusters. Neither needs compiled extensions."""
+"""Pieces of a graph for training steps on nodes: the whole, sampled neighbourhoods, or clusters. Neither needs compiled extensions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,17 @@ MOST_DRAWN_ONE_BY_ONE = 64  # edges a node; beyond, shuffling all of its edges i
 
 @dataclass(frozen=True)
 class Batch:
-    """A piece of the graph: ``index`` (long) are its labelled rows, ``y`` their labels."""
+    """A piece of the graph: ``index`` (long) are its labelled rows of outputs, ``y`` their labels.
+
+    ``graph_of``: the graph of each node, where graphs have outputs; ``pairs``: long [2, n], where pairs of nodes have.
+    """
 
     data: Prepared
     graph: Graph
     index: Tensor
     y: Tensor
+    graph_of: Tensor | None = None
+    pairs: Tensor | None = None
 
 
 class Batches:

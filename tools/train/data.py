@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from agentnas.tools.errors import UsageError
-from agentnas.tools.metrics import Metric
+from agentnas.tools.metrics import Metric, Target
 from agentnas.tools.nn.features import prepare_features
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.sparse import Features, SparseFeatures
 from agentnas.tools.spec.model import Input
-from agentnas.tools.tasks.base import Split, Task
+from agentnas.tools.tasks.base import GraphData, Kind, Split, Task
+from agentnas.tools.train.targets import Objective, objective_of
 
 Scores = NDArray[np.float32]
 
@@ -42,33 +44,33 @@ class Prepared:
 class Labels:
     """What training may see of a split: no label outside of the training and the validation part, and no test index.
 
-    ``train``, ``val``: long indices; ``y_train``, ``y_val``: their labels; ``y_val_numpy`` is for metrics that need numpy.
+    ``train``, ``val``: long indices of items; ``y_train``, ``y_val``: their labels; ``y_val_numpy`` is for metrics that need numpy.
+    ``objective``: what is learned of them.
     """
 
     train: Tensor
     y_train: Tensor
     val: Tensor
     y_val: Tensor
-    y_val_numpy: NDArray[np.int64]
+    y_val_numpy: NDArray[Any]
+    objective: Objective
 
 
 @dataclass(eq=False)
 class PreparedTask:
-    """Tensors of a node task. ``features`` and ``labels`` are what a training reads; test labels are behind ``test_score`` alone."""
+    """Tensors of a task. ``features`` and ``labels`` are what a training reads; test labels are behind ``test_score`` alone."""
 
     name: str
     metric: Metric
     graph: Graph
-    num_features: int
-    num_classes: int
     num_splits: int
     device: torch.device
-    _x: sp.csr_matrix | NDArray[np.float32]
-    _y: NDArray[np.int64]
+    _data: GraphData
     _splits: tuple[Split, ...]
     _prepared: dict[str, Prepared] = field(default_factory=dict)
     _labels: dict[int, Labels] = field(default_factory=dict)
     _clusters: dict[int, list[Tensor]] = field(default_factory=dict)
+    _messages: dict[int, Graph] = field(default_factory=dict)
 
     @classmethod
     def from_task(cls, task: Task, device: str | torch.device = "cpu") -> PreparedTask:
@@ -77,10 +79,36 @@ class PreparedTask:
         if data is None:
             raise UsageError(f"task {task.name} is a table and holds no data to train on; choose a task without 'nasbench:'")
         device = torch.device(device)
-        graph = Graph(torch.from_numpy(np.ascontiguousarray(data.edge_index)), data.num_nodes).to(device)
-        return cls(
-            task.name, task.metric, graph, data.num_features, data.num_classes, task.num_splits, device, data.x, data.y, task.splits
-        )  # fmt: skip
+        attr = None if data.edge_attr is None else torch.from_numpy(np.ascontiguousarray(data.edge_attr))
+        graph = Graph(torch.from_numpy(np.ascontiguousarray(data.edge_index)), data.num_nodes, None, attr).to(device)
+        return cls(task.name, task.metric, graph, task.num_splits, device, data, task.splits)
+
+    @property
+    def kind(self) -> Kind:
+        """What an item is."""
+        return self._data.kind
+
+    @property
+    def target(self) -> Target:
+        return self._data.target
+
+    @property
+    def num_features(self) -> int:
+        return self._data.num_features
+
+    @property
+    def edge_channels(self) -> int:
+        return self._data.edge_channels
+
+    @property
+    def num_classes(self) -> int:
+        """Outputs of a network: classes, labels, or 1 for a value or a pair."""
+        return self._data.num_classes
+
+    @property
+    def columns(self) -> int:
+        """Columns of predictions: a pair has one for each of its two classes."""
+        return 2 if self.kind == "link" else self.num_classes
 
     @property
     def num_nodes(self) -> int:
@@ -91,17 +119,50 @@ class PreparedTask:
         """Directed edges."""
         return self.graph.num_edges
 
+    @cached_property
+    def graph_starts(self) -> Tensor:
+        """The first node of each graph, and the number of nodes; long [graphs + 1]."""
+        assert self._data.graph_of is not None
+        starts = np.searchsorted(self._data.graph_of, np.arange(self._data.num_items + 1))
+        return self._tensor(starts.astype(np.int64))
+
+    @cached_property
+    def pairs(self) -> Tensor:
+        """Long [2, items]: the pairs of nodes of a link task."""
+        assert self._data.pairs is not None
+        return self._tensor(self._data.pairs)
+
+    def messages(self, split: int) -> Graph:
+        """The edges that a training on this split may pass messages along: all, but of a link task those of its training part."""
+        if self.kind != "link":
+            return self.graph
+        number = split % self.num_splits
+        if number not in self._messages:
+            train = self._splits[number].train
+            source, target = self.pairs[:, self._tensor(train[self._data.y[train] == 1])]
+            self._messages[number] = self._among(torch.stack([torch.cat([source, target]), torch.cat([target, source])]))
+        return self._messages[number]
+
+    def _among(self, edge_index: Tensor) -> Graph:
+        """Some edges of the whole graph, with their attributes."""
+        n, pattern = self.num_nodes, self.graph.pattern
+        at = torch.searchsorted(pattern.row * n + pattern.column, (edge_index[1] * n + edge_index[0]).sort().values)
+        attr = None if self.graph.edge_attr is None else self.graph.edge_attr[at]
+        return Graph(torch.stack([pattern.column[at], pattern.row[at]]), n, None, attr)
+
     def nnz(self, part: Input) -> int | None:
         """Non-zero features as a spec's input prepares them; None where they are dense."""
         x = self.features(part).x
         return x.pattern.nnz if isinstance(x, SparseFeatures) else None
 
-    def features(self, part: Input) -> Prepared:
-        """Features and encodings for a spec's input, on the device."""
+    def features(self, part: Input, split: int = 0) -> Prepared:
+        """Features and encodings for a spec's input, on the device; encodings see the edges that messages pass along in this split."""
         # The settings that prepare_features reads; the others change the network only.
         key = part.model_dump_json(include={"scale", "encodings"})
+        if self.kind == "link" and part.encodings:
+            key += f" {split % self.num_splits}"
         if key not in self._prepared:
-            x, encodings = prepare_features(part, self._x, self.graph)
+            x, encodings = prepare_features(part, self._data.x, self.messages(split))
             self._prepared[key] = Prepared(x.to(self.device), None if encodings is None else encodings.to(self.device))
         return self._prepared[key]
 
@@ -111,8 +172,10 @@ class PreparedTask:
         if number not in self._labels:
             parts = self._splits[number]
             train, val = self._tensor(parts.train), self._tensor(parts.val)
-            y_train, y_val = self._tensor(self._y[parts.train]), self._tensor(self._y[parts.val])
-            self._labels[number] = Labels(train, y_train, val, y_val, self._y[parts.val])
+            y = self._data.y
+            y_train, y_val = self._tensor(y[parts.train]), self._tensor(y[parts.val])
+            objective = objective_of(self.target, y_train, self.metric)
+            self._labels[number] = Labels(train, y_train, val, y_val, y[parts.val], objective)
         return self._labels[number]
 
     def clusters(self, number: int) -> list[Tensor]:
@@ -124,15 +187,15 @@ class PreparedTask:
         return self._clusters[number]
 
     def val_score(self, scores: Scores, split: int) -> float:
-        """Validation score in percent of scores [N, classes]."""
+        """Validation score in percent of scores [items, columns]."""
         return self._score(scores, self._splits[split % self.num_splits].val)
 
     def val_right(self, scores: Scores, split: int) -> NDArray[np.bool_]:
-        """Whether each validation node [n] gets its class from scores [N, classes]; in the order of the split."""
+        """Whether each validation item [n] gets its class from scores [items, columns]; in the order of the split."""
         return self._right(scores, self._splits[split % self.num_splits].val)
 
     def test_right(self, scores: Scores, split: int) -> NDArray[np.bool_]:
-        """The same of each test node; to be asked for once, after the choice is made."""
+        """The same of each test item; to be asked for once, after the choice is made."""
         return self._right(scores, self._splits[split % self.num_splits].test)
 
     def test_score(self, scores: Scores, split: int) -> float:
@@ -140,11 +203,11 @@ class PreparedTask:
         return self._score(scores, self._splits[split % self.num_splits].test)
 
     def _right(self, scores: Scores, index: NDArray[np.int64]) -> NDArray[np.bool_]:
-        right: NDArray[np.bool_] = scores[index].argmax(axis=1) == self._y[index]
+        right: NDArray[np.bool_] = scores[index].argmax(axis=1) == self._data.y[index]
         return right
 
     def _score(self, scores: Scores, index: NDArray[np.int64]) -> float:
-        return self.metric.score(self._y[index], scores[index])
+        return self.metric.score(self._data.y[index], scores[index])
 
-    def _tensor(self, array: NDArray[np.int64]) -> Tensor:
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

@@ -1,4 +1,4 @@
-"""The training loss: cross-entropy of labelled nodes, and the disagreement of several random passes."""
+"""The training loss: that of labelled items, and the disagreement of several random passes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from agentnas.tools.spec.model import Recipe
-
-
-def supervised(logits: Tensor, y: Tensor, smoothing: float) -> Tensor:
-    """Mean cross-entropy of logits [n, classes] and labels long [n], with label smoothing."""
-    return F.cross_entropy(logits, y, label_smoothing=smoothing)
+from agentnas.tools.train.targets import Classes, Objective
 
 
 def sharpened(probabilities: Tensor, temperature: float) -> Tensor:
@@ -30,11 +26,11 @@ def disagreement(passes: list[Tensor], temperature: float) -> Tensor:
     return (shares - target).square().sum(-1).mean()
 
 
-def training_loss(passes: list[Tensor], index: Tensor, y: Tensor, recipe: Recipe) -> Tensor:
+def training_loss(passes: list[Tensor], index: Tensor, y: Tensor, recipe: Recipe, objective: Objective | None = None) -> Tensor:
     """Loss of one step. ``index``, ``y``: labelled rows and their labels, may be empty where several passes must agree."""
-    loss = passes[0].new_zeros(())
+    loss, learned = passes[0].new_zeros(()), objective or Classes()
     if index.numel():
-        loss = torch.stack([supervised(logits.index_select(0, index), y, recipe.label_smoothing) for logits in passes]).mean()
+        loss = torch.stack([learned.loss(outputs.index_select(0, index), y, recipe.label_smoothing) for outputs in passes]).mean()
     if len(passes) > 1:
         loss = loss + recipe.consistency_weight * disagreement(passes, recipe.consistency_temperature)
     return loss

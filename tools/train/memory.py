@@ -30,23 +30,28 @@ WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first tra
 
 
 def predicted_mib(
-    spec: ArchitectureSpec, *, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None = None
-) -> float:
+    spec: ArchitectureSpec, *, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None = None,
+    edge_channels: int = 0,
+) -> float:  # fmt: skip
     """Most MiB that a full-graph training's own tensors hold at one time on a device, the task's features and edges not counted.
 
     ``num_edges``: directed; ``nnz``: non-zeros of sparse features, None if they are dense. Sampled batches are smaller: for them it is an
     upper bound.
     """
-    return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz)
+    return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz, edge_channels)
 
 
 @lru_cache(maxsize=256)
-def _predicted(spec_json: str, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None) -> float:
+def _predicted(
+    spec_json: str, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None, edge_channels: int
+) -> float:
     """The same; kept, because a candidate is trained on many seeds."""
     spec = ArchitectureSpec.model_validate_json(spec_json)
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
-        network = build_network(spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings)
+        network = build_network(
+            spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings, edge_channels=edge_channels
+        )
         weights = sum(int(value.numel()) for value in network.state_dict().values())
         sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)
         step = _extended(network, spec.recipe, sizes, nnz is not None) if weights <= MOST_PROBED else 4.0 * num_nodes * in_channels
@@ -82,7 +87,7 @@ def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: b
             # Edges are dropped as a device drops them, where they stay in place.
             dropped = graph._mask(torch.rand(graph.num_edges) >= recipe.drop_edge) if recipe.drop_edge else graph
             x, dropped = perturb(others, features, dropped)
-            loss = loss + network(x, dropped, encodings).log_softmax(-1).mean()
+            loss = loss + network(x, dropped, encodings, None, _pairs(nodes)).log_softmax(-1).mean()
         torch.autograd.backward(loss)
     network.zero_grad()
     return torch.tensor(held.moments, dtype=torch.float64)
@@ -96,8 +101,13 @@ def inference_moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], 
     encodings = torch.zeros(nodes, network.layout.encoding_channels) if network.layout.encoding_channels else None
     network.eval()
     with torch.no_grad(), Held() as held:
-        network(features, graph, encodings).softmax(-1)
+        network(features, graph, encodings, None, _pairs(nodes)).softmax(-1)
     return torch.tensor(held.moments, dtype=torch.float64)
+
+
+def _pairs(nodes: int) -> Tensor:
+    """What a link head is asked for: one pair a node."""
+    return torch.arange(nodes).repeat(2, 1)
 
 
 class Held(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.train.choice import Validation
@@ -84,9 +83,10 @@ class Blocks:
         slots, labels = self._ring.slots, session.labels
         self._figures = torch.zeros(slots, 4, device=self._device)
         self._scores: Tensor | None = None
-        if session.prepared.metric.name != "accuracy":
-            self._scores = torch.zeros(slots, labels.val.numel(), session.prepared.num_classes, device=self._device)
-        self._wanted = capture and session.recipe.batching == "full" and self._device.type == "cuda"
+        if session.prepared.metric.name != "accuracy" or session.prepared.target != "classes":
+            self._scores = torch.zeros(slots, labels.val.numel(), session.prepared.columns, device=self._device)
+        same = session.recipe.batching == "full" and session.prepared.kind != "link"
+        self._wanted = capture and same and self._device.type == "cuda"
         self._graph: torch.cuda.CUDAGraph | None = None
         self._ran, self._epoch_s, self._how = 0, BLOCK_S, "" if self._wanted else "eager"
 
@@ -152,8 +152,9 @@ class Blocks:
 
     def _record(self, loss: Tensor, scores: Tensor) -> None:
         y = self._session.labels.y_val
-        val_loss = F.nll_loss(scores.clamp(min=1e-12).log(), y)
-        right, finite = (scores.argmax(1) == y).sum(), torch.isfinite(scores).all()
+        val_loss = self._session.labels.objective.loss_of(scores, y)
+        right = (scores.argmax(1) == y).sum() if self._scores is None else torch.zeros((), device=self._device)
+        finite = torch.isfinite(scores).all()
         figures = torch.stack([loss, val_loss, right.float(), finite.float()])
         self._ring.put(self._figures, figures)
         if self._scores is not None:

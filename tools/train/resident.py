@@ -42,6 +42,7 @@ class Scale:
     nnz: int | None
     labelled: int
     num_splits: int = 1
+    edge_channels: int = 0
 
     @classmethod
     def of(cls, task: Task) -> Scale:
@@ -93,7 +94,9 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
 
 def _network(spec: ArchitectureSpec, scale: Scale) -> Network:
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
-    return build_network(spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings)
+    return build_network(
+        spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings, edge_channels=scale.edge_channels
+    )
 
 
 def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float, float]:

@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from agentnas.tools.errors import DataError
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.post import correct_and_smooth, label_propagation
 from agentnas.tools.spec.model import ArchitectureSpec, Post
-from agentnas.tools.train.batching import Batch, Batches
+from agentnas.tools.train.batching import Batch
 from agentnas.tools.train.choice import Choice, Validation, thinned
 from agentnas.tools.train.data import Labels, Prepared, PreparedTask, Scores
 from agentnas.tools.train.loss import training_loss
@@ -27,6 +28,7 @@ from agentnas.tools.train.outcome import Diverged, TimedOut, TrainResult
 from agentnas.tools.train.pace import Blocks, EachEpoch, Pace, own_stream
 from agentnas.tools.train.perturb import perturb
 from agentnas.tools.train.pseudo import pseudo_labels
+from agentnas.tools.train.views import View, outputs_of, view_of
 from agentnas.tools.whole_file import whole_file
 
 POSTS = {"correct_and_smooth": correct_and_smooth, "label_propagation": label_propagation}
@@ -57,17 +59,18 @@ def train(
 
 
 def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Tensor]) -> Scores:
-    """Probabilities [N, classes] of trained weights, after the spec's post-processing with the training labels of the split.
+    """Predictions [items, columns] of trained weights: probabilities, or values; after the spec's post-processing with the training labels
+    of the split.
 
     Raises DataError where the weights are not those of this spec.
     """
-    data = prepared.features(spec.input)
-    network = network_for(spec, prepared, data)
+    network = network_for(spec, prepared, prepared.features(spec.input, split))
     try:
         network.load_state_dict(state_dict)
     except RuntimeError as error:
         raise DataError(f"weights do not fit the spec: {' '.join(str(error).split())[:200]}; use the spec they were trained with") from None
-    scores: Scores = scores_of(network, prepared, data, prepared.labels(split), spec.post).cpu().numpy()
+    view = view_of(network, prepared, split)
+    scores: Scores = scores_of(network, prepared, view, prepared.labels(split), spec.post).cpu().numpy()
     return scores
 
 
@@ -78,10 +81,9 @@ class Session:
         self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None, capture: bool = True
     ) -> None:
         self.spec, self.recipe, self.prepared, self.deadline = spec, spec.recipe, prepared, deadline
-        self.data = prepared.features(spec.input)
-        self.network = network_for(spec, prepared, self.data)
+        self.network = network_for(spec, prepared, prepared.features(spec.input, split))
         self.labels = prepared.labels(split)
-        self.batches = Batches(self.network, prepared)
+        self.batches = view_of(self.network, prepared, split)
         self.batches.set_labels(self.labels.train, self.labels.y_train)
         self.choice = Choice(prepared.metric)
         self.epochs, self.epoch, self.pseudo_labels = epochs, 0, 0
@@ -141,8 +143,8 @@ class Session:
         passes = []
         for _ in range(self.recipe.consistency_samples):
             x, graph = perturb(self.recipe, batch.data.x, batch.graph)
-            passes.append(self.network(x, graph, batch.data.encodings))
-        return training_loss(passes, batch.index, batch.y, self.recipe)
+            passes.append(outputs_of(self.network, batch, x, graph))
+        return training_loss(passes, batch.index, batch.y, self.recipe, self.labels.objective)
 
     def update(self, loss: Tensor) -> None:
         """Move the weights down the loss."""
@@ -152,9 +154,9 @@ class Session:
         self.optimiser.step()
 
     def validate(self) -> Validation:
-        """Score and loss of the validation nodes with the weights as they are."""
+        """Score and loss of the validation items with the weights as they are."""
         scores = self.scores(self.labels.val)
-        loss = float(F.nll_loss(scores.clamp(min=1e-12).log(), self.labels.y_val))
+        loss = float(self.labels.objective.loss_of(scores, self.labels.y_val))
         if not np.isfinite(loss) or not bool(torch.isfinite(scores).all()):
             raise Diverged(f"validation predictions are not finite in epoch {self.epoch}")
         return Validation(score_of(self.prepared, scores, self.labels.y_val, self.labels.y_val_numpy), loss)
@@ -177,9 +179,9 @@ class Session:
         seconds = time.monotonic() - started
         return TrainResult(choice.best.score, choice.best_epoch, self.epoch, seconds, curve, train_score, details, state)
 
-    def scores(self, nodes: Tensor | None = None) -> Tensor:
-        """Probabilities [n, classes] of some nodes (None: all) with the weights as they are, after post-processing."""
-        return scores_of(self.network, self.prepared, self.data, self.labels, self.spec.post, nodes)
+    def scores(self, items: Tensor | None = None) -> Tensor:
+        """Predictions [n, columns] of some items (None: all) with the weights as they are, after post-processing."""
+        return scores_of(self.network, self.prepared, self.batches, self.labels, self.spec.post, items)
 
     def _adopt_pseudo_labels(self) -> None:
         """Go back to the chosen epoch and add its confident predictions to the training labels."""
@@ -192,25 +194,26 @@ class Session:
 def network_for(spec: ArchitectureSpec, prepared: PreparedTask, data: Prepared) -> Network:
     """The spec's network with fresh weights on the task's device."""
     network = build_network(
-        spec, in_channels=prepared.num_features, out_channels=prepared.num_classes, encoding_channels=data.encoding_channels
-    )
+        spec, in_channels=prepared.num_features, out_channels=prepared.num_classes, encoding_channels=data.encoding_channels,
+        edge_channels=prepared.edge_channels,
+    )  # fmt: skip
     return network.to(prepared.device)
 
 
 @torch.no_grad()
-def scores_of(network: Network, prepared: PreparedTask, data: Prepared, labels: Labels, post: Post, nodes: Tensor | None = None) -> Tensor:
-    """Probabilities [n, classes] of some nodes (None: all) by one full-graph pass in evaluation mode, post-processed."""
+def scores_of(network: Network, prepared: PreparedTask, view: View, labels: Labels, post: Post, items: Tensor | None = None) -> Tensor:
+    """Predictions [n, columns] of some items (None: all) by passes in evaluation mode, post-processed."""
     network.eval()
-    logits = network(data.x, prepared.graph, data.encodings)
     if post.kind == "none":
-        return F.softmax(logits if nodes is None else logits.index_select(0, nodes), dim=1)
-    scores = POSTS[post.kind](F.softmax(logits, dim=1), prepared.graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
-    return scores if nodes is None else scores.index_select(0, nodes)
+        return labels.objective.predictions(view.outputs(network, items))
+    shares = labels.objective.predictions(view.outputs(network))
+    scores = POSTS[post.kind](shares, prepared.graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
+    return scores if items is None else scores.index_select(0, items)
 
 
-def score_of(prepared: PreparedTask, scores: Tensor, y: Tensor, y_numpy: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
-    """The task's metric in percent of scores [n, classes] and labels [n]."""
-    if prepared.metric.name == "accuracy":
+def score_of(prepared: PreparedTask, scores: Tensor, y: Tensor, y_numpy: NDArray[Any]) -> float:
+    """The task's metric in percent of predictions [n, columns] and labels."""
+    if prepared.metric.name == "accuracy" and prepared.target == "classes":
         # Stays on the device; exact, for it is a count divided by a count.
         return 100.0 * int((scores.argmax(1) == y).sum()) / max(1, y.numel())
     return prepared.metric.score(y_numpy, scores.cpu().numpy())

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from torch_geometric.utils import homophily as pyg_homophily
 
 from agentnas.tools.metrics import METRICS
-from agentnas.tools.tasks import NodeData, Split, Task, TaskCard, load_task, make_card
+from agentnas.tools.tasks import GraphData, Split, Task, TaskCard, load_task, make_card
 from agentnas.tools.tasks.base import sorted_edges
 from agentnas.tools.tasks.card import vector_names
 from agentnas.tools.tasks.probes import probe, undirected
@@ -34,7 +34,7 @@ def two_groups(*, in_edges: bool, in_features: bool) -> Task:
     if in_edges:
         ends = ends[:, y[ends[0]] == y[ends[1]]]
     x = rng.normal(size=(200, 8)).astype(np.float32) + (3 * y[:, None] if in_features else 0)
-    data = NodeData(x.astype(np.float32), sorted_edges(ends, 200, undirected=True, self_loops=False), y, 2)
+    data = GraphData(x.astype(np.float32), sorted_edges(ends, 200, undirected=True, self_loops=False), y, 2)
     parts = rng.permutation(200)
     split = Split(np.sort(parts[:40]), np.sort(parts[40:120]), np.sort(parts[120:]))
     return Task("toy", METRICS["accuracy"], "one split, 40/80/80", 1, data.fingerprint(), "own", data, (split,))
@@ -86,7 +86,7 @@ def test_homophily_of_the_labels_at_hand_is_near_that_of_all(data_dir: Path) -> 
 def test_few_labelled_edges_say_nothing() -> None:
     y = np.zeros(40, np.int64)
     ring = np.stack([np.arange(40), np.roll(np.arange(40), -1)])
-    data = NodeData(np.ones((40, 2), np.float32), sorted_edges(ring, 40, undirected=True, self_loops=False), y, 2)
+    data = GraphData(np.ones((40, 2), np.float32), sorted_edges(ring, 40, undirected=True, self_loops=False), y, 2)
     assert homophily(data, np.arange(11))["edge_homophily"] == 1.0
     few = homophily(data, np.arange(10))
     assert (few["edge_homophily"], few["node_homophily"], few["adjusted_homophily"]) == (None, None, None)
@@ -95,7 +95,7 @@ def test_few_labelled_edges_say_nothing() -> None:
 def test_structure_agrees_with_networkx() -> None:
     rng = np.random.default_rng(1)
     edges = sorted_edges(rng.integers(0, 60, size=(2, 120)), 60)
-    data = NodeData(np.ones((60, 2), np.float32), edges, np.zeros(60, np.int64), 1)
+    data = GraphData(np.ones((60, 2), np.float32), edges, np.zeros(60, np.int64), 1)
     graph = nx.Graph()
     graph.add_nodes_from(range(60))
     graph.add_edges_from((a, b) for a, b in edges.T.tolist() if a != b)

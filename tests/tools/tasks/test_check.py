@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from agentnas.tools.metrics import METRICS
-from agentnas.tools.tasks import NodeData, Split, Task, check_task, load_task
+from agentnas.tools.tasks import GraphData, Split, Task, check_task, load_task
 from agentnas.tools.tasks.base import sorted_edges
 
 NODES = 400
@@ -21,7 +21,7 @@ def sound() -> Task:
     ring = np.stack([np.arange(NODES), (np.arange(NODES) + 1) % NODES])
     y = np.arange(NODES, dtype=np.int64) % 4
     x = rng.normal(size=(NODES, 5)).astype(np.float32)
-    data = NodeData(x, sorted_edges(ring, NODES, undirected=True), y, 4)
+    data = GraphData(x, sorted_edges(ring, NODES, undirected=True), y, 4)
     split = Split(np.arange(100), np.arange(100, 250), np.arange(250, 400))
     return Task("ring", METRICS["accuracy"], "one split", 1, data.fingerprint(), "own", data, (split,))
 
@@ -49,7 +49,7 @@ def edges(*extra: tuple[int, int]) -> np.ndarray:
 
 def features(column: int, value: float) -> np.ndarray:
     data = sound().data
-    assert isinstance(data, NodeData)
+    assert isinstance(data, GraphData)
     x = np.array(data.x)
     x[:, column] = value
     return x

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from agentnas.tools.metrics import metric
-from agentnas.tools.tasks.base import NodeData, Split, Task, sorted_edges
+from agentnas.tools.tasks.base import GraphData, Split, Task, sorted_edges
 from agentnas.tools.train.data import PreparedTask
 
 CLASSES, PER_CLASS, FEATURES = 3, 60, 24
@@ -36,7 +36,7 @@ def make_task(*, noise: float = 0.9, metric_name: str = "accuracy", classes: int
     )
     return Task(
         name="blocks", metric=metric(metric_name), protocol="test", num_splits=2, fingerprint="", split_name="test",
-        data=NodeData(sp.csr_matrix(x), edges, y, classes), splits=splits,
+        data=GraphData(sp.csr_matrix(x), edges, y, classes), splits=splits,
     )  # fmt: skip
 
 
