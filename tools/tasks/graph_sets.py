@@ -27,7 +27,8 @@ def read_graph_set(data: DataSet, folder: Path) -> GraphData:
         return path if path.name in data.files else None
 
     owner, edges = part("graph_indicator"), part("A")
-    assert owner is not None and edges is not None
+    assert owner is not None
+    assert edges is not None
     graph_of = _numbers(owner, 1)[:, 0].astype(np.int64) - 1
     ends = _numbers(edges, 2).astype(np.int64).T - 1
     n = len(graph_of)
