@@ -97,7 +97,7 @@ def _edge_attributes(path: Path | None, edges: int) -> NDArray[np.float32] | Non
 
 
 def _features(attributes: Path | None, labels: Path | None, edge_index: Index, n: int) -> NDArray[Any]:
-    tables = [_numbers(attributes, None)] if attributes is not None else []
+    tables: list[NDArray[Any]] = [_numbers(attributes, None)] if attributes is not None else []
     if labels is not None:
         tables.append(one_hot(_classes(_numbers(labels, 1)[:, 0].astype(np.int64))))
     for path, table in zip([p for p in (attributes, labels) if p is not None], tables, strict=True):
