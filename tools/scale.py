@@ -50,11 +50,15 @@ class Scale:
 
     def width(self, deviation: float | None) -> float | None:
         """A deviation of scores, or a standard error, in what is shown."""
-        return None if deviation is None else deviation * self.unit / 100.0 if self.is_error else deviation
+        return None if deviation is None else self.size(deviation)
+
+    def size(self, gain: float) -> float:
+        """A gain of scores in what is shown, positive where it is better: of errors, what is taken away."""
+        return gain * self.unit / 100.0 if self.is_error else gain
 
     def change(self, difference: float) -> float:
         """A difference of scores in what is shown: of errors, negative is better."""
-        return -difference * self.unit / 100.0 if self.is_error else difference
+        return -self.size(difference) if self.is_error else difference
 
     def number(self, score: float | None, digits: int | None = None) -> str:
         """One score, ``83.12`` or ``0.71``; ``?`` where there is none."""
@@ -65,6 +69,16 @@ class Scale:
         noise = "?" if deviation is None else self.noise(deviation, digits)
         return f"{self.number(mean, digits)} ± {noise}"
 
+    def told(self, mean: float, *deviation: float | None) -> str:
+        """The number, or with a deviation the ``spread``; the name of an error stands before it, else it would be taken for percent."""
+        said = self.spread(mean, *deviation) if deviation else self.number(mean)
+        return f"{self.name} {said}" if self.is_error else said
+
+    @property
+    def with_direction(self) -> str:
+        """The metric's name in the journal, and for errors which way is better."""
+        return f"{self.name} ({self.better})" if self.is_error else self.metric
+
     def noise(self, deviation: float, digits: int | None = None) -> str:
         """A deviation alone."""
         return f"{self.width(deviation):.{self._digits(digits)}f}"
@@ -72,6 +86,10 @@ class Scale:
     def gap(self, difference: float, digits: int | None = None) -> str:
         """A difference with its sign."""
         return f"{self.change(difference):+.{self._digits(digits)}f}"
+
+    def named_gap(self, difference: float) -> str:
+        """The same, with the name of an error before it."""
+        return f"{self.name} {self.gap(difference)}" if self.is_error else self.gap(difference)
 
     def _digits(self, digits: int | None) -> int:
         """Fewer decimals than usual mean as many fewer of an error."""
