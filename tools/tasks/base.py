@@ -98,6 +98,11 @@ class GraphData:
         return _count(self.node_type, self.node_types), _count(self.edge_type, self.edge_types)
 
     @property
+    def offers(self) -> tuple[str, ...]:
+        """What the graph has for operators that need it: ``directions``, ``types``."""
+        return (*(["directions"] if self.directed else []), *(["types"] if self.types != (1, 1) else []))
+
+    @property
     def nnz(self) -> int:
         """Non-zero features."""
         return int(self.x.nnz if hasattr(self.x, "nnz") else np.count_nonzero(self.x))
@@ -166,6 +171,11 @@ class Task:
     def target(self) -> Target:
         """Classes, several labels, or a value."""
         return "classes" if self.data is None else self.data.target
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the graph has for operators that need it: ``directions``, ``types``."""
+        return () if self.data is None else self.data.offers
 
     def split(self, seed: int) -> Split:
         """Split ``seed mod num_splits``; UsageError for a table task, which has none."""
