@@ -364,7 +364,7 @@ def _weigh(task: Task) -> Weigh | None:
 def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:
     """What is searched, what is tried first, and how many trials a round has."""
     from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
-    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
+    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors
     from agentnas.tools.spec.bounded import BoundedSpace
     from agentnas.tools.spec.kinds import for_kind
     from agentnas.tools.spec.space import SearchSpace
@@ -372,11 +372,11 @@ def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[An
     if task.table is not None:
         name = task.table.name
         return SearchSpace.nasbench(name), select_anchors(cell_anchors(name), config.without_anchor), BATCH_TABLE
-    space = BoundedSpace("default").for_task(task.kind, task.target)
+    space = BoundedSpace("default").for_task(task.kind, task.target, task.offers)
     if task.kind != "node":
         made = graph_anchors() if task.kind == "graph" else link_anchors()
         return space, select_anchors(made, config.without_anchor), BATCH_LIVE
-    anchors = select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor)
+    anchors = select_anchors((*plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
     fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
     return space, scaled(fitting, _usual_scale(task)), BATCH_LIVE
 
