@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -87,18 +88,20 @@ def filled_in(file: TaskFile, tables: Tables) -> TaskFile:
     update: dict[str, Any] = {}
     if tables.nodes is not None:
         part = file.nodes or Nodes()
-        graph = part.graph or (_first(tables.nodes, GRAPHS_OF) if kind_of(file) == "graph" else None)
+        graph = part.graph or (first_of(GRAPHS_OF, tables.nodes.names) if kind_of(file) == "graph" else None)
         update["nodes"] = part.model_copy(
-            update={"id": part.id or _first(tables.nodes, NODE_IDS), "graph": graph, **_apart(file, part, tables.nodes)}
+            update={"id": part.id or first_of(NODE_IDS, tables.nodes.names), "graph": graph, **_apart(file, part, tables.nodes)}
         )
     if tables.edges is not None:
         edges = file.edges or Edges()
-        source, target = end_columns(edges, tables.edges)
+        source, target = end_columns(edges, tables.edges.names, tables.edges.where)
         features = edges.features if edges.weight is None else (*edges.features, edges.weight)
         update["edges"] = edges.model_copy(update={"source": source, "target": target, "features": features, "weight": None})
     if tables.graphs is not None:
         of = file.graphs or Graphs()
-        update["graphs"] = of.model_copy(update={"id": of.id or _first(tables.graphs, GRAPH_IDS), **_apart(file, of, tables.graphs)})
+        update["graphs"] = of.model_copy(
+            update={"id": of.id or first_of(GRAPH_IDS, tables.graphs.names), **_apart(file, of, tables.graphs)}
+        )
     return file.model_copy(update=update)
 
 
@@ -186,34 +189,43 @@ def _unique(names: Objects, table: Table, column: str) -> pd.Index:
     return found
 
 
-def _first(table: Table, names: tuple[str, ...]) -> str | None:
-    """The first of these columns that the table has, in any case."""
-    lower = {name.lower(): name for name in reversed(table.names)}
+def first_of(names: tuple[str, ...], header: Sequence[str]) -> str | None:
+    """The first of these names that a header has, in any case."""
+    lower = {name.lower(): name for name in reversed(header)}
     return next((lower[name] for name in names if name in lower), None)
 
 
-def end_columns(part: Edges, table: Table) -> tuple[str, str]:
+def end_columns(part: Edges, header: Sequence[str], where: str) -> tuple[str, str]:
     """The columns of both ends of an edge: as said, else by their usual names, else the first two."""
-    if len(table.names) < 2:
-        raise DataError(f"{table.where}: one column, {table.names[0]!r}; edges need two, a source and a target; or give edges: separator")
-    source, target = part.source or _first(table, SOURCES), part.target or _first(table, TARGETS)
+    if len(header) < 2:
+        raise DataError(f"{where}: one column, {header[0]!r}; edges need two, a source and a target; or give edges: separator")
+    source, target = part.source or first_of(SOURCES, header), part.target or first_of(TARGETS, header)
     if source is None:
-        source = next(name for name in table.names if name != target)
+        source = next(name for name in header if name != target)
     if target is None:
-        target = next(name for name in table.names if name != source)
+        target = next(name for name in header if name != source)
     if source == target:
-        raise UsageError(f"{table.where}: column {source!r} is both source and target of edges; name two")
+        raise UsageError(f"{where}: column {source!r} is both source and target of edges; name two")
     return source, target
 
 
+def names_in(part: Nodes | Edges | Graphs, header: Sequence[str], where: str) -> set[str]:
+    """Columns of names, labels and the like, said or by their usual names."""
+    said = {name for names in part.used().values() for name in names}
+    if isinstance(part, Edges):
+        return said | set(end_columns(part, header, where))
+    usual = (first_of(NODE_IDS, header), first_of(GRAPHS_OF, header)) if isinstance(part, Nodes) else (first_of(GRAPH_IDS, header),)
+    return said | {name for name in usual if name}
+
+
 def _named_by_edges(table: Table, part: Edges) -> list[str]:
-    source, target = end_columns(part, table)
+    source, target = end_columns(part, table.names, table.where)
     found = set(table.texts(source, "edges: source")) | set(table.texts(target, "edges: target"))
     return sorted(found - {""}, key=lambda name: (len(name), name) if name.isdecimal() else (MOST_NODES, name))
 
 
 def _ends(part: Edges, table: Table, names: pd.Index, of_graph: Objects | None = None) -> _Ends:
-    source, target = end_columns(part, table)
+    source, target = end_columns(part, table.names, table.where)
     places = np.stack([_places(table, column, names, key, of_graph) for column, key in ((source, "source"), (target, "target"))])
     encoded = encode(table, part, "edges")
     edge_type, types = _types(table, part.type, "edges: type")
@@ -315,7 +327,7 @@ def _many(
         of_edges = None if edges.graph is None else _graph_cells(table, edges.graph, "edges: graph", graph_names)
         names = _node_names(nodes, tables, edges, cells if of_edges is not None else None)
     ends = _ends(edges, table, names, of_edges)
-    _check_inside(ends.index, owners, table, end_columns(edges, table)[1], graph_names)
+    _check_inside(ends.index, owners, table, end_columns(edges, table.names, table.where)[1], graph_names)
     _check_filled(owners, graph_names, _given(tables.graphs))
     order = np.argsort(owners, kind="stable")
     place = np.empty(len(order), np.int64)
@@ -342,7 +354,7 @@ def _nodes_of_edges(table: Table, edges: Edges, of_edges: Objects, graph_names: 
     """The nodes that edges name, each within its graph, and the graph of each."""
     import pandas as pd
 
-    columns = end_columns(edges, table)
+    columns = end_columns(edges, table.names, table.where)
     named = np.concatenate([of_edges + BETWEEN + table.texts(column, "edges") for column in columns])
     owners = graph_names.get_indexer(np.concatenate([of_edges, of_edges]))
     names, first = np.unique(named.astype(str), return_index=True)

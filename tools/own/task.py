@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.metrics import Metric, metric
 from agentnas.tools.own import splits as own_splits
 from agentnas.tools.own.arrays import Arrays, data_of, given_splits
-from agentnas.tools.own.graph import Built, Tables, build, kind_of
+from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
 from agentnas.tools.own.labels import check_scored, metric_of
 from agentnas.tools.own.schema import NAME, SplitPlan, TaskFile, read_task_file
 from agentnas.tools.own.schema import Table as Part
@@ -56,21 +57,18 @@ def _fit(text: str) -> str:
 def _read(file: TaskFile, folder: Path, data_dir: Path | None, allow_code: bool) -> Tables | Arrays:
     if file.source is not None:
         return read_source(file.source, folder, data_dir, allow_code)
-    tables = (
-        _table(part, key, folder, file.split) for part, key in ((file.nodes, "nodes"), (file.edges, "edges"), (file.graphs, "graphs"))
-    )
-    return Tables(*tables)
+    return Tables(*(_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs)))
 
 
-def _table(part: Part | None, key: str, folder: Path, plan: SplitPlan) -> Table | None:
+def _table(part: Nodes | Edges | Graphs | None, folder: Path, plan: SplitPlan) -> Table | None:
     if part is None or part.file is None:
         return None
-    as_text = {name for names in part.used().values() for name in names} | set(plan.column) | _USUAL_NAMES
-    path = folder / Path(part.file).expanduser()
-    return read_table(path, part.file, separator=part.separator, encoding=part.encoding, as_text=as_text)
+    path, shown = folder / Path(part.file).expanduser(), part.file
 
+    def written(header: Sequence[str]) -> set[str]:
+        return names_in(part, header, shown) | set(plan.column)
 
-_USUAL_NAMES = {"id", "node", "node_id", "graph", "graph_id", "source", "src", "from", "u", "target", "dst", "to", "v", "node1", "node2"}
+    return read_table(path, shown, separator=part.separator, encoding=part.encoding, as_text=written)
 
 
 def _built(file: TaskFile, read: Tables | Arrays, where: str) -> Built:
