@@ -287,16 +287,23 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
         higher_is_better=task.metric.higher_is_better, unit=task.metric.unit, kind=task.kind, target=task.target,
-        class_names=class_names_of(task),
+        sizes=sizes_of(task), class_names=task.data.class_names if task.data else (),
         rungs=(*(rung.name for rung in rungs), CONFIRM),
         full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
     ))  # fmt: skip
     return False
 
 
-def class_names_of(task: Task) -> tuple[str, ...]:
-    """What the task's classes are called; empty where they are numbers only."""
-    return tuple(getattr(task.data, "class_names", ()))
+def sizes_of(task: Task) -> dict[str, int]:
+    """What a network for the task takes and gives; nothing for a table."""
+    data = task.data
+    if data is None:
+        return {}
+    node_types, edge_types = data.types
+    return {
+        "features": data.num_features, "outputs": data.num_classes, "edge_channels": data.edge_channels, "node_types": node_types,
+        "edge_types": edge_types,
+    }  # fmt: skip
 
 
 def wire(
