@@ -13,11 +13,14 @@ from agentnas.busy import busy_line, race_lines, spans
 from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
+from agentnas.page.reliability import reliability
 from agentnas.page.timeline import timeline
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
+from agentnas.report_quality import pooled_bins, quality_tables
+from agentnas.scores import OF, predicted
 from agentnas.tools.evaluate.base import Limits
-from agentnas.words import plural, spread
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.memory.memory import Evidence
@@ -60,7 +63,7 @@ class Page:
 
     def score(self, trial: str) -> str:
         standing = self.view.standing(trial)
-        return spread(standing.val_mean, standing.val_sd) if standing else self.view.state(trial)
+        return self.view.scale.spread(standing.val_mean, standing.val_sd) if standing else self.view.state(trial)
 
 
 def _rows(view: JournalView, line: list[str]) -> dict[str, None]:
@@ -88,6 +91,7 @@ def header(page: Page) -> dict[str, Any]:
     return {
         "name": page.run.name,
         "task": summary["task"],
+        "predicted": "" if predicted(view) == OF["node", "classes"] else predicted(view),
         "state": state,
         "message": summary["message"],
         "begun": view.started is not None,
@@ -99,10 +103,12 @@ def answer(page: Page) -> dict[str, Any]:
     view, summary = page.view, summarise(page.run)
     proposal = view.proposals[page.winner] if page.winner else None
     return {
-        "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"], "metric": summary["metric"],
+        "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"],
+        "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
         "verdicts": [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()] if view.test else [],
         "anchors": _anchors(page), "limits": _limits(page),
+        "quality": quality_tables(view), "reliability": reliability(bins) if (bins := pooled_bins(view)) else None,
         "size": profile_text(view.profiles.get(page.winner or "", {})), "reading": reading(view),
     }  # fmt: skip
 
@@ -125,8 +131,8 @@ def _anchors(page: Page) -> list[list[Any]]:
         proposal = view.proposals[trial]
         role = "winner" if trial == page.winner else f"best {proposal.anchor} anchor"
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
-        tests = spread(*mean_and_sd(list(scores.values())))
-        rows.append([page.link(trial), role, proposal.name or "", spread(*mean_and_sd(confirmed)), tests])
+        tests = view.scale.spread(*mean_and_sd(list(scores.values())))
+        rows.append([page.link(trial), role, proposal.name or "", view.scale.spread(*mean_and_sd(confirmed)), tests])
     return rows
 
 
@@ -145,9 +151,11 @@ def _limits(page: Page) -> list[dict[str, str]]:
 
 def why(page: Page) -> dict[str, Any]:
     """The winner's ancestry from its founder on, and the evidence that it and the plans cite."""
+    gap = page.view.scale.gap
     steps = [
         {"trial": page.link(p.trial), "author": p.author, "change": change_text(p), "score": page.score(p.trial),
-         "hypothesis": p.hypothesis, "expected": p.expected_gain, "cited": page.links(p.evidence)}
+         "hypothesis": p.hypothesis, "expected": None if p.expected_gain is None else gap(p.expected_gain),
+         "cited": page.links(p.evidence)}
         for p in reversed(page.line)
     ]  # fmt: skip
     cited = {name for proposal in page.line for name in proposal.evidence}
