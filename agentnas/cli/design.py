@@ -22,7 +22,10 @@ from agentnas.tools.errors import UsageError
 
 app = command_app()
 
-Task = Annotated[str | None, typer.Option(help="Task, see agentnas tasks list, or a task.yaml of yours; cora or digits if not given.", show_default=False)]
+Task = Annotated[
+    str | None,
+    typer.Option(help="Task, see agentnas tasks list, or a task.yaml of yours; cora or digits if not given.", show_default=False),
+]
 Trials = Annotated[int | None, typer.Option(help="Most trials; lifts the default limit of time.", show_default=False)]
 Time = Annotated[str | None, typer.Option(help="Most active time, such as 45s or 1h30m, or none. [default: 10m]", show_default=False)]
 Seed = Annotated[int | None, typer.Option(help="Seed of search and training. [default: 0]", show_default=False)]

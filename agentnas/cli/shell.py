@@ -29,7 +29,7 @@ COMMANDS = {
     "watch": Entry("Design", "Watch a run while it goes on, or replay one that ended."),
     "report": Entry("Design", "Write the report of a run."),
     "export": Entry("Design", "Write a run's winner as files that run without AgentNAS."),
-    "predict": Entry("Design", "Predict the classes of nodes with a run's winner."),
+    "predict": Entry("Design", "Predict classes, values or edges with a run's winner."),
     "train": Entry("One spec", "Train one architecture on a task."),
     "profile": Entry("One spec", "Measure one architecture: parameters, FLOPs, latency, memory."),
     "tasks": Entry("Look", "Tasks: list them, show what is known of one, check its data."),
