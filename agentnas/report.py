@@ -12,6 +12,7 @@ from agentnas.busy import busy_line, race_lines
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView, Standing
 from agentnas.report_agents import agents_section, cost_line
+from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows, baselines_summary
 from agentnas.run import Run
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.evaluate.pareto import pareto_front
@@ -56,7 +57,7 @@ def render_report(run: Run) -> str:
     if view.started is None:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
-        f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _task(view), _search(view),
+        f"# {run.name}", _answer(run), _against_anchors(view), _baselines(view), _architecture(run), _why(view), _task(view), _search(view),
         _factors(view), agents_section(view), _rungs(view), _race(view), _front(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -77,6 +78,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "validation": _validation_summary(view),
         "test": _test_summary(view),
         "anchors": view.test.comparison if view.test else {},
+        "baselines": baselines_summary(view),
         "trials": view.num_tried,
         "rejected": len(view.rejected),
         "failed": len(view.failed_trials()),
@@ -131,7 +133,7 @@ def _answer(run: Run) -> str:
         lines.append(
             f"- test: **{spread(test['mean'], test['sd'])}** % over {plural(test['seeds'], 'seed')}, opened once, after the choice"
         )
-    lines += _verdicts(view)
+    lines += [*_verdicts(view), *(f"- {line}" for line in baseline_lines(view))]
     lines.append(f"- validation: {spread(view.winner.val_mean, view.winner.val_sd)} % over {plural(view.winner.seeds, 'seed')}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
     size = profile_text(view.profiles.get(proposal.trial, {}))
@@ -188,6 +190,11 @@ def _against_anchors(view: JournalView) -> str:
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         rows.append([trial, role, proposal.name or "", spread(*mean_and_sd(confirmed)), spread(*mean_and_sd(list(scores.values())))])
     return "## Against the anchors\n\n" + markdown_table(["trial", "role", "name", "validation", "test"], rows)
+
+
+def _baselines(view: JournalView) -> str:
+    rows = baseline_rows(view)
+    return "## Without a neural network\n\n" + markdown_table(HEAD, rows) if rows else ""
 
 
 def _architecture(run: Run) -> str:

@@ -35,6 +35,9 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [de
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or up to four a GPU, if not given.", show_default=False)]
 WorkerMemory = Annotated[float | None, typer.Option(help="Most memory of one worker process, MiB. [default: 8192]", show_default=False)]
 Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
+WithoutBaselines = Annotated[
+    bool | None, typer.Option("--without-baselines", help="Measure no methods without a neural network.", show_default=False)
+]
 TrialTime = Annotated[
     str | None, typer.Option(help="Most time for one training. [default: a tenth of --time, 1m to 3m]", show_default=False)
 ]
@@ -46,7 +49,8 @@ Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a 
 def design(
     task: Task = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
-    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
+    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, without_baselines: WithoutBaselines = None,
+    trial_time: TrialTime = None, device: Device = None,
     executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
     planner_llm: models.PlannerLlm = None,
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
@@ -60,7 +64,8 @@ def design(
         "task": task, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
-        "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
+        "without_anchor": tuple(without_anchor) if without_anchor else None, "without_baselines": without_baselines,
+        "trial_time": trial_time, "device": device,
         "executor": executor, "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm,
         "coder_llm": coder_llm,
         "analyst_llm": analyst_llm, "proposals": proposals, "max_cost": max_cost, "max_tokens": max_tokens,
@@ -188,6 +193,7 @@ def _report_of(run: Any) -> str:
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
     from agentnas.report import spread, verdict
+    from agentnas.report_baselines import baseline_lines
 
     winner, test, validation = summary["winner"], summary["test"], summary["validation"]
     lines = [
@@ -195,6 +201,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
         f"test {spread(test['mean'], test['sd'])} % over {counted(test['seeds'], 'seed')} ({summary['metric']}, {summary['protocol']})",
         f"validation {spread(validation['mean'], validation['sd'])} %; {winner['reason']}",
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
+        *baseline_lines(run.view),
         *_models(run.view),
         f"report   {_report_of(run)}",
         f"winner   {run.path / 'winner'}",

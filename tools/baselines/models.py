@@ -18,7 +18,7 @@ from agentnas.tools.tasks.base import Index, Matrix, Split, Task
 PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of a logistic regression; a ridge regression takes 10 over it
 MOST_COLUMNS = 256  # that trees see
 TREES, STAGES = 100, (25, 50, 100)  # rounds of boosting, and those that validation chooses among
-LEAVES = (7, 31)
+LEAVES = (15,)
 Columns = Callable[[Index], Scores]
 Learn = Callable[[Index, NDArray[Any]], Iterator[tuple[str, Columns]]]
 
