@@ -49,8 +49,8 @@ def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> T
     more = {name: arrays[name] for name in MORE if name in arrays}
     data = GraphData(x, arrays["edge_index"], arrays["y"], facts["num_classes"], **more)
     return Task(
-        facts["name"], metric(facts["metric"], facts["unit"]), facts["protocol"], facts["num_splits"], facts["fingerprint"], facts["split_name"],
-        data, splits,
+        facts["name"], metric(facts["metric"], facts["unit"]), facts["protocol"], facts["num_splits"], facts["fingerprint"],
+        facts["split_name"], data, splits,
     )  # fmt: skip
 
 

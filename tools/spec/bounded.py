@@ -79,7 +79,9 @@ class BoundedSpace(SearchSpace):
         """The space for tasks of a kind and a target; values that it has of its own stay, where they have a meaning there."""
         of_kind = values_for(kind, target)
         own = {name: tuple(v for v in values if v in of_kind.get(name, values)) for name, values in self.values.items()}
-        return replace(self, kind=kind, values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}})
+        return replace(
+            self, kind=kind, values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}}
+        )
 
     def allowed_operators(self) -> tuple[str, ...]:
         """Names of the operators, in alphabetical order."""

@@ -15,12 +15,12 @@ NO_CLASSES = {"recipe.label_smoothing": (0.0,)}
 OF_KIND: dict[str, dict[str, tuple[Any, ...]]] = {
     "node": {},
     "graph": {
-        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (16, 32, 64, 128), "recipe.epochs": (100, 200, 300, 500),
-        "body.norm": ("none", "batch", "layer", "graph"),
+        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (16, 32, 64, 128),
+        "recipe.epochs": (100, 200, 300, 500), "body.norm": ("none", "batch", "layer", "graph"),
     },
     "link": {
-        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (256, 1024, 4096), "recipe.epochs": (100, 200, 300, 500),
-        "head.decoder": ("dot", "mlp", "common_neighbour"), "recipe.label_smoothing": (0.0,),
+        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (256, 1024, 4096),
+        "recipe.epochs": (100, 200, 300, 500), "head.decoder": ("dot", "mlp", "common_neighbour"), "recipe.label_smoothing": (0.0,),
     },
 }  # fmt: skip
 BATCH_SIZE = {"graph": 32, "link": 1024}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -138,12 +139,12 @@ def _published_card(task: Task) -> TaskCard:
 
 
 def _computed_card(task: Task) -> TaskCard:
-    from agentnas.tools.tasks.probes import Probes, probe
+    from agentnas.tools.tasks.probes import probe
     from agentnas.tools.tasks.structure import homophily, structure
 
     data, split = task.data, task.split(0)
     assert data is not None
-    found = probe(task) if task.kind == "node" and task.target == "classes" else Probes()
+    of_nodes = task.kind == "node" and task.target == "classes"
     return TaskCard(
         **_identity(task),
         source="computed",
@@ -154,12 +155,9 @@ def _computed_card(task: Task) -> TaskCard:
         classes=data.num_classes,
         feature_density=data.nnz / (data.num_nodes * data.num_features),
         label_rate=len(split.train) / data.num_items,
-        probe_majority=found.majority,
-        probe_features=found.features,
-        probe_label_propagation=found.label_propagation,
-        probe_linear_propagation=found.linear_propagation,
+        **({f"probe_{name}": score for name, score in asdict(probe(task)).items()} if of_nodes else {}),
         **structure(data),
-        **(homophily(data, np.concatenate([split.train, split.val])) if task.kind == "node" and task.target == "classes" else {}),
+        **(homophily(data, np.concatenate([split.train, split.val])) if of_nodes else {}),
     )
 
 

@@ -34,7 +34,9 @@ def read_mat(data: DataSet, folder: Path) -> GraphData:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected a MATLAB file with a sparse matrix 'net'") from None
     except Exception as error:  # noqa: BLE001
         # The reader of MATLAB files meets damage with errors of many kinds; whatever it says, the file is not one.
-        raise DataError(f"{path}: truncated or damaged ({type(error).__name__}); expected a MATLAB file with a sparse matrix 'net'") from None
+        raise DataError(
+            f"{path}: truncated or damaged ({type(error).__name__}); expected a MATLAB file with a sparse matrix 'net'"
+        ) from None
     if net.shape[0] != net.shape[1] or not net.nnz:
         raise DataError(f"{path}: 'net' is {net.shape[0]} x {net.shape[1]} with {net.nnz} entries; expected a square matrix with edges")
     ends = np.stack([net.row, net.col]).astype(np.int64)
@@ -43,7 +45,9 @@ def read_mat(data: DataSet, folder: Path) -> GraphData:
     return GraphData(sp.identity(n, dtype=np.float32, format="csr"), edges, np.full(n, -1, np.int64), 1)
 
 
-def link_task(data: GraphData, splits: int = SPLITS, val: float = VAL_SHARE, test: float = TEST_SHARE) -> tuple[GraphData, tuple[Split, ...]]:
+def link_task(
+    data: GraphData, splits: int = SPLITS, val: float = VAL_SHARE, test: float = TEST_SHARE
+) -> tuple[GraphData, tuple[Split, ...]]:
     """The data with pairs as its items, and random splits of its edges; edges count once, whatever their direction.
 
     Raises UsageError for a graph with too few edges, or with too few pairs that are none.
@@ -54,7 +58,9 @@ def link_task(data: GraphData, splits: int = SPLITS, val: float = VAL_SHARE, tes
     edges = edge_index[:, source < target]
     count = edges.shape[1]
     if count < FEWEST_EDGES or count > n * (n - 1) // 4:
-        raise UsageError(f"link prediction needs {FEWEST_EDGES} edges or more, and no more than half of all pairs; got {count} on {n} nodes")
+        raise UsageError(
+            f"link prediction needs {FEWEST_EDGES} edges or more, and no more than half of all pairs; got {count} on {n} nodes"
+        )
     pairs, made = [edges], []
     known = np.sort(edges[0] * np.int64(n) + edges[1])
     for seed in range(splits):
@@ -93,4 +99,3 @@ def protocol(splits: tuple[Split, ...], edges: int) -> str:
     train, val, test = (len(part) // 2 for part in (splits[0].train, splits[0].val, splits[0].test))
     shares = "/".join(f"{100 * part / edges:.0f}" for part in (train, val, test))
     return f"{len(splits)} random splits of {edges} edges, {shares} %, {train}/{val}/{test}, as many pairs without an edge"
-
