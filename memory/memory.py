@@ -76,7 +76,7 @@ class Memory(Protocol):
 
 
 class InMemory:
-    """Memory over a run's journal view, records that were added, and the cards that ship. Reads the view live: nothing has to be added to it.
+    """Memory over a run's journal view, records that were added, and the cards that ship. Reads the view live: nothing is added to it.
 
     ``run`` is the name of the view's run: records ``<run>/...`` are its own trials and findings, told once and under their ids in the run.
     """

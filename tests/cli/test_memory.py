@@ -56,9 +56,9 @@ def test_stats(run: Run, own: Path) -> None:
     facts = run("memory", "stats", "--json").data
     assert facts == {
         "place": str(own), "embedder": "lexical-1", "trials": 2, "findings": 2, "papers": len(shipped_cards()), "tasks": 1, "runs": 1,
-        "by_task": [{"task": "citeseer", "protocol": "public", "trials": 2}],
+        "by_task": [{"task": "citeseer", "aim": "node classification", "protocol": "public", "trials": 2}],
     }  # fmt: skip
-    assert "citeseer  public         2" in run("memory", "stats").out
+    assert "citeseer  node classification  public         2" in run("memory", "stats").out
 
 
 def test_cards_are_added_found_replaced_and_forgotten(run: Run, own: Path, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ class TaskCard(BaseModel):
     validation nodes of the first split; no fact depends on a test label. Probes are validation scores. ``published_homophily`` is of
     edges and over all labels, as papers report it for a table's graph: shown as such, and no part of the vector.
 
-    Cards of other aims hold other facts (``card_kinds``), and vectors with other entries: tasks are compared within one aim. Where edges are
-    predicted, the facts on structure are those of the graph of the training edges. Probes of an error are what it takes away of ``unit``."""
+    Cards of other aims hold other facts (``card_kinds``), and vectors with other entries: tasks are compared within one aim. Where edges
+    are predicted, the facts on structure are those of the training edges. Probes of an error are what it takes away of ``unit``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
