@@ -44,7 +44,8 @@ PARTIALS: dict[str, frozenset[str]] = {
     "diff": frozenset({"edits"}),
     "full": frozenset({"values"}),
 }
-# Partials that become the value of a placeholder, one of the first two, and after it what the task asks for; the others are included by name.
+# Partials that become the value of a placeholder, one of the first two, and after it what the task asks for;
+# the others are included by name.
 CHOSEN: dict[str, tuple[str, ...]] = {
     "language": ("specs", "cells", "graphs", "pairs", "values", "labels"),
     "form": ("diff", "full"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentnas.memory.cards import shipped_cards
 from agentnas.memory.keeping import reconcile
 from agentnas.memory.store import Store
 from tests.cli.conftest import Run
