@@ -53,7 +53,7 @@ def assortativity(data: GraphData, items: Index) -> float | None:
         known = mask & np.isfinite(column)
         ends = column[data.edge_index[:, known[data.edge_index].all(axis=0)]]
         if ends.shape[1] >= FEWEST_ENDS and (ends.std(axis=1) > 0).all():
-            found.append(float(np.corrcoef(ends)[0, 1]))
+            found.append(float(np.corrcoef(ends[0], ends[1]).ravel()[1]))
     return float(np.mean(found)) if found else None
 
 
