@@ -17,8 +17,9 @@ from agentnas.page.timeline import timeline
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows
+from agentnas.scores import OF, predicted
 from agentnas.tools.evaluate.base import Limits
-from agentnas.words import plural, spread
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.memory.memory import Evidence
@@ -61,7 +62,7 @@ class Page:
 
     def score(self, trial: str) -> str:
         standing = self.view.standing(trial)
-        return spread(standing.val_mean, standing.val_sd) if standing else self.view.state(trial)
+        return self.view.scale.spread(standing.val_mean, standing.val_sd) if standing else self.view.state(trial)
 
 
 def _rows(view: JournalView, line: list[str]) -> dict[str, None]:
@@ -89,6 +90,7 @@ def header(page: Page) -> dict[str, Any]:
     return {
         "name": page.run.name,
         "task": summary["task"],
+        "predicted": "" if predicted(view) == OF["node", "classes"] else predicted(view),
         "state": state,
         "message": summary["message"],
         "begun": view.started is not None,
@@ -100,7 +102,8 @@ def answer(page: Page) -> dict[str, Any]:
     view, summary = page.view, summarise(page.run)
     proposal = view.proposals[page.winner] if page.winner else None
     return {
-        "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"], "metric": summary["metric"],
+        "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"],
+        "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
         "verdicts": [*(verdict(k, pair, view) for k, pair in (view.test.comparison if view.test else {}).items()), *baseline_lines(view)],
         "baselines": baseline_rows(view), "baseline_head": HEAD, "anchors": _anchors(page), "limits": _limits(page),
@@ -126,8 +129,8 @@ def _anchors(page: Page) -> list[list[Any]]:
         proposal = view.proposals[trial]
         role = "winner" if trial == page.winner else f"best {proposal.anchor} anchor"
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
-        tests = spread(*mean_and_sd(list(scores.values())))
-        rows.append([page.link(trial), role, proposal.name or "", spread(*mean_and_sd(confirmed)), tests])
+        tests = view.scale.spread(*mean_and_sd(list(scores.values())))
+        rows.append([page.link(trial), role, proposal.name or "", view.scale.spread(*mean_and_sd(confirmed)), tests])
     return rows
 
 
@@ -146,9 +149,11 @@ def _limits(page: Page) -> list[dict[str, str]]:
 
 def why(page: Page) -> dict[str, Any]:
     """The winner's ancestry from its founder on, and the evidence that it and the plans cite."""
+    gap = page.view.scale.gap
     steps = [
         {"trial": page.link(p.trial), "author": p.author, "change": change_text(p), "score": page.score(p.trial),
-         "hypothesis": p.hypothesis, "expected": p.expected_gain, "cited": page.links(p.evidence)}
+         "hypothesis": p.hypothesis, "expected": None if p.expected_gain is None else gap(p.expected_gain),
+         "cited": page.links(p.evidence)}
         for p in reversed(page.line)
     ]  # fmt: skip
     cited = {name for proposal in page.line for name in proposal.evidence}
