@@ -73,6 +73,7 @@ def test_every_setting_can_be_given_everywhere(settle: Resolve) -> None:
         "planner_llm": "rules", "coder_llm": "openai:c", "analyst_llm": "openai:a", "proposals": "full", "max_cost": "2.5",
         "max_tokens": "9000", "max_llm_calls": "40", "llm_timeout": "1m", "prices": "/p.json", "prompts_dir": "/prompts",
         "record": "/calls.jsonl", "review": "true", "memory_dir": "/m", "embedder": "minilm", "forget_task": "true",
+        "without_baselines": "true",
     }  # fmt: skip
     assert set(values) == set(FIELDS)
     by_file = settle(project="\n".join(f'{name} = "{value}"' for name, value in values.items())).config
