@@ -11,7 +11,6 @@ from typing import Any, cast
 import pytest
 
 import agentnas
-from agentnas.agents import baselines as measuring
 from agentnas.agents.baselines import Baselines, measure_baselines, seconds_for
 from agentnas.agents.house import House
 from agentnas.memory import events as ev
@@ -88,7 +87,7 @@ def test_what_takes_too_long_or_fails_is_left_out_with_its_reason(journal: Journ
 
 def test_time_that_is_up_leaves_splits_out(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr(measuring.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("agentnas.agents.baselines.time.monotonic", lambda: float(next(clock)))
     measure_baselines(house(journal, scores, [method("linear")]))
     assert 1 <= len(journal.view.baselines["linear"].val) < SPLITS
 
