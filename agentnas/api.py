@@ -56,6 +56,7 @@ BATCH_TABLE = 5
 RENEWABLE = frozenset({
     "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm",
     "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
+    "ablate",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
@@ -266,7 +267,18 @@ def work(
             memory.keep()
             journal.append(ev.RunInterrupted(reason="asked to stop"))
             house.report()
+        elif config.ablate and not task.table:
+            _ablate(house, Run(directory))
     return Run(directory)
+
+
+def _ablate(house: House, run: Run) -> None:
+    """What each choice of the winner is worth, in the report of the run that has just ended."""
+    from agentnas.ablation import ablate
+
+    house.evaluator.close()  # its workers' memory is needed
+    ablate(run, tell=lambda line: house.journal.append(ev.Noted(message=line)), stop=house.stop_requested)
+    house.report()
 
 
 def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task) -> bool:
@@ -286,7 +298,7 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
         higher_is_better=task.metric.higher_is_better, rungs=(*(rung.name for rung in rungs), CONFIRM),
-        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
+        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0), test_to_train=task.test_to_train,
     ))  # fmt: skip
     return False
 

@@ -22,7 +22,7 @@ from agentnas.tools.errors import AgentNASError, ConfigError, UsageError, sugges
 
 PREFIX = "AGENTNAS_"
 # The settings that are either on or off.
-SWITCHES = {"review", "forget_task"}
+SWITCHES = {"ablate", "review", "forget_task"}
 PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir", "memory_dir"}
 PROJECT_FILE = "agentnas.toml"
 # Variables that mean something to other parts: none of them is a misspelt setting.
@@ -104,6 +104,7 @@ class Config(BaseModel):
     prices: Path | None = Field(None, description="JSON file of prices that adds to those shipped")
     prompts_dir: Path | None = Field(None, description="folder of prompt templates that replace those shipped")
     record: Path | None = Field(None, description="file to record the run's calls to, for replay:FILE")
+    ablate: bool = Field(False, description="train the winner without each of its choices at the end, beyond the time given")
     review: bool = Field(False, description="stop before each plan until a person has said what they think of it")
     data_dir: Path | None = Field(None, description="folder of data sets")
     runs_dir: Path = Field(Path("runs"), description="folder of run directories")

@@ -16,7 +16,7 @@ from agentnas.run import Run
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.evaluate.pareto import pareto_front
 from agentnas.tools.spec.render import shortened
-from agentnas.words import markdown_table, plural
+from agentnas.words import markdown_table, plural, signed
 from agentnas.words import spread as spread  # those who tell scores ask the report how
 
 REPORT_FILE = "report.md"
@@ -56,7 +56,7 @@ def render_report(run: Run) -> str:
     if view.started is None:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
-        f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _task(view), _search(view),
+        f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _choices(run), _task(view), _search(view),
         _factors(view), agents_section(view), _rungs(view), _race(view), _front(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -144,7 +144,9 @@ def reading(view: JournalView) -> list[str]:
     lines = ["scores are mean ± standard deviation over seeds; a difference is inside the noise where zero lies in its 95 % interval"]
     if view.winner is not None and view.winner.seeds > 1:
         lines.append("the winner has the highest of several confirmed means, so its validation is a little too high; the test is not")
-    if "splits" in view.started.protocol:
+    if view.started.test_to_train:
+        lines.append("splits overlap: standard errors and p of differences are corrected for it (Nadeau and Bengio, 2003)")
+    elif "splits" in view.started.protocol:
         lines.append("splits overlap: validation nodes of one are test nodes of another, and differences look more certain than they are")
     return lines
 
@@ -172,10 +174,17 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
         return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
     if pair["se"] is None:
         return f"against the best {kind} anchor {name}: {pair['difference']:+.2f} on one score each, noise unknown"
-    gap = f"{pair['difference']:+.2f} ± {pair['se']:.2f} (standard error, {plural(pair['seeds'], 'paired seed')})"
+    gap = f"{signed(pair['difference'], pair['se'])} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
     if pair["inside_noise"]:
         return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
     return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"
+
+
+def chance(pair: Mapping[str, Any]) -> str:
+    """``, p = 0.012``; nothing for a difference of an older run, which has none."""
+    if "p" not in pair:
+        return ""
+    return f", p = {pair['p']:.3f}" if pair["p"] >= 0.001 else ", p < 0.001"
 
 
 def _against_anchors(view: JournalView) -> str:
@@ -217,6 +226,17 @@ def _why(view: JournalView) -> str:
         return ""
     lines = [_step(view, proposal) for proposal in reversed(ancestry(view, best))]
     return "## Why this one\n\n" + "\n".join(lines) + "\n\n" + _cited(view, best)
+
+
+def _choices(run: Run) -> str:
+    """What the winner loses without each of its choices, where that was measured."""
+    from agentnas.ablation import HEAD, rows
+
+    if (found := rows(run)) is None:
+        return ""
+    seeds = max((len(row.scores) for row in found), default=0)
+    told = f"The winner, trained without each of its choices on {plural(seeds, 'seed')} of its confirmation; validation alone."
+    return "## What each choice is worth\n\n" + told + "\n\n" + markdown_table(HEAD, [row.cells() for row in found])
 
 
 def ancestry(view: JournalView, trial: str) -> list[Proposal]:

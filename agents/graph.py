@@ -244,7 +244,7 @@ def open_test(house: House, state: State) -> dict[str, Any]:
             scores.setdefault(trial, {})[seed] = score
         house.journal.append(ev.TestOpened(
             scores={trial: {str(seed): score for seed, score in sorted(by_seed.items())} for trial, by_seed in scores.items()},
-            comparison=comparison(winner.trial, chosen, scores),
+            comparison=comparison(winner.trial, chosen, scores, house.view.started.test_to_train if house.view.started else 0.0),
         ))  # fmt: skip
     return {}
 

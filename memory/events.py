@@ -33,6 +33,7 @@ class RunStarted(Event):
     environment: dict[str, Any]
     metric: str = ""
     higher_is_better: bool = True
+    test_to_train: float = Field(0.0, description="test part over training part of a split, where training parts of splits overlap")
     full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
 

@@ -38,6 +38,10 @@ Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by
 TrialTime = Annotated[
     str | None, typer.Option(help="Most time for one training. [default: a tenth of --time, 1m to 3m]", show_default=False)
 ]
+Ablate = Annotated[
+    bool | None,
+    typer.Option("--ablate", help="Train the winner without each of its choices at the end, beyond --time.", show_default=False),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a prefix of it, or latest.", show_default=False)]
 
@@ -52,8 +56,9 @@ def design(
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
     max_cost: models.MaxCost = None, max_tokens: models.MaxTokens = None, max_llm_calls: models.MaxCalls = None,
     llm_timeout: models.LlmTimeout = None, prices: models.Prices = None, prompts_dir: models.PromptsDir = None,
-    record: models.Record = None, review: models.Review = None, memory_dir: MemoryDir = None, embedder: Embedder = None,
-    forget_task: ForgetTask = None, data_dir: DataDir = None, runs_dir: RunsDir = None, resume: Resume = None,
+    record: models.Record = None, ablate: Ablate = None, review: models.Review = None,
+    memory_dir: MemoryDir = None, embedder: Embedder = None, forget_task: ForgetTask = None, data_dir: DataDir = None,
+    runs_dir: RunsDir = None, resume: Resume = None,
     dry_run: DryRun = False, json: Json = False,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
@@ -65,8 +70,8 @@ def design(
         "coder_llm": coder_llm,
         "analyst_llm": analyst_llm, "proposals": proposals, "max_cost": max_cost, "max_tokens": max_tokens,
         "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout, "prices": prices, "prompts_dir": prompts_dir, "record": record,
-        "review": review, "memory_dir": memory_dir, "embedder": embedder, "forget_task": forget_task, "data_dir": data_dir,
-        "runs_dir": runs_dir,
+        "ablate": ablate, "review": review, "memory_dir": memory_dir, "embedder": embedder, "forget_task": forget_task,
+        "data_dir": data_dir, "runs_dir": runs_dir,
     }  # fmt: skip
     if dry_run and resume is not None:
         raise UsageError("--dry-run shows how a new run would go, --resume goes on with an old one; give one of them")

@@ -81,6 +81,19 @@ def _evidence(view: JournalView, line: list[Proposal]) -> dict[str, Evidence]:
     return {name: found for name in cited if name.partition(":")[2] not in view.proposals and (found := memory.get(name)) is not None}
 
 
+def choices(page: Page) -> dict[str, Any] | None:
+    """What the winner loses without each of its choices, where that was measured."""
+    from agentnas.ablation import HEAD, rows
+    from agentnas.page.plots import Bar, bars
+
+    found = rows(page.run)
+    drawn = [Bar(row.change, row.gap["difference"], row.gap["se"], row.gap["seeds"]) for row in found or () if row.gap]
+    if not found or not drawn:
+        return None
+    figure = bars(drawn, "validation lost without it, points", "Validation lost without each choice")
+    return {"head": [*HEAD[:-1], "verdict"], "rows": [row.cells() for row in found], "figure": figure}
+
+
 def header(page: Page) -> dict[str, Any]:
     """Name, task and state of the run."""
     view, summary = page.view, summarise(page.run)
