@@ -96,7 +96,7 @@ def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
         metric = "roc_auc" if name.endswith("proteins") else "accuracy"
         return row | {"metric": metric, "splits": [], "data": where(name, data_dir)}
     data = data_set(name)
-    row |= {"kind": "node", "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
+    row |= {"kind": data.kind, "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
     return row | {"metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
 
 

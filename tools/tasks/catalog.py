@@ -19,6 +19,7 @@ _GEOM_GCN_URL = "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/ma
 _SHCHUR_URL = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
 _TU_URL = "https://www.chrsmrrs.com/graphkerneldatasets"
 _SEAL_URL = "https://raw.githubusercontent.com/muhanzhang/SEAL/master/Python/data"
+_MOLECULES_URL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets"
 _YANDEX_URL = "https://github.com/yandex-research/heterophilous-graphs/raw/main/data"
 
 
@@ -43,10 +44,17 @@ class DataSet:
     items: int = 0
     files: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> Literal["node", "graph", "link"]:
+        """What is predicted: something of nodes, of graphs, or of pairs of nodes."""
+        if self.splits == ("links",):
+            return "link"
+        return "graph" if self.family in ("tu", "molecules") else "node"
+
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A raw file: its name in the raw folder and the address that it is hosted at."""
+    """A raw file: its name in the raw folder and the address that it is hosted at; ``archive.zip#member``: inside of that archive."""
 
     name: str
     url: str
@@ -59,6 +67,10 @@ def _graphs(name: str, stem: str, nodes: int, edges: int, features: int, classes
 
 def _links(name: str, family: Family, folder: str, stem: str, nodes: int, edges: int, features: int) -> DataSet:
     return DataSet(name, family, folder, stem, nodes, edges, features, 1, ("links",), "roc_auc", edges // 2)
+
+
+def _molecules(name: str, stem: str, nodes: int, edges: int, items: int) -> DataSet:
+    return DataSet(name, "molecules", f"MoleculeNet/{name}", stem, nodes, edges, 51, 1, ("random", "scaffold"), "rmse", items)
 
 
 _CITATION = ("public", "random", "geom-gcn")
@@ -89,6 +101,8 @@ DATA_SETS: dict[str, DataSet] = {
         _graphs("proteins", "PROTEINS", 43471, 162088, 4, 2, 1113, "node_attributes", "node_labels"),
         _graphs("enzymes", "ENZYMES", 19580, 74564, 21, 6, 600, "node_attributes", "node_labels"),
         _graphs("imdb-binary", "IMDB-BINARY", 19773, 193062, 136, 2, 1000),
+        _molecules("esol", "delaney-processed", 14991, 30856, 1128),
+        _molecules("freesolv", "SAMPL", 5600, 10770, 642),
         _links("cora-links", "planetoid", "Planetoid/Cora", "cora", 2708, 10556, 1433),
         _links("citeseer-links", "planetoid", "Planetoid/CiteSeer", "citeseer", 3327, 9104, 3703),
         _links("usair", "seal", "SEAL", "USAir", 332, 4252, 332),
@@ -107,6 +121,12 @@ FINGERPRINTS = {
     "actor": "4111e602a9312e34",
     "minesweeper": "b19425e912cf259f",
     "digits": "0d7fca94038a6146",
+    "mutag": "8ea7eb535843d944",
+    "proteins": "64084aaa0f651a11",
+    "enzymes": "aeb1a54c62599a72",
+    "imdb-binary": "bdc2d345e8458afb",
+    "esol": "6e3c7458b8737537",
+    "freesolv": "9b2e382e21a534a7",
 }
 
 
@@ -147,6 +167,8 @@ def raw_files(data: DataSet, split: str) -> tuple[RemoteFile, ...]:
         return tuple(RemoteFile(name, f"{_TU_URL}/{data.stem}.zip#{data.stem}/{name}") for name in data.files)
     if data.family == "seal":
         return (RemoteFile(f"{data.stem}.mat", f"{_SEAL_URL}/{data.stem}.mat"),)
+    if data.family == "molecules":
+        return (RemoteFile(f"{data.stem}.csv", f"{_MOLECULES_URL}/{data.stem}.csv"),)
     if data.family in ("webkb", "actor"):
         texts = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
         return tuple(RemoteFile(name, f"{_GEOM_GCN_URL}/new_data/{data.stem}/{name}") for name in texts) + _split_files(data)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def load_task(name: str, *, data_dir: Path | str | None = None, split: str | None = None, download: bool = True) -> Task:
     """Load a task by name.
 
-    ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``.
+    ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``,
+    ``scaffold``.
     Files are searched in ``data_dir``, $AGENTNAS_DATA_DIR, ./data and the user's cache, then downloaded unless ``download`` is False.
     Raises UsageError for an unknown task or split, DataError for missing, unreadable or damaged files.
     """

@@ -97,7 +97,9 @@ class GraphView:
         edges, _ = whole.pattern.entries_of(nodes)
         row, column = self._number[whole.pattern.row[edges]], self._number[whole.pattern.column[edges]]
         attr = None if whole.edge_attr is None else whole.edge_attr[edges]
-        return Graph.of_sorted(Pattern(row, column, (n, n)), attr)
+        union = Graph.of_sorted(Pattern(row, column, (n, n)), attr)
+        union.mean_log_degree = whole.mean_log_degree  # a unit of the data: what is said of a graph must not depend on its batch
+        return union
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
         items = torch.arange(self._prepared.graph_starts.numel() - 1, device=self._prepared.device) if items is None else items
