@@ -377,7 +377,7 @@ def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[An
     if task.table is not None:
         name = task.table.name
         return SearchSpace.nasbench(name), select_anchors(cell_anchors(name), config.without_anchor), BATCH_TABLE
-    space = BoundedSpace("default").for_task(task.kind, task.target)
+    space = BoundedSpace("default").for_task(task.kind, task.target, task.offers)
     if task.kind != "node":
         made = graph_anchors() if task.kind == "graph" else link_anchors()
         return space, select_anchors(made, config.without_anchor), BATCH_LIVE

@@ -53,7 +53,7 @@ class BoundedSpace(SearchSpace):
 
     ``values`` overrides the values of single fields, by factor (``{"recipe.optimiser": ("adam",)}``); numbers are allowed anywhere
     between the least and the greatest of theirs. ``operators`` None means all that are registered. ``kind`` is that of the tasks: node,
-    graph or link. Raises UsageError for unknown names.
+    graph or link; ``offers`` what their graphs have (``directions``, ``types``). Raises UsageError for unknown names.
     """
 
     name: str = "default"
@@ -63,6 +63,7 @@ class BoundedSpace(SearchSpace):
     max_inputs: int = 4
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     kind: str = "node"
+    offers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.operators or ():
@@ -75,17 +76,22 @@ class BoundedSpace(SearchSpace):
         if self.max_nodes < 1 or self.max_depth < 1 or self.max_inputs < 1:
             raise UsageError(f"space {self.name}: max_nodes, max_depth and max_inputs must be at least 1")
 
-    def for_task(self, kind: str, target: str) -> BoundedSpace:
-        """The space for tasks of a kind and a target; values that it has of its own stay, where they have a meaning there."""
-        of_kind = values_for(kind, target)
+    def for_task(self, kind: str, target: str, offers: tuple[str, ...] = ()) -> BoundedSpace:
+        """The space for tasks of a kind and a target; values that it has of its own stay, where they have a meaning there.
+
+        ``offers``: what the task's graph has for operators that need it, as ``Task.offers``.
+        """
+        of_kind = values_for(kind, target, offers)
         own = {name: tuple(v for v in values if v in of_kind.get(name, values)) for name, values in self.values.items()}
         return replace(
-            self, kind=kind, values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}}
+            self, kind=kind, offers=offers, values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}}
         )
 
     def allowed_operators(self) -> tuple[str, ...]:
-        """Names of the operators, in alphabetical order."""
-        return tuple(sorted(self.operators)) if self.operators is not None else tuple(operators())
+        """Names of the operators, in alphabetical order; those that are not named one by one do without what the graphs do not offer."""
+        if self.operators is not None:
+            return tuple(sorted(self.operators))
+        return tuple(name for name, found in operators().items() if found.needs in ("", *self.offers))
 
     def values_of(self, factor: str) -> tuple[Any, ...]:
         """The values that are tried for a field."""
@@ -213,6 +219,7 @@ class BoundedSpace(SearchSpace):
             **{bound: getattr(self, bound) for bound in ("max_nodes", "max_depth", "max_inputs")},
             "values": {name: list(values) for name, values in sorted(self.values.items())},
             **({} if self.kind == "node" else {"kind": self.kind}),
+            **({"offers": list(self.offers)} if self.offers else {}),
         }
 
 

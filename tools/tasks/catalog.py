@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentnas.tools.errors import UsageError, suggest
-from agentnas.tools.tasks import powerlaw
+from agentnas.tools.tasks import generated, powerlaw
 
-Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw", "tu", "seal", "molecules"]
+Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw", "generated", "tu", "seal", "molecules"]
 
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 TABLE_PREFIX = "nasbench:"
@@ -131,7 +131,7 @@ FINGERPRINTS = {
 
 
 def task_names() -> tuple[str, ...]:
-    """The names of data sets, then of table tasks. ``load_task`` also knows ``powerlaw:`` names, of which there are countless."""
+    """The names of data sets, then of table tasks. ``load_task`` also knows ``powerlaw:`` and ``generated:`` names, which are countless."""
     return (*DATA_SETS, *(TABLE_PREFIX + name for name in TABLES))
 
 
@@ -140,6 +140,11 @@ def data_set(name: str) -> DataSet:
     if name.startswith(powerlaw.PREFIX):
         made = powerlaw.parse(name)
         return DataSet(made.name, "powerlaw", "", "powerlaw", made.nodes, 2 * made.pairs, made.features, made.classes, ("random",))
+    if name.startswith(generated.PREFIX):
+        one = generated.parse(name)
+        _, score, outputs = generated.FAMILIES[one.family]
+        width = one.features if one.family != "hetero" else 2 * one.features + 2
+        return DataSet(one.name, "generated", "", "generated", one.nodes, one.edges, width, outputs, ("random",), score)
     if name not in DATA_SETS:
         raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
     return DATA_SETS[name]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, data_set, raw_files, task_names
+from agentnas.tools.tasks.generated import PREFIX as GENERATED
+from agentnas.tools.tasks.generated import parse as parse_generated
 
 if TYPE_CHECKING:
     from agentnas.tools.tasks.base import GraphData, Split, Task
@@ -23,6 +25,10 @@ def load_task(name: str, *, data_dir: Path | str | None = None, split: str | Non
     """
     if name.startswith(TABLE_PREFIX):
         return _table_task(name, split)
+    if name.startswith(GENERATED):
+        from agentnas.tools.tasks.generated_graphs import generated_task
+
+        return generated_task(parse_generated(name), split)
     return _data_task(name, Path(data_dir) if data_dir is not None else None, split, download)
 
 

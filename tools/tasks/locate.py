@@ -59,7 +59,7 @@ def where(name: str, data_dir: Path | None, split: str | None = None) -> str | N
     """Where the data of a task is: a folder, the package that carries it, or ``generated``; None if it would be downloaded."""
     if name.startswith(TABLE_PREFIX):
         return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
-    inside = {"digits": "package scikit-learn", "powerlaw": "generated"}.get(data_set(name).family)
+    inside = {"digits": "package scikit-learn", "powerlaw": "generated", "generated": "generated"}.get(data_set(name).family)
     if inside:
         return inside
     folder = find_data(name, data_dir, split)

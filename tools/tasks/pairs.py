@@ -53,6 +53,8 @@ def link_task(
     Raises UsageError for a graph with too few edges, or with too few pairs that are none.
     """
     n = data.num_nodes
+    if data.edge_type is not None:
+        raise UsageError("link prediction does not tell types of edges apart; leave the types of edges out")
     edge_index = data.edge_index if data.edge_attr is not None else sorted_edges(data.edge_index, n, undirected=True, self_loops=False)
     source, target = edge_index
     edges = edge_index[:, source < target]
