@@ -14,21 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.memory.view import JournalView
+from agentnas.scores import gap_text
 from agentnas.tools.errors import RunError, UsageError
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.canonical import spec_hash
-from agentnas.words import plural, signed, spread
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.config import Config
     from agentnas.run import Run
+    from agentnas.tools.scale import Scale
     from agentnas.tools.spec.ablations import Ablation
     from agentnas.tools.tasks import Task
     from agentnas.tools.workers import JobResult
 
 FILE = "ablation.json"
 SEEDS, MOST = 5, 12
-HEAD = ["without", "validation", "costs", ""]
+HEAD = ["without", "validation", "winner minus it", ""]
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,11 @@ class Row:
             return "inside the noise"
         return "worth it" if self.gap["difference"] > 0 else "better without"
 
-    def cells(self) -> list[str]:
-        """A row under ``HEAD``."""
+    def cells(self, scale: Scale) -> list[str]:
+        """A row under ``HEAD``, in the unit of the metric."""
         if self.gap is None:
             return [self.change, "", "", self.verdict]
-        costs = signed(self.gap["difference"], self.gap["se"])
-        return [self.change, spread(*mean_and_sd(list(self.scores.values()))), costs, self.verdict]
+        return [self.change, scale.spread(*mean_and_sd(list(self.scores.values()))), gap_text(self.gap, scale), self.verdict]
 
 
 def ablate(

@@ -297,7 +297,8 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
-        higher_is_better=task.metric.higher_is_better, rungs=(*(rung.name for rung in rungs), CONFIRM),
+        higher_is_better=task.metric.higher_is_better, unit=task.metric.unit, kind=task.kind, target=task.target,
+        rungs=(*(rung.name for rung in rungs), CONFIRM),
         full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0), test_to_train=task.test_to_train,
     ))  # fmt: skip
     return False

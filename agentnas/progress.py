@@ -14,8 +14,9 @@ from agentnas.memory import events as ev
 from agentnas.memory.memory import one_line
 from agentnas.memory.view import JournalView
 from agentnas.report import verdict
+from agentnas.scores import task_line
 from agentnas.tools.spec.render import shortened
-from agentnas.words import money, plural, spread
+from agentnas.words import money, plural
 
 # Without a terminal a line every so often shows that the run lives; every round and every ending gets its line anyway.
 QUIET_S = 15.0
@@ -65,7 +66,7 @@ class Progress:
     def _remember(self) -> None:
         """What the view says now, so that the clock's thread never reads it while the run's own thread changes it."""
         view, best = self._view, self._view.best
-        score = f"best {spread(best.val_mean, best.val_sd)} ({best.trial})" if best else "no score yet"
+        score = f"best {view.scale.told(best.val_mean, best.val_sd)} ({best.trial})" if best else "no score yet"
         limit = "" if self._trials is None else f"/{self._trials}"
         self._counts = [f"{view.num_tried}{limit} {_plural('trial', self._trials or view.num_tried)}"]
         self._details = [f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)}"]
@@ -177,7 +178,7 @@ def tell(event: ev.AnyEvent, view: JournalView) -> str | None:
 def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
     match event:
         case ev.TaskCarded():
-            return f"task: {view.started.task}, {view.started.protocol}" if view.started else None
+            return f"task: {task_line(view)}" if view.started else None
         case ev.RunResumed():
             kept = f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)} kept"
             return f"resumed after {format_duration(round(event.t))} of work, {kept}"

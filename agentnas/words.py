@@ -11,11 +11,6 @@ def spread(mean: float, sd: float | None, digits: int = 2) -> str:
     return f"{mean:.{digits}f} ± {'?' if sd is None else f'{sd:.{digits}f}'}"
 
 
-def signed(difference: float, se: float | None, digits: int = 2) -> str:
-    """A difference with its standard error: ``+1.13 ± 0.18``, or ``+1.13 ± ?`` where the noise is unknown."""
-    return f"{difference:+.{digits}f} ± {'?' if se is None else f'{se:.{digits}f}'}"
-
-
 def plural(count: int, word: str) -> str:
     """``1 seed``, ``2 seeds``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -34,6 +34,9 @@ class RunStarted(Event):
     metric: str = ""
     higher_is_better: bool = True
     test_to_train: float = Field(0.0, description="test part over training part of a split, where training parts of splits overlap")
+    unit: float = Field(1.0, description="error of the best constant, where the metric is an error: what its scores are shares of")
+    kind: str = Field("node", description="what is predicted of: node, graph, or link (pairs of nodes)")
+    target: str = Field("classes", description="what is predicted: classes, labels (several an item), or a value")
     full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
 

@@ -91,7 +91,7 @@ def test_tables_and_unfinished_runs_are_told_so(table_run: Run, tmp_path: Path) 
 def test_the_command_answers_with_a_table_and_refuses_in_one_line(measured: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ablate", str(measured.path), "--seeds", "2", "--most", "2"]) == 0
     said = capsys.readouterr()
-    assert said.out.split()[:3] == ["without", "validation", "costs"]
+    assert said.out.split()[:3] == ["without", "validation", "winner"]
     assert "known already" in said.err
     assert main(["ablate", "no-such-run"]) != 0
     assert capsys.readouterr().err.count("\n") == 1

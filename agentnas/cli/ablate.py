@@ -39,7 +39,7 @@ def ablate(
     if json:
         emit_json([{**vars(row), "verdict": row.verdict} for row in rows])
     else:
-        emit(table(ablation.HEAD, [row.cells() for row in rows]))
+        emit(table(ablation.HEAD, [row.cells(asked.view.scale) for row in rows]))
     if stop.is_set():
         say("stopped; the same command goes on")
         raise typer.Exit(130)

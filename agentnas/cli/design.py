@@ -173,10 +173,10 @@ def _show(run: Any, json: bool) -> None:
 
 def _interrupted(run: Any) -> str:
     """How far it came, the best so far, and where its report is."""
-    from agentnas.report import spread
-
-    view = run.view
-    best = f"best so far {spread(view.best.val_mean, view.best.val_sd)} % ({view.best.trial})" if view.best else "no score yet"
+    view, scale = run.view, run.view.scale
+    best = (
+        f"best so far {scale.told(view.best.val_mean, view.best.val_sd)}{scale.sign} ({view.best.trial})" if view.best else "no score yet"
+    )
     done = f"{counted(view.num_tried, 'trial')}, {counted(view.num_evaluations, 'evaluation')}"
     return f"interrupted; {done}; {best}; report: {_report_of(run)}"
 
@@ -192,13 +192,14 @@ def _report_of(run: Any) -> str:
 
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
-    from agentnas.report import spread, verdict
+    from agentnas.report import verdict
 
-    winner, test, validation = summary["winner"], summary["test"], summary["validation"]
+    winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
+    metric = f"{scale.with_direction}, {summary['protocol']}"
     lines = [
         f"{winner['trial']}  {winner['architecture']}",
-        f"test {spread(test['mean'], test['sd'])} % over {counted(test['seeds'], 'seed')} ({summary['metric']}, {summary['protocol']})",
-        f"validation {spread(validation['mean'], validation['sd'])} %; {winner['reason']}",
+        f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {counted(test['seeds'], 'seed')} ({metric})",
+        f"validation {scale.told(validation['mean'], validation['sd'])}{scale.sign}; {winner['reason']}",
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
         *_models(run.view),
         f"report   {_report_of(run)}",

@@ -16,8 +16,9 @@ from agentnas.page.markup import anchor, joined, tag
 from agentnas.page.timeline import timeline
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
+from agentnas.scores import OF, predicted
 from agentnas.tools.evaluate.base import Limits
-from agentnas.words import plural, spread
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.memory.memory import Evidence
@@ -60,7 +61,7 @@ class Page:
 
     def score(self, trial: str) -> str:
         standing = self.view.standing(trial)
-        return spread(standing.val_mean, standing.val_sd) if standing else self.view.state(trial)
+        return self.view.scale.spread(standing.val_mean, standing.val_sd) if standing else self.view.state(trial)
 
 
 def _rows(view: JournalView, line: list[str]) -> dict[str, None]:
@@ -90,8 +91,8 @@ def choices(page: Page) -> dict[str, Any] | None:
     drawn = [Bar(row.change, row.gap["difference"], row.gap["se"], row.gap["seeds"]) for row in found or () if row.gap]
     if not found or not drawn:
         return None
-    figure = bars(drawn, "validation lost without it, points", "Validation lost without each choice")
-    return {"head": [*HEAD[:-1], "verdict"], "rows": [row.cells() for row in found], "figure": figure}
+    figure = bars(drawn, "validation score lost without it, points", title="Validation score lost without each choice")
+    return {"head": [*HEAD[:-1], "verdict"], "rows": [row.cells(page.view.scale) for row in found], "figure": figure}
 
 
 def header(page: Page) -> dict[str, Any]:
@@ -101,6 +102,7 @@ def header(page: Page) -> dict[str, Any]:
     return {
         "name": page.run.name,
         "task": summary["task"],
+        "predicted": "" if predicted(view) == OF["node", "classes"] else predicted(view),
         "state": state,
         "message": summary["message"],
         "begun": view.started is not None,
@@ -112,7 +114,8 @@ def answer(page: Page) -> dict[str, Any]:
     view, summary = page.view, summarise(page.run)
     proposal = view.proposals[page.winner] if page.winner else None
     return {
-        "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"], "metric": summary["metric"],
+        "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"],
+        "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
         "verdicts": [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()] if view.test else [],
         "anchors": _anchors(page), "limits": _limits(page),
@@ -138,8 +141,8 @@ def _anchors(page: Page) -> list[list[Any]]:
         proposal = view.proposals[trial]
         role = "winner" if trial == page.winner else f"best {proposal.anchor} anchor"
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
-        tests = spread(*mean_and_sd(list(scores.values())))
-        rows.append([page.link(trial), role, proposal.name or "", spread(*mean_and_sd(confirmed)), tests])
+        tests = view.scale.spread(*mean_and_sd(list(scores.values())))
+        rows.append([page.link(trial), role, proposal.name or "", view.scale.spread(*mean_and_sd(confirmed)), tests])
     return rows
 
 
@@ -158,9 +161,11 @@ def _limits(page: Page) -> list[dict[str, str]]:
 
 def why(page: Page) -> dict[str, Any]:
     """The winner's ancestry from its founder on, and the evidence that it and the plans cite."""
+    gap = page.view.scale.gap
     steps = [
         {"trial": page.link(p.trial), "author": p.author, "change": change_text(p), "score": page.score(p.trial),
-         "hypothesis": p.hypothesis, "expected": p.expected_gain, "cited": page.links(p.evidence)}
+         "hypothesis": p.hypothesis, "expected": None if p.expected_gain is None else gap(p.expected_gain),
+         "cited": page.links(p.evidence)}
         for p in reversed(page.line)
     ]  # fmt: skip
     cited = {name for proposal in page.line for name in proposal.evidence}
