@@ -40,6 +40,7 @@ class GraphData:
     ``node_type``: [num_nodes] int64, ``edge_type``: [num_edges] int64 in the order of the edges; from 0, where a graph is heterogeneous.
     Edges of several types may join the same two nodes. ``node_types``, ``edge_types``: their names, by number. Features of all types are
     columns of one ``x`` (``typed_features``).
+    ``class_names``: what classes, or labels, are called, by number; empty where they have no names.
     """
 
     x: Matrix
@@ -53,6 +54,7 @@ class GraphData:
     edge_type: Index | None = None
     node_types: tuple[str, ...] = ()
     edge_types: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -150,7 +152,8 @@ class Task:
     """What is to be designed for. ``data`` is None, and ``splits`` empty, where ``table`` answers instead of training.
 
     ``protocol`` is the line that stands beside every number, such as ``public split, 140/500/1000``.
-    ``split_name`` is what ``load_task`` was asked for; ``fingerprint`` the sha256 of the data (or of the table file).
+    ``split_name`` is what ``load_task`` was asked for; ``fingerprint`` the sha256 of the data (or of the table file). ``file`` is the task
+    file that it was read from, a whole path.
     """
 
     name: str
@@ -162,6 +165,12 @@ class Task:
     data: GraphData | None = None
     splits: tuple[Split, ...] = ()
     table: NasBenchTable | None = None
+    file: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """What ``load_task`` finds it by, from any folder."""
+        return self.file or self.name
 
     @property
     def kind(self) -> Kind:

@@ -135,6 +135,11 @@ def task_names() -> tuple[str, ...]:
     return (*DATA_SETS, *(TABLE_PREFIX + name for name in TABLES))
 
 
+def is_task_file(name: str) -> bool:
+    """Whether a task's name is the path of a task file, which need not exist."""
+    return name.lower().endswith((".yaml", ".yml"))
+
+
 def data_set(name: str) -> DataSet:
     """The data set of that name; UsageError names the nearest ones, or what is wrong with the settings in the name."""
     if name.startswith(powerlaw.PREFIX):
@@ -146,8 +151,13 @@ def data_set(name: str) -> DataSet:
         width = one.features if one.family != "hetero" else 2 * one.features + 2
         return DataSet(one.name, "generated", "", "generated", one.nodes, one.edges, width, outputs, ("random",), score)
     if name not in DATA_SETS:
-        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
+        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}{_as_file(name)}")
     return DATA_SETS[name]
+
+
+def _as_file(name: str) -> str:
+    """What to say of a name that looks like a path."""
+    return "; data of your own are a task file, which ends with .yaml" if "/" in name or "\\" in name or "." in name else ""
 
 
 def raw_folders(data: DataSet, split: str) -> tuple[str, ...]:
