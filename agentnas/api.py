@@ -23,6 +23,7 @@ from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
 from agentnas.tools.executors import LOCAL
 
 if TYPE_CHECKING:
+    from agentnas.agents.baselines import Baselines
     from agentnas.agents.checking import Weigh
     from agentnas.agents.house import House
     from agentnas.agents.llm.base import LLM
@@ -355,7 +356,18 @@ def wire(
         review=config.review,
         transfer=transfer,
         room=room,
+        baselines=None if config.without_baselines else _baselines(task),
     )
+
+
+def _baselines(task: Task) -> Baselines | None:
+    """Methods without a network; None for a table, which has no data for them."""
+    if task.data is None:
+        return None
+    from agentnas.agents.baselines import Baselines
+    from agentnas.tools.baselines import baselines_for, measure
+
+    return Baselines(lambda: baselines_for(task), partial(measure, task))
 
 
 def _weigh(task: Task) -> Weigh | None:

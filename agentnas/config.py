@@ -23,7 +23,7 @@ from agentnas.tools.tasks.catalog import is_task_file
 
 PREFIX = "AGENTNAS_"
 # The settings that are either on or off.
-SWITCHES = {"ablate", "review", "forget_task", "allow_code"}
+SWITCHES = {"ablate", "review", "forget_task", "allow_code", "without_baselines"}
 # Only the person at the machine may set these: a folder that came with data may not.
 PERSONAL = {"allow_code"}
 PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir", "memory_dir"}
@@ -94,6 +94,7 @@ class Config(BaseModel):
     max_memory_mb: float | None = Field(None, gt=0, description="peak memory of inference, MiB")
     max_train_memory_mb: float | None = Field(None, gt=0, description="peak memory of training, MiB")
     without_anchor: tuple[str, ...] = Field((), description="anchors that are left out: a list, or names and commas")
+    without_baselines: bool = Field(False, description="measure no methods without a neural network beside the winner")
     trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training")
     worker_memory_mb: float = Field(8192.0, gt=0, description="most memory of one worker process, MiB")
     llm: str | None = Field(None, description="language model of all agents, such as openai:MODEL; none: rule-based agents")

@@ -14,6 +14,7 @@ from agentnas.memory import events as ev
 from agentnas.memory.memory import one_line
 from agentnas.memory.view import JournalView
 from agentnas.report import verdict
+from agentnas.report_baselines import told
 from agentnas.scores import task_line
 from agentnas.tools.spec.render import shortened
 from agentnas.words import money, plural
@@ -195,6 +196,8 @@ def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
             return f"confirming {', '.join(dict.fromkeys([*event.finalists, *_anchors(event)]))} with fresh seeds"
         case ev.WinnerChosen():
             return f"winner: {event.trial}, {event.reason}"
+        case ev.BaselineMeasured():
+            return told(event, view)
         case ev.TestOpened():
             return "\n".join(f"test: {verdict(kind, pair, view)}" for kind, pair in event.comparison.items()) or None
         case _:

@@ -12,6 +12,7 @@ from agentnas.busy import busy_line, race_lines
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.report_agents import agents_section, cost_line
+from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows, baselines_summary
 from agentnas.report_front import front_section
 from agentnas.run import Run
 from agentnas.scores import asked, gap_text, items_of, scores_summary, with_error
@@ -56,8 +57,9 @@ def render_report(run: Run) -> str:
     if view.started is None:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
-        f"# {run.name}", _answer(run), _against_anchors(view), _architecture(run), _why(view), _choices(run), _task(view), _search(view),
-        _factors(view), agents_section(view), _rungs(view), _race(view), front_section(view), _failures(view), _cost(run), _reproduce(run),
+        f"# {run.name}", _answer(run), _against_anchors(view), _baselines(view), _architecture(run), _why(view), _choices(run), _task(view),
+        _search(view), _factors(view), agents_section(view), _rungs(view), _race(view), front_section(view), _failures(view), _cost(run),
+        _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -77,6 +79,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "validation": _validation_summary(view),
         "test": _test_summary(view),
         "anchors": view.test.comparison if view.test else {},
+        "baselines": baselines_summary(view),
         "trials": view.num_tried,
         "rejected": len(view.rejected),
         "failed": len(view.failed_trials()),
@@ -128,7 +131,7 @@ def _answer(run: Run) -> str:
             f"- test: **{scale.spread(test['mean'], test['sd'])}**{scale.sign} over {plural(test['seeds'], 'seed')},"
             " opened once, after the choice"
         )
-    lines += _verdicts(view)
+    lines += [*_verdicts(view), *(f"- {line}" for line in baseline_lines(view))]
     validation = scale.spread(view.winner.val_mean, view.winner.val_sd)
     lines.append(f"- validation: {validation}{scale.sign} over {plural(view.winner.seeds, 'seed')}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
@@ -200,6 +203,11 @@ def _against_anchors(view: JournalView) -> str:
         shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
         rows.append([trial, role, proposal.name or "", *shown])
     return "## Against the anchors\n\n" + markdown_table(["trial", "role", "name", "validation", "test"], rows)
+
+
+def _baselines(view: JournalView) -> str:
+    rows = baseline_rows(view)
+    return "## Without a neural network\n\n" + markdown_table(HEAD, rows) if rows else ""
 
 
 def _architecture(run: Run) -> str:

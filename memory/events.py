@@ -232,6 +232,20 @@ class TestOpened(Event):
     comparison: dict[str, Any]
 
 
+class BaselineMeasured(Event):
+    """What a method without a neural network reaches on the splits of the winner's confirmation; comes after the test was opened."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["baseline_measured"] = "baseline_measured"
+    name: str
+    told: str = Field(description="what it is, in words")
+    val: dict[str, float] = Field(description="validation score by split; empty where it was left out")
+    test: dict[str, float] = Field(description="test score by split")
+    setting: str = Field("", description="what validation chose on the first split")
+    seconds: float = 0.0
+    reason: str = Field("", description="why it was left out, or ended before the last split")
+
+
 class Exported(Event):
     """Files of the winner that are complete, relative to the run directory."""
 
@@ -361,6 +375,7 @@ AnyEvent = Annotated[
     | FinalistsChosen
     | WinnerChosen
     | TestOpened
+    | BaselineMeasured
     | Exported
     | LLMAsked
     | LLMAnswered

@@ -35,6 +35,9 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [de
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or up to four a GPU, if not given.", show_default=False)]
 WorkerMemory = Annotated[float | None, typer.Option(help="Most memory of one worker process, MiB. [default: 8192]", show_default=False)]
 Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
+WithoutBaselines = Annotated[
+    bool | None, typer.Option("--without-baselines", help="Measure no methods without a neural network.", show_default=False)
+]
 TrialTime = Annotated[
     str | None, typer.Option(help="Most time for one training. [default: a tenth of --time, 1m to 3m]", show_default=False)
 ]
@@ -50,7 +53,8 @@ Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a 
 def design(
     task: Task = None, allow_code: AllowCode = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
-    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
+    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, without_baselines: WithoutBaselines = None,
+    trial_time: TrialTime = None, device: Device = None,
     executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
     planner_llm: models.PlannerLlm = None,
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
@@ -65,7 +69,8 @@ def design(
         "task": task, "allow_code": allow_code, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
-        "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
+        "without_anchor": tuple(without_anchor) if without_anchor else None, "without_baselines": without_baselines,
+        "trial_time": trial_time, "device": device,
         "executor": executor, "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm,
         "coder_llm": coder_llm,
         "analyst_llm": analyst_llm, "proposals": proposals, "max_cost": max_cost, "max_tokens": max_tokens,
@@ -193,6 +198,7 @@ def _report_of(run: Any) -> str:
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
     from agentnas.report import verdict
+    from agentnas.report_baselines import baseline_lines
 
     winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
     metric = f"{scale.with_direction}, {summary['protocol']}"
@@ -201,6 +207,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
         f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {counted(test['seeds'], 'seed')} ({metric})",
         f"validation {scale.told(validation['mean'], validation['sd'])}{scale.sign}; {winner['reason']}",
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
+        *baseline_lines(run.view),
         *_models(run.view),
         f"report   {_report_of(run)}",
         f"winner   {run.path / 'winner'}",

@@ -16,6 +16,7 @@ from agentnas.page.markup import anchor, joined, tag
 from agentnas.page.timeline import timeline
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
+from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows
 from agentnas.scores import OF, predicted
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural
@@ -117,8 +118,8 @@ def answer(page: Page) -> dict[str, Any]:
         "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"],
         "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
-        "verdicts": [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()] if view.test else [],
-        "anchors": _anchors(page), "limits": _limits(page),
+        "verdicts": [*(verdict(k, pair, view) for k, pair in (view.test.comparison if view.test else {}).items()), *baseline_lines(view)],
+        "baselines": baseline_rows(view), "baseline_head": HEAD, "anchors": _anchors(page), "limits": _limits(page),
         "size": profile_text(view.profiles.get(page.winner or "", {})), "reading": reading(view),
     }  # fmt: skip
 
