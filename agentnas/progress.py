@@ -177,7 +177,7 @@ def tell(event: ev.AnyEvent, view: JournalView) -> str | None:
 def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
     match event:
         case ev.TaskCarded():
-            return f"task: {view.started.task}, {view.started.protocol}" if view.started else None
+            return _task(view.started) if view.started else None
         case ev.RunResumed():
             kept = f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)} kept"
             return f"resumed after {format_duration(round(event.t))} of work, {kept}"
@@ -200,8 +200,14 @@ def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
             return None
 
 
+def _task(started: ev.RunStarted) -> str:
+    from agentnas.searched import told_space
+
+    return "\n".join([f"task: {started.task}, {started.protocol}", *told_space(started.searched)])
+
+
 def _anchors(event: ev.FinalistsChosen) -> list[str]:
-    return [anchor for anchor in (event.plain_anchor, event.strong_anchor) if anchor]
+    return [anchor for anchor in (event.start, event.plain_anchor, event.strong_anchor) if anchor]
 
 
 def _proposals(event: ev.ProposalsDrafted) -> str:
@@ -211,7 +217,8 @@ def _proposals(event: ev.ProposalsDrafted) -> str:
 
 def _what(proposal: ev.Proposal) -> str:
     if proposal.name:
-        return f"anchor {proposal.name}"
+        outside = ", outside the space: to compare with" if proposal.reference else ""
+        return f"{'your' if proposal.anchor == 'start' else 'anchor'} {proposal.name}{outside}"
     origin = f"from {proposal.parent}: " if proposal.parent else ""
     whole = f"{proposal.change or 'fresh'}: {shortened(proposal.text)}"
     change = f"{proposal.factor} {proposal.change}" if proposal.factor else str(proposal.change) if proposal.parent else whole

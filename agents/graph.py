@@ -25,7 +25,7 @@ from agentnas.agents.house import House
 from agentnas.agents.outcomes import nothing_to_choose
 from agentnas.agents.people import decide, hear, is_planned, note_unheard
 from agentnas.agents.roles import Direction, Plan
-from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, finalists
+from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, eligible, finalists
 from agentnas.agents.selection import choose as choose_by_validation
 from agentnas.memory import events as ev
 from agentnas.memory.memory import finding_records, trial_records
@@ -132,7 +132,7 @@ def draft(house: House, state: State) -> dict[str, Any]:
         event = view.plans[round_]
         made = Plan(event.author, tuple(map(Direction.from_dict, event.directions)), event.reason)
         drafts = house.coder.draft(house.situation(round_), made, house.round_size(round_))
-        proposals, problems = accept(drafts, view.trial_of, len(view.proposals) + 1, house.memory, house.room)
+        proposals, problems = accept(drafts, view.trial_of, len(view.proposals) + 1, house.memory, house.room, house.evaluator.space)
         for problem in problems:
             house.journal.append(ev.Noted(level="warning", message=problem))
         house.journal.append(ev.ProposalsDrafted(round=round_, proposals=tuple(proposals)))
@@ -161,7 +161,7 @@ def after_evaluation(house: House, state: State) -> str:
     """A round that was asked to stop, or whose time ended before any score, stays open: a resumed run finishes it before it is analysed."""
     if house.stop_requested.is_set():
         return "halt"
-    return "confirm" if house.search_over() and not house.situation_of_scores().ranked() else "analyse"
+    return "confirm" if house.search_over() and not eligible(house.situation_of_scores()) else "analyse"
 
 
 def analyse(house: House, state: State) -> dict[str, Any]:
@@ -200,14 +200,14 @@ def after_round(house: House, state: State) -> str:
 def confirm(house: House, state: State) -> dict[str, Any]:
     """Train the finalists and the best anchors with fresh seeds, keeping their weights; who is behind for good gets no more of them."""
     house.feeder.finish()
-    if not house.situation_of_scores().ranked():
+    if not eligible(house.situation_of_scores()):
         raise nothing_to_choose(house)
     if house.evaluator.confirm_seeds and not house.view.winner:
         if house.view.finalists is None:
             picked = house.pick_finalists()
             reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
             house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
-                                                    strong_anchor=picked.strong_anchor, reason=reason))  # fmt: skip
+                                                    strong_anchor=picked.strong_anchor, start=picked.start, reason=reason))  # fmt: skip
         confirmed = house.chosen_finalists().all()
         house.feeder.run(climbing.confirmation(house.situation_of_scores(), confirmed, house.evaluator.confirm_seeds), house.confirm_over)
     return {}
@@ -238,7 +238,7 @@ def open_test(house: House, state: State) -> dict[str, Any]:
         assert winner is not None
         situation = house.situation_of_scores()
         chosen = best_confirmed(situation, house.chosen_finalists()) if house.view.finalists else finalists(situation)
-        trials = dict.fromkeys(t for t in (winner.trial, chosen.plain_anchor, chosen.strong_anchor) if t)
+        trials = dict.fromkeys(t for t in (winner.trial, *chosen.compared()) if t)
         scores: dict[str, dict[int, float]] = {}
         for (trial, seed), score in house.evaluator.open_test(_test_requests(house, list(trials))).items():
             scores.setdefault(trial, {})[seed] = score

@@ -240,4 +240,4 @@ class House:
     def chosen_finalists(self) -> Finalists:
         event = self.view.finalists
         assert isinstance(event, FinalistsChosen)
-        return Finalists(event.finalists, event.plain_anchor, event.strong_anchor)
+        return Finalists(event.finalists, event.plain_anchor, event.strong_anchor, event.start)

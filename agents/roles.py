@@ -63,6 +63,8 @@ class Draft:
     anchor: str | None = None
     name: str | None = None
     direction: str | None = None
+    reference: bool = False
+    """Outside of the space that was asked for: compared with, neither chosen nor varied."""
 
 
 @dataclass(frozen=True)

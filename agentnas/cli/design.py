@@ -35,6 +35,27 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [de
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or up to four a GPU, if not given.", show_default=False)]
 WorkerMemory = Annotated[float | None, typer.Option(help="Most memory of one worker process, MiB. [default: 8192]", show_default=False)]
 Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
+Space = Annotated[
+    str | None,
+    typer.Option(
+        help="What is searched: small, default, large, deep, attention, nasbench or a YAML file; see agentnas spaces list. [default: default]",
+        show_default=False,
+    ),
+]
+Lock = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A part that every design keeps: input, head, recipe, post, body, body.NODE of the --start, or SETTING=VALUE; with commas or repeated.",
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    list[Path] | None, typer.Option(help="JSON file of a spec of yours that is tried first; may be repeated.", show_default=False)
+]
+AdaptStart = Annotated[
+    bool | None,
+    typer.Option("--adapt-start", help="Change the head of a --start, and what means nothing here, for the task.", show_default=False),
+]
 TrialTime = Annotated[
     str | None, typer.Option(help="Most time for one training. [default: a tenth of --time, 1m to 3m]", show_default=False)
 ]
@@ -46,7 +67,8 @@ Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a 
 def design(
     task: Task = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
-    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
+    max_train_memory_mb: MaxTrainMemory = None, space: Space = None, lock: Lock = None, start: Start = None,
+    adapt_start: AdaptStart = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
     executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
     planner_llm: models.PlannerLlm = None,
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
@@ -60,6 +82,8 @@ def design(
         "task": task, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
+        "space": space, "lock": tuple(lock) if lock else None, "start": tuple(map(str, start)) if start else None,
+        "adapt_start": adapt_start,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
         "executor": executor, "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm,
         "coder_llm": coder_llm,

@@ -221,6 +221,9 @@ class BoundedSpace(SearchSpace):
             return min(numbers) <= value <= max(numbers)
         return value in values
 
+    def keeps(self, spec: ArchitectureSpec) -> bool:
+        return not self.locks or not self.locks.broken(spec)
+
     def explain(self, spec: ArchitectureSpec, bound: str) -> str:
         spec = canonical(spec)
         if bound == "body.nodes":

@@ -23,6 +23,7 @@ from agentnas.tools.spec.model import MAX_NODES, ArchitectureSpec, Body, Node, P
 from agentnas.tools.spec.space import SearchSpace
 
 CELLS = "nasbench"
+USUAL_CELLS = "cora"
 BOUNDS = ("max_nodes", "max_depth", "max_inputs", "min_depth")
 KEYS = ("name", "from", "operators", *BOUNDS, "values", "lock")
 MOST = {"max_nodes": MAX_NODES, "max_depth": MAX_NODES, "max_inputs": 16, "min_depth": MAX_NODES}
@@ -72,6 +73,7 @@ def _deep() -> BoundedSpace:
             "body.width": (16, 32, 64, 128),
             "body.norm": ("none", "batch", "layer", "pair", "graph"),
             "body.dropout": (0.0, 0.1, 0.2, 0.3, 0.5),
+            "gcnii.layers": (1, 2, 4),
             "recipe.learning_rate": (0.001, 0.002, 0.005, 0.01, 0.02),
             "recipe.gradient_clip": (0.0, 1.0, 5.0),
         },
@@ -143,7 +145,7 @@ def _cells(name: str, kind: str, target: str, locks: tuple[str, ...]) -> CellSpa
         raise UsageError(f"--space {name}: cells have no parts to lock; leave --lock out, or search another space")
     if settings and settings not in SETTINGS:
         raise UsageError(f"--space {name}: no training settings of that name; {suggest(settings, SETTINGS)}")
-    return CellSpace.live(settings or "cora")
+    return CellSpace.live(settings or USUAL_CELLS)
 
 
 def _from_data(data: Mapping[str, Any], start: ArchitectureSpec | None) -> BoundedSpace:

@@ -116,6 +116,11 @@ class SearchSpace(ABC):
         """A design of another task as it would be tried on this one; None where the space cannot say it."""
         return spec
 
+    def keeps(self, spec: ArchitectureSpec) -> bool:
+        """Whether the spec has all that is locked in this space."""
+        del spec
+        return True
+
     def contains(self, spec: ArchitectureSpec) -> str | None:
         """None inside, else one line that says why not."""
         broken = self.violations(spec)
