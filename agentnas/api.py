@@ -155,6 +155,8 @@ def require_data_dir(resolved: Resolved, task: str) -> None:
 def check(config: Config, task: Task) -> None:
     """Raise UsageError or ConfigError for settings that this task or this machine cannot honour, before anything is written."""
     space_and_anchors(config, task)
+    if config.goal and "planner" not in thinking.named(config):
+        raise UsageError("--goal: only a planner's language model reads words; give --llm MODEL, or say it as --space, such as attention")
     crew_of(config, task)
     if task.table is None and config.executor != LOCAL:
         check_ray(config)
@@ -226,7 +228,9 @@ def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: 
         if field not in RENEWABLE:
             held = getattr(stored, field)
             if field in ("space", "start"):  # what a file says is long
-                raise UsageError(f"--{key} says something else than run {name} has ({searched.named(held)}); leave it out, or start a new run")
+                raise UsageError(
+                    f"--{key} says something else than run {name} has ({searched.named(held)}); leave it out, or start a new run"
+                )
             raise UsageError(f"--{key.replace('_', '-')} is {now!r}, run {name} has {held!r}; leave it out, or start a new run")
         changes[field] = now
     return stored.model_copy(update=changes)
@@ -287,7 +291,8 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
-        higher_is_better=task.metric.higher_is_better, searched=searched_of(config, task).as_dict(), rungs=(*(rung.name for rung in rungs), CONFIRM),
+        higher_is_better=task.metric.higher_is_better, searched=searched_of(config, task).as_dict(),
+        rungs=(*(rung.name for rung in rungs), CONFIRM),
         full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
     ))  # fmt: skip
     return False
@@ -343,6 +348,7 @@ def wire(
         review=config.review,
         transfer=transfer,
         room=room,
+        goal=config.goal or "",
     )
 
 
@@ -373,9 +379,9 @@ def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
     from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
     from agentnas.tools.spec.kinds import for_kind
 
-    if task.table is not None or (settings := searched.cells_of(config)) is not None:
-        name = task.table.name if task.table is not None else settings
-        return select_anchors(cell_anchors(name), config.without_anchor)
+    cells = task.table.name if task.table is not None else searched.cells_of(config)
+    if cells is not None:
+        return select_anchors(cell_anchors(cells), config.without_anchor)
     if task.kind != "node":
         made = graph_anchors() if task.kind == "graph" else link_anchors()
         return select_anchors(made, config.without_anchor)

@@ -95,6 +95,7 @@ class Config(BaseModel):
     )
     lock: tuple[str, ...] = Field((), description="parts that every design keeps: input, body.n1, recipe.learning_rate=0.01 ...")
     start: tuple[str | dict[str, Any], ...] = Field((), description="designs of your own that are tried first: JSON files of specs")
+    goal: str | None = Field(None, max_length=1000, description="what you want searched, in words, for the planner's language model")
     adapt_start: bool = Field(False, description="change the head of a start, and what means nothing here, for the task's kind")
     without_anchor: tuple[str, ...] = Field((), description="anchors that are left out: a list, or names and commas")
     trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training")
@@ -151,7 +152,7 @@ class Config(BaseModel):
             try:
                 return from_json(value)
             except ValueError as error:
-                raise ValueError(f"no JSON ({error}); allowed: bounds such as {{\"operators\": [\"gat\"]}}") from None
+                raise ValueError(f'no JSON ({error}); allowed: bounds such as {{"operators": ["gat"]}}') from None
         return str(value) if isinstance(value, Path) else value
 
     @field_validator("memory_dir", mode="before")

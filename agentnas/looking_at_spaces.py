@@ -33,12 +33,18 @@ def _listed(name: str) -> dict[str, Any]:
     space = space_of(name)
     row: dict[str, Any] = {"space": name, "operators": len(cells.OPS), "nodes": str(cells.SIZE), "depth": f"1-{cells.SIZE}"}
     if isinstance(space, BoundedSpace):
-        row |= {"operators": len(space.allowed_operators()), "nodes": f"1-{space.max_nodes}", "depth": f"{space.min_depth}-{space.max_depth}"}
+        row |= {
+            "operators": len(space.allowed_operators()),
+            "nodes": f"1-{space.max_nodes}",
+            "depth": f"{space.min_depth}-{space.max_depth}",
+        }
         row["nodes"] = f"{space.min_depth}-{space.max_nodes}"
     return {**row, "designs": power_of_ten(space.log10_size()), "good_for": NAMED[name].good_for}
 
 
-def space_for(name: str, task: str | None, lock: tuple[str, ...], start: Path | None, split: str | None, data_dir: Path | None) -> SearchSpace:
+def space_for(
+    name: str, task: str | None, lock: tuple[str, ...], start: Path | None, split: str | None, data_dir: Path | None
+) -> SearchSpace:
     """The space as a design would search it; raises UsageError for what does not exist or does not fit the task."""
     from agentnas.api import require_data_dir
     from agentnas.searched import settled, spec_of
@@ -63,7 +69,8 @@ def lines_of(space: SearchSpace) -> Iterator[str]:
     yield f"space {space.name} for {space.kind} tasks: {power_of_ten(space.log10_size())} designs at most{good}"
     if space.locks:
         yield f"locked: {space.locks}"
-    yield f"body: {_range(space.min_depth, space.max_nodes)} nodes, {_range(space.min_depth, space.max_depth)} deep, up to {space.max_inputs} inputs a node"
+    nodes, deep = (_range(space.min_depth, most) for most in (space.max_nodes, space.max_depth))
+    yield f"body: {nodes} nodes, {deep} deep, up to {space.max_inputs} inputs a node"
     yield "operators:"
     yield from (f"  {_operator(space, name)}" for name in space.allowed_operators())
     yield "nodes:"
@@ -91,7 +98,10 @@ def _operator(space: BoundedSpace, name: str) -> str:
 
 
 def _values(values: Sequence[Any]) -> str:
-    shown = [number(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else str(v).lower() if v is not False else "false" for v in values]
+    shown = [
+        number(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else str(v).lower() if v is not False else "false"
+        for v in values
+    ]
     return ", ".join(shown) or "none"
 
 

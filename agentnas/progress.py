@@ -136,7 +136,10 @@ def spending(view: JournalView) -> str:
 
 def _plan(event: ev.PlanMade) -> str:
     """The plan's reason, and, where a model made it, what each direction expects."""
+    from agentnas.tools.spec.narrowing import in_words
+
     lines = [f"round {event.round}: {event.reason}"]
+    lines += [f"  searched, as the owner asked: only {in_words(event.bounds)}"] if event.bounds else []
     if not event.author.endswith("/rules"):
         lines += [f"  {d['share']:.0%} {d['name']}: {one_line(d['hypothesis'], LONGEST)}" for d in event.directions]
     return "\n".join(lines)

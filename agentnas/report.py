@@ -10,7 +10,7 @@ from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.busy import busy_line, race_lines
-from agentnas.memory.events import EvaluationFinished, Proposal
+from agentnas.memory.events import EvaluationFinished, PlanMade, Proposal
 from agentnas.memory.view import JournalView, Standing
 from agentnas.report_agents import agents_section, cost_line
 from agentnas.run import Run
@@ -319,8 +319,15 @@ def _progress(view: JournalView) -> str:
         full = [e for t in trials for e in view.evaluations(t) if view.started and e.rung in view.started.full]
         if full:
             best = max(best, max(_by_trial(full)))
-            rows.append([str(round_), str(len(trials)), f"{best:.2f}", view.plans[round_].reason])
+            rows.append([str(round_), str(len(trials)), f"{best:.2f}", _plan(view.plans[round_])])
     return "Best validation so far, by round:\n\n" + markdown_table(["round", "trials", "best", "plan"], rows)
+
+
+def _plan(event: PlanMade) -> str:
+    """Why a round looked where it did, and within which bounds."""
+    from agentnas.tools.spec.narrowing import in_words
+
+    return event.reason + (f"; only {in_words(event.bounds)}, as the owner asked" if event.bounds else "")
 
 
 def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:

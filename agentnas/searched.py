@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agentnas.config import Config
 from agentnas.spec_file import read_spec
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agentnas.tools.tasks import Task
 
 FILES = (".yaml", ".yml", ".json")
-START = "start"
+START: Literal["start"] = "start"
 
 
 class Searched(NamedTuple):

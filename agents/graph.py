@@ -16,6 +16,7 @@ journalled by the house's feeder, in a run bounded by time also beside the graph
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypedDict
 
@@ -32,6 +33,7 @@ from agentnas.memory.memory import finding_records, trial_records
 from agentnas.prompts import load as load_prompt
 from agentnas.tools.evaluate.base import CONFIRM, Request
 from agentnas.tools.evaluate.ladder import spearman
+from agentnas.tools.spec.narrowing import within
 
 # Rounds in a row without one acceptable trial, after which the search gives up.
 EMPTY_ROUNDS = 5
@@ -107,7 +109,8 @@ def plan(house: House, state: State) -> dict[str, Any]:
         hear(house, round_)
         made = house.planner.plan(house.situation(round_))
         directions = tuple(direction.as_dict() for direction in made.directions)
-        house.journal.append(ev.PlanMade(round=round_, author=made.author, directions=directions, reason=made.reason))
+        house.journal.append(ev.PlanMade(round=round_, author=made.author, directions=directions, reason=made.reason,
+                                      bounds=dict(made.bounds)))  # fmt: skip
     return {}
 
 
@@ -131,8 +134,10 @@ def draft(house: House, state: State) -> dict[str, Any]:
     if not view.has(ev.ProposalsDrafted, round_):
         event = view.plans[round_]
         made = Plan(event.author, tuple(map(Direction.from_dict, event.directions)), event.reason)
-        drafts = house.coder.draft(house.situation(round_), made, house.round_size(round_))
-        proposals, problems = accept(drafts, view.trial_of, len(view.proposals) + 1, house.memory, house.room, house.evaluator.space)
+        situation = house.situation(round_)
+        situation = replace(situation, space=within(situation.space, event.bounds))
+        drafts = house.coder.draft(situation, made, house.round_size(round_))
+        proposals, problems = accept(drafts, view.trial_of, len(view.proposals) + 1, house.memory, house.room, situation.space)
         for problem in problems:
             house.journal.append(ev.Noted(level="warning", message=problem))
         house.journal.append(ev.ProposalsDrafted(round=round_, proposals=tuple(proposals)))

@@ -79,6 +79,7 @@ class PlanMade(Event):
     author: str
     directions: tuple[dict[str, Any], ...]
     reason: str = ""
+    bounds: dict[str, Any] = Field(default_factory=dict, description="what alone is searched, because the owner asked for it; empty: all")
 
 
 class Proposal(BaseModel):

@@ -39,9 +39,11 @@ PARTIALS: dict[str, frozenset[str]] = {
     "cells": frozenset({"shapes", "operators", "before", "after", "width", "recipe"}),
     "diff": frozenset({"edits"}),
     "full": frozenset({"values"}),
+    "bounds": frozenset(),
+    "locked": frozenset({"locked"}),
 }
 # Partials that become the value of a placeholder, one of the two; the others are included by name.
-CHOSEN: dict[str, tuple[str, str]] = {"language": ("specs", "cells"), "form": ("diff", "full"), "numbers": ("seeds", "lookups")}
+CHOSEN: dict[str, tuple[str, ...]] = {"language": ("specs", "cells", "locked"), "told": ("bounds",), "form": ("diff", "full"), "numbers": ("seeds", "lookups")}
 _INCLUDE = re.compile(r"\{include:([^{}]*)\}")
 _PARTS = re.compile(r"# System\n(?P<system>.*?)\n# User\n(?P<user>.*)", re.DOTALL)
 

@@ -48,8 +48,8 @@ class Plan(Arguments):
     trial_time: str | None = Field(None, description="most time for one training, such as 1m")
     space: str | None = Field(
         None,
-        description="what is searched: small, default, large, deep, attention (only attention), nasbench, or the path of a YAML file; or bounds"
-        " in JSON, such as {\"operators\": [\"gcn\", \"sage\"], \"max_depth\": 4, \"values\": {\"recipe.optimiser\": [\"adam\"]}}",
+        description="what is searched: small, default, large, deep, attention (only attention), nasbench, or the path of a YAML file; or"
+        ' bounds in JSON, such as {"operators": ["gcn", "sage"], "max_depth": 4, "values": {"recipe.optimiser": ["adam"]}}',
     )
     lock: list[str] | None = Field(
         None, description="what every design keeps, such as recipe.learning_rate=0.01, or input, body.n1 of the start"

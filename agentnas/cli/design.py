@@ -38,19 +38,22 @@ Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by
 Space = Annotated[
     str | None,
     typer.Option(
-        help="What is searched: small, default, large, deep, attention, nasbench or a YAML file; see agentnas spaces list. [default: default]",
+        help="What is searched: small, default, large, deep, attention, nasbench or a YAML file. [default: default]",
         show_default=False,
     ),
 ]
 Lock = Annotated[
     list[str] | None,
     typer.Option(
-        help="A part that every design keeps: input, head, recipe, post, body, body.NODE of the --start, or SETTING=VALUE; with commas or repeated.",
+        help="What every design keeps: a part or body.NODE of the --start, or SETTING=VALUE; with commas, or repeated.",
         show_default=False,
     ),
 ]
 Start = Annotated[
     list[Path] | None, typer.Option(help="JSON file of a spec of yours that is tried first; may be repeated.", show_default=False)
+]
+Goal = Annotated[
+    str | None, typer.Option(help="What you want searched, in words: 'only attention'. The planner's model reads it.", show_default=False)
 ]
 AdaptStart = Annotated[
     bool | None,
@@ -68,7 +71,7 @@ def design(
     task: Task = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
     max_train_memory_mb: MaxTrainMemory = None, space: Space = None, lock: Lock = None, start: Start = None,
-    adapt_start: AdaptStart = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
+    adapt_start: AdaptStart = None, goal: Goal = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
     executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
     planner_llm: models.PlannerLlm = None,
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
@@ -83,7 +86,7 @@ def design(
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
         "space": space, "lock": tuple(lock) if lock else None, "start": tuple(map(str, start)) if start else None,
-        "adapt_start": adapt_start,
+        "adapt_start": adapt_start, "goal": goal,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
         "executor": executor, "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm,
         "coder_llm": coder_llm,

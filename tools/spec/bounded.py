@@ -210,6 +210,14 @@ class BoundedSpace(SearchSpace):
         """Parameters of the operator that the space has values of its own for, by both names."""
         return [name for name in self.values if name.partition(".")[0] == op] if self.values else []
 
+    def allows(self, factor: str, value: Any) -> bool:
+        """Whether a field or a parameter may have this value."""
+        if factor == "input.encodings":
+            return value in self.values_of(factor)
+        if factor in parameters() and factor not in self.values:
+            return True
+        return self._allows(factor, value)
+
     def _allows(self, factor: str, value: Any) -> bool:
         if factor == "input.encodings":
             return all(encoding.kind in self.values_of(factor) for encoding in value)

@@ -125,8 +125,26 @@ class Locks:
             return f"{path} ({op})" if op else path
         return f"{path} {value}"
 
+    def written(self) -> list[str]:
+        """Each lock as designs are written, for prompts."""
+        return [_written(path, value) for path, value in self.held.items()]
+
     def __str__(self) -> str:
         return ", ".join(map(self.told, self.held))
+
+
+def _written(path: str, value: Any) -> str:
+    from agentnas.tools.spec.render import node_text, value_text
+
+    if path == "body":
+        return "the whole body: " + ", ".join(node_text(Node.model_validate(node)) for node in value["nodes"])
+    if path.startswith("body.") and isinstance(value, Mapping) and "op" in value:
+        free = {"inputs": ["input" if name == ANYTHING else name for name in value.get("inputs", ["input"])]}
+        reads = "" if value.get("inputs") else " (whatever it reads)"
+        return node_text(Node.model_validate({"id": path.split(".")[1], **value, **free})) + reads
+    if isinstance(value, Mapping):
+        return ", ".join(f"{path}.{name} {value_text(held)}" for name, held in value.items() if not isinstance(held, (list, dict)))
+    return f"{path} {value_text(value)}"
 
 
 def with_fields(spec: ArchitectureSpec, part: str, values: Mapping[str, Any]) -> ArchitectureSpec:

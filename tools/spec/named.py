@@ -155,13 +155,14 @@ def _from_data(data: Mapping[str, Any], start: ArchitectureSpec | None) -> Bound
         if key not in KEYS:
             raise UsageError(f"{where}: unknown key {key!r}; {suggest(str(key), KEYS)}")
     base = _base(data.get("from", "default"), where)
+    bounds: dict[str, Any] = {bound: bound_of(bound, data[bound], where) for bound in BOUNDS if bound in data}
     found = replace(
         base,
         name=_name(data.get("name", "own"), where),
-        operators=_operators(data["operators"], where) if "operators" in data else base.operators,
-        values={**base.values, **_values(data.get("values") or {}, where)},
+        operators=operators_of(data["operators"], where) if "operators" in data else base.operators,
+        values={**base.values, **values_of(data.get("values") or {}, where)},
         strict=True,
-        **{bound: _bound(bound, data[bound], where) for bound in BOUNDS if bound in data},
+        **bounds,
     )
     return with_locks(found, read_locks(_lock(data["lock"], where), start, f"{where}: lock").held) if data.get("lock") else found
 
@@ -181,7 +182,8 @@ def _name(name: Any, where: str) -> str:
     return name
 
 
-def _operators(names: Any, where: str) -> tuple[str, ...]:
+def operators_of(names: Any, where: str) -> tuple[str, ...]:
+    """Names of operators that exist, each once; raises UsageError."""
     if isinstance(names, str):
         names = [names]
     if not isinstance(names, (list, tuple)) or not names:
@@ -194,13 +196,15 @@ def _operators(names: Any, where: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(str, names)))
 
 
-def _bound(name: str, value: Any, where: str) -> int:
+def bound_of(name: str, value: Any, where: str) -> int:
+    """One of ``BOUNDS``; raises UsageError for what is no whole number of its range."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST[name]:
         raise UsageError(f"{where}: {name} is {short(value)}; allowed: a whole number from 1 to {MOST[name]}")
     return value
 
 
-def _values(given: Any, where: str) -> dict[str, tuple[Any, ...]]:
+def values_of(given: Any, where: str) -> dict[str, tuple[Any, ...]]:
+    """Values by factor, each as the language allows it; raises UsageError."""
     if not isinstance(given, Mapping):
         raise UsageError(f"{where}: values is {short(given)}; allowed: settings and lists of values, such as recipe.learning_rate: [0.01]")
     return {str(factor): _of_factor(str(factor), values, where) for factor, values in given.items()}

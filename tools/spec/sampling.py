@@ -16,6 +16,7 @@ from agentnas.tools.errors import SpecError
 from agentnas.tools.operators.base import Value, operator
 from agentnas.tools.spec.canonical import IDENTITY, canonical
 from agentnas.tools.spec.grafting import with_locks
+from agentnas.tools.spec.locks import PARTS
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def _decoder(draw: Draw) -> str:
 
 def _settings(draw: Draw, part: str) -> dict[str, Any]:
     """Fields near their defaults: each strays with its own probability, and always where the space forbids the default."""
-    from agentnas.tools.spec.bounded import PARTS, searched_values
+    from agentnas.tools.spec.bounded import searched_values
 
     found: dict[str, Any] = {}
     for factor in searched_values():
