@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.busy import busy_line, race_lines
-from agentnas.memory.events import EvaluationFinished, Proposal
+from agentnas.memory.events import EvaluationFinished, PlanMade, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.report_agents import agents_section, cost_line
 from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows, baselines_summary
 from agentnas.report_front import front_section
 from agentnas.run import Run
 from agentnas.scores import asked, gap_text, items_of, scores_summary, with_error
+from agentnas.tools.scale import Scale
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
 from agentnas.words import spread as spread  # those who tell scores ask the report how
@@ -175,6 +177,8 @@ def _verdicts(view: JournalView) -> list[str]:
 def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
     """The comparison with one anchor in words; a difference inside the noise is called no gain."""
     name, scale = view.proposals[pair["anchor"]].name or pair["anchor"], view.scale
+    if kind == "start":
+        return _verdict_on_start(name, pair, scale)
     if pair["is_winner"]:
         return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
     if pair["se"] is None:
@@ -192,13 +196,30 @@ def chance(pair: Mapping[str, Any]) -> str:
     return f", p = {pair['p']:.3f}" if pair["p"] >= 0.001 else ", p < 0.001"
 
 
+def _verdict_on_start(name: str, pair: Mapping[str, Any], scale: Scale) -> str:
+    """The comparison with the design that a person started from."""
+    if pair["is_winner"]:
+        return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
+    if pair["se"] is None:
+        return f"against your own {name}: {gap_text(pair, scale)} on one score each, noise unknown"
+    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
+    what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
+    return f"against your own {name}: {gap}: {what}"
+
+
+def role_of(proposal: Proposal) -> str:
+    """What an anchor is in a table of scores."""
+    role = "your start" if proposal.anchor == "start" else f"best {proposal.anchor} anchor"
+    return f"{role}, outside the space" if proposal.reference else role
+
+
 def _against_anchors(view: JournalView) -> str:
     if view.test is None or view.winner is None:
         return ""
     rows = []
     for trial, scores in view.test.scores.items():
         proposal = view.proposals[trial]
-        role = "winner" if trial == view.winner.trial else f"best {proposal.anchor} anchor"
+        role = "winner" if trial == view.winner.trial else role_of(proposal)
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
         rows.append([trial, role, proposal.name or "", *shown])
@@ -309,9 +330,18 @@ def _search(view: JournalView) -> str:
         what = proposal.name or proposal.change or "fresh sample"
         rows.append([standing.trial, score, str(standing.seeds), standing.rung, what, shortened(proposal.text)])
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"))
-    counts = ", ".join(plural(count, word) for count, word in numbers) + "."
+    counts = ", ".join(plural(count, word) for count, word in numbers) + "." + _space(view)
     header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
     return f"## The search\n\n{counts}\n\n" + markdown_table(header, rows) + "\n\n" + _progress(view)
+
+
+def _space(view: JournalView) -> str:
+    """What was searched, what was locked, and which anchors lay outside; nothing for the usual space."""
+    from agentnas.searched import told_space
+
+    assert view.started is not None
+    lines = told_space(view.started.searched)
+    return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
 def _progress(view: JournalView) -> str:
@@ -321,8 +351,15 @@ def _progress(view: JournalView) -> str:
         full = [e for t in trials for e in view.evaluations(t) if view.started and e.rung in view.started.full]
         if full:
             best = max(best, max(_by_trial(full)))
-            rows.append([str(round_), str(len(trials)), view.scale.number(best), view.plans[round_].reason])
+            rows.append([str(round_), str(len(trials)), view.scale.number(best), _plan(view.plans[round_])])
     return "Best validation so far, by round:\n\n" + markdown_table(["round", "trials", "best", "plan"], rows)
+
+
+def _plan(event: PlanMade) -> str:
+    """Why a round looked where it did, and within which bounds."""
+    from agentnas.tools.spec.narrowing import in_words
+
+    return event.reason + (f"; only {in_words(event.bounds)}, as the owner asked" if event.bounds else "")
 
 
 def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:
@@ -381,10 +418,14 @@ def _cost(run: Run) -> str:
 def _reproduce(run: Run) -> str:
     view = run.view
     assert view.started is not None
+    from agentnas.searched import file_names
+
     packages = view.started.environment.get("packages", {})
     versions = ", ".join(f"{name} {packages[name]}" for name in ("agentnas", "torch", "torch_geometric") if name in packages)
     lines = [f"- `{command_again(view)}`", f"- {versions}; Python {view.started.environment.get('python')}"]
     lines.append(f"- {view.started.environment.get('processor')}, {view.started.environment.get('cpus')} processors")
+    if files := list(file_names(view.started.config)):
+        lines.append(f"- {', '.join(files)}: in the run's folder, as its settings hold them")
     if view.memory:
         lines.append(f"- {view.memory}; {OTHER_MEMORY}")
     if view.exported:
@@ -401,17 +442,20 @@ def command_again(view: JournalView) -> str:
 def command_of(config: Mapping[str, Any]) -> str:
     """The command that starts a run with this configuration."""
     from agentnas.config import Config, format_duration, usual_trial_time
+    from agentnas.searched import file_names
 
     defaults = Config().model_dump(mode="json")
     # A limit of trials lifts the default limit of time; without one, no limit of time has to be asked for.
     implied = {**defaults, "seed": None, "time_s": defaults["time_s"] if config["trials"] is None else None}
     implied["trial_time_s"] = usual_trial_time(config["time_s"])
-    words = ["agentnas design"]
+    words, files = ["agentnas design"], file_names(config)
     for key, value in config.items():
         if key in ("data_dir", "runs_dir", "memory_dir", "record", "review") or value == implied[key]:
             continue
-        if key == "without_anchor":
-            words += [f"--without-anchor {name}" for name in value]
+        if key in ("without_anchor", "lock"):
+            words += [f"--{key.replace('_', '-')} {shlex.quote(name)}" for name in value]
+        elif key in ("space", "start"):
+            words += [f"--{key} {name}" for name in ([value] if isinstance(value, str) else []) + [f for f in files if f.startswith(key)]]
         else:
             flag = key.removesuffix("_s").replace("_", "-")
             told = "none" if value is None else format_duration(value) if key.endswith("_s") else value

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.memory.events import BaselineMeasured
 from agentnas.memory.view import JournalView
+from agentnas.scores import gap_text
 from agentnas.tools.evaluate.base import CONFIRM
-from agentnas.words import plural, spread
+from agentnas.tools.scale import Scale
+from agentnas.words import plural
 
 HEAD = ("baseline", "validation", "test", "the network's gain")
 
@@ -42,19 +44,20 @@ def told(event: BaselineMeasured, view: JournalView) -> str:
     """One line for the screen when a baseline was measured, or left out."""
     if not event.val:
         return f"baseline: {event.told} was left out: {event.reason}"
-    return f"baseline: {event.told} {_score(event.test)}{_gain(Compared(event, _gap(view, event)))}"
+    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view.scale)}"
 
 
 def sentence(view: JournalView, best: Compared) -> str:
     """``gradient boosting on features and degrees 87.10 ± 0.60: the network gains +1.20 ± 0.50``, or that it may not be needed."""
-    said = f"without a network, {best.measured.told} reaches {_score(best.measured.test)}{_gain(best)}"
+    said = f"without a network, {best.measured.told} reaches {_score(best.measured.test, view.scale)}{_gain(best, view.scale)}"
     return f"{said}: a graph neural network may not be needed here" if best.needless else said
 
 
 def baseline_rows(view: JournalView) -> list[list[str]]:
     """A row of ``HEAD`` for each baseline, the best by validation first, those that were left out last."""
     rows = [
-        [c.measured.told, _score(c.measured.val), _score(c.measured.test), _difference(c) + _partly(c.measured)] for c in compared(view)
+        [c.measured.told, *(_score(part, view.scale) for part in (c.measured.val, c.measured.test)), _gain_cell(c, view.scale)]
+        for c in compared(view)
     ]
     return rows + [[m.told, "left out", "", m.reason] for m in view.baselines.values() if not m.val]
 
@@ -79,32 +82,30 @@ def _gap(view: JournalView, measured: BaselineMeasured) -> Mapping[str, Any] | N
     seeds = [seed for seed in scores if split_of.get(seed) in measured.test]
     ours = {int(seed): scores[seed] for seed in seeds}
     theirs = {int(seed): measured.test[split_of[seed]] for seed in seeds}
-    return paired_difference(ours, theirs) if seeds else None
+    ratio = view.started.test_to_train if view.started else 0.0
+    return paired_difference(ours, theirs, ratio) if seeds else None
 
 
-def _score(scores: Mapping[str, float]) -> str:
+def _score(scores: Mapping[str, float], scale: Scale) -> str:
     mean, sd = mean_and_sd(list(scores.values()))
-    return f"{mean:.2f}" if sd is None else spread(mean, sd)
+    return scale.number(mean) if sd is None else scale.spread(mean, sd)
 
 
-def _difference(c: Compared) -> str:
-    if c.gap is None:
-        return "?"
-    return spread_gap(c.gap["difference"], c.gap["se"])
+def _difference(c: Compared, scale: Scale) -> str:
+    return "?" if c.gap is None else gap_text(c.gap, scale)
 
 
-def spread_gap(difference: float, se: float | None) -> str:
-    """``+1.20 ± 0.50``; one score alone has no noise that is known."""
-    return f"{difference:+.2f}" + ("" if se is None else f" ± {se:.2f}")
-
-
-def _gain(c: Compared) -> str:
+def _gain(c: Compared, scale: Scale) -> str:
     if c.gap is None:
         return ""
-    size = _difference(c)
+    size = _difference(c, scale)
     if c.gap["inside_noise"] is True:
         return f": the network's {size} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
     return f": the network {'gains' if c.gap['difference'] > 0 else 'loses'} {size}"
+
+
+def _gain_cell(c: Compared, scale: Scale) -> str:
+    return _difference(c, scale) + _partly(c.measured)
 
 
 def _partly(measured: BaselineMeasured) -> str:

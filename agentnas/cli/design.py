@@ -38,6 +38,30 @@ Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by
 WithoutBaselines = Annotated[
     bool | None, typer.Option("--without-baselines", help="Measure no methods without a neural network.", show_default=False)
 ]
+Space = Annotated[
+    str | None,
+    typer.Option(
+        help="What is searched: small, default, large, deep, attention, nasbench or a YAML file. [default: default]",
+        show_default=False,
+    ),
+]
+Lock = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What every design keeps: a part or body.NODE of the --start, or SETTING=VALUE; with commas, or repeated.",
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    list[Path] | None, typer.Option(help="JSON file of a spec of yours that is tried first; may be repeated.", show_default=False)
+]
+Goal = Annotated[
+    str | None, typer.Option(help="What you want searched, in words: 'only attention'. The planner's model reads it.", show_default=False)
+]
+AdaptStart = Annotated[
+    bool | None,
+    typer.Option("--adapt-start", help="Change the head of a --start, and what means nothing here, for the task.", show_default=False),
+]
 TrialTime = Annotated[
     str | None, typer.Option(help="Most time for one training. [default: a tenth of --time, 1m to 3m]", show_default=False)
 ]
@@ -53,7 +77,8 @@ Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a 
 def design(
     task: Task = None, allow_code: AllowCode = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
-    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, without_baselines: WithoutBaselines = None,
+    max_train_memory_mb: MaxTrainMemory = None, space: Space = None, lock: Lock = None, start: Start = None,
+    adapt_start: AdaptStart = None, goal: Goal = None, without_anchor: Without = None, without_baselines: WithoutBaselines = None,
     trial_time: TrialTime = None, device: Device = None,
     executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
     planner_llm: models.PlannerLlm = None,
@@ -69,6 +94,8 @@ def design(
         "task": task, "allow_code": allow_code, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
+        "space": space, "lock": tuple(lock) if lock else None, "start": tuple(map(str, start)) if start else None,
+        "adapt_start": adapt_start, "goal": goal,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "without_baselines": without_baselines,
         "trial_time": trial_time, "device": device,
         "executor": executor, "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm,

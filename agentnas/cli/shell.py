@@ -34,6 +34,7 @@ COMMANDS = {
     "train": Entry("One spec", "Train one architecture on a task."),
     "profile": Entry("One spec", "Measure one architecture: parameters, FLOPs, latency, memory."),
     "tasks": Entry("Look", "Tasks: list them, show what is known of one, check its data."),
+    "spaces": Entry("Look", "Search spaces: list them, show what one holds, how large it is."),
     "runs": Entry("Look", "Runs: list, show, compare, trace, review, tell, find on disk."),
     "prompts": Entry("Look", "Prompts of the agents: which they are, what was sent or would be."),
     "memory": Entry("Look", "Memory that outlives runs: search, add, carry, forget, build anew."),

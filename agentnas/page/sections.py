@@ -14,7 +14,7 @@ from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
 from agentnas.page.timeline import timeline
-from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
+from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, role_of, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows
 from agentnas.scores import OF, predicted
@@ -140,7 +140,7 @@ def _anchors(page: Page) -> list[list[Any]]:
     rows = []
     for trial, scores in view.test.scores.items():
         proposal = view.proposals[trial]
-        role = "winner" if trial == page.winner else f"best {proposal.anchor} anchor"
+        role = "winner" if trial == page.winner else role_of(proposal)
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         tests = view.scale.spread(*mean_and_sd(list(scores.values())))
         rows.append([page.link(trial), role, proposal.name or "", view.scale.spread(*mean_and_sd(confirmed)), tests])
