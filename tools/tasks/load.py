@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def load_task(name: str, *, data_dir: Path | str | None = None, split: str | None = None, download: bool = True) -> Task:
     """Load a task by name.
 
-    ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``.
+    ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``,
+    ``folds``, ``links`` or ``links:VAL_PERCENT/TEST_PERCENT[/NEGATIVES]`` (of the edges, and pairs without an edge to each of them).
     Files are searched in ``data_dir``, $AGENTNAS_DATA_DIR, ./data and the user's cache, then downloaded unless ``download`` is False.
     Raises UsageError for an unknown task or split, DataError for missing, unreadable or damaged files.
     """
@@ -38,8 +39,9 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     folder = obtain_data(described, request.kind, data_dir, download) if raw_files(described, request.kind) else None
     data, fingerprint = _data(described, folder)
     if request.kind == "links":
-        data, splits = link_task(data)
-        protocol, fingerprint = pairs_protocol(splits, described.items), data.fingerprint()
+        val, test, negatives = request.links
+        data, splits = link_task(data, val=val / 100, test=test / 100, negatives=negatives)
+        protocol, fingerprint = pairs_protocol(splits, described.items, negatives), data.fingerprint()
     else:
         splits, protocol = make_splits(described, request, data, folder)
     return Task(
