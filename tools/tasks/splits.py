@@ -53,6 +53,9 @@ def parse_split(data: DataSet, text: str | None) -> SplitRequest:
     match = _LINKS.fullmatch(text)
     if match and "links" in data.splits:
         return SplitRequest("links", links=(int(match[1]), int(match[2]), int(match[3] or 1)))
+    kind = text.partition(":")[0]
+    if kind in data.splits and kind in NUMBERED and ":" in text:
+        raise UsageError(f"split {text!r} does not exist for {data.name}; allowed: {kind}, {NUMBERED[kind]}")
     if text not in data.splits:
         allowed = [*data.splits, *(how for kind, how in NUMBERED.items() if kind in data.splits)]
         raise UsageError(f"split {text!r} does not exist for {data.name}; {suggest(text, allowed)}")
