@@ -105,6 +105,7 @@ DATA_SETS: dict[str, DataSet] = {
         _molecules("freesolv", "SAMPL", 5600, 10770, 642),
         _links("cora-links", "planetoid", "Planetoid/Cora", "cora", 2708, 10556, 1433),
         _links("citeseer-links", "planetoid", "Planetoid/CiteSeer", "citeseer", 3327, 9104, 3703),
+        _links("pubmed-links", "planetoid", "Planetoid/PubMed", "pubmed", 19717, 88648, 500),
         _links("usair", "seal", "SEAL", "USAir", 332, 4252, 332),
         _links("ns", "seal", "SEAL", "NS", 1589, 5484, 1589),
     )
