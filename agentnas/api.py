@@ -102,7 +102,7 @@ def _design(
     with importing(resolved.config) as server:
         chosen = choose_task(resolved)
         note = fallback(resolved, chosen)
-        config = bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved)
+        config = bounded(resolved.config.model_copy(update={"task": chosen.reference}), resolved)
         check(config, chosen)
         check_memory(config)
         models = thinking.make_models(config, resolved)

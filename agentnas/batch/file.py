@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agentnas.batch.reading import Place, Value, read_yaml, shown
 from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration, what_is_allowed
 from agentnas.memory.names import slug
+from agentnas.tools.yaml_file import Expected, Place, Value, read_yaml, shown
 
+BATCH = Expected("batch file", "jobs", "docs/batch.md")
 MOST_JOBS = 1000
 LONGEST_NAME = 60
 OWN_KEYS = ("name", "priority", "retries", "matrix", "include", "exclude")
@@ -109,7 +110,7 @@ class _Draft(NamedTuple):
 
 def read_batch(path: Path) -> Batch:
     """The jobs of a file; raises UsageError with file, line, column, key, the value seen and what is allowed."""
-    top = read_yaml(path)
+    top = read_yaml(path, BATCH)
     parts = top.mapping("the file", ("night", "defaults", "jobs"))
     if "jobs" not in parts:
         raise top.place.error("the file has no jobs; add a list of them under jobs:")

@@ -115,6 +115,11 @@ def task_names() -> tuple[str, ...]:
     return (*DATA_SETS, *(TABLE_PREFIX + name for name in TABLES))
 
 
+def is_task_file(name: str) -> bool:
+    """Whether a task's name is the path of a task file, which need not exist."""
+    return name.lower().endswith((".yaml", ".yml"))
+
+
 def data_set(name: str) -> DataSet:
     """The data set of that name; UsageError names the nearest ones, or what is wrong with the settings in the name."""
     if name.startswith(powerlaw.PREFIX):
