@@ -46,7 +46,9 @@ def _counts(data: GraphData) -> Iterator[Problem]:
     if loops:
         yield problem("note", "self-loops", f"{loops} nodes have an edge to themselves")
     if data.edge_attr is not None and (same := np.flatnonzero(np.ptp(data.edge_attr, axis=0) == 0)).size:
-        yield problem("note", "constant-edge-attributes", f"{same.size} of {data.edge_channels} edge attributes are the same for every edge")
+        yield problem(
+            "note", "constant-edge-attributes", f"{same.size} of {data.edge_channels} edge attributes are the same for every edge"
+        )
 
 
 def _typed(data: GraphData, codes: Index) -> Index:
@@ -67,7 +69,9 @@ def _direction(data: GraphData) -> Iterator[Problem]:
     if data.num_edges >= FEWEST and one_way <= NEARLY * data.num_edges:
         yield problem("warning", "nearly-undirected", f"{text}: an undirected graph that lost some directions?")
     elif data.num_edges >= FEWEST and ((source < target).all() or (source > target).all()):
-        yield problem("warning", "edges-listed-once", f"{text}, and all run the same way by node number: an undirected list, each edge once?")
+        yield problem(
+            "warning", "edges-listed-once", f"{text}, and all run the same way by node number: an undirected list, each edge once?"
+        )
     else:
         yield problem("note", "directed", f"{text}: the graph is directed")
 

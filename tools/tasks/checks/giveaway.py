@@ -125,7 +125,9 @@ def _is_label(table: Any, data: GraphData, train: Index, val: Index, column: int
 
 def _told(data: GraphData, name: str, score: float, label: int | None, same: bool) -> Problem:
     if same:
-        return problem("error", "label-in-features", f"{name} is the label under another name: it is the same for all of training and validation")
+        return problem(
+            "error", "label-in-features", f"{name} is the label under another name: it is the same for all of training and validation"
+        )
     of = "" if label is None else f" for label {class_name(data, label)}"
     what = f"explains {100 * score:.1f} % of the variance" if data.target == "value" else f"tells {100 * score:.1f} % (balanced accuracy)"
     return problem("warning", "too-good-feature", f"{name} alone {what} of validation{of}: suspiciously good")

@@ -38,7 +38,9 @@ def graphs(task: Task) -> Iterator[Problem]:
     if crossing:
         yield problem("error", "crossing-edges", f"{crossing} of {data.num_edges} edges join two graphs: nodes of training and of test mix")
     if bare and data.num_edges:
-        yield problem("warning" if bare > data.num_items / 2 else "note", "graphs-without-edges", f"{bare} of {data.num_items} graphs have no edges")
+        yield problem(
+            "warning" if bare > data.num_items / 2 else "note", "graphs-without-edges", f"{bare} of {data.num_items} graphs have no edges"
+        )
     if sizes.max() > APART * np.median(sizes[sizes > 0]):
         text = f"the largest graph has {sizes.max()} nodes, half of all have {np.median(sizes):.0f} or fewer"
         yield problem("note", "graph-sizes", text)
@@ -57,5 +59,7 @@ def components(task: Task) -> Iterator[Problem]:
     split = task.split(0)
     shared = float(np.isin(part[split.test], part[split.train]).mean()) if len(split.test) else 0.0
     if shared > 0.01:
-        text = f"the nodes fall into {len(sizes)} separate graphs, and {100 * shared:.0f} % of the test nodes lie in one with training nodes"
+        text = (
+            f"the nodes fall into {len(sizes)} separate graphs, and {100 * shared:.0f} % of the test nodes lie in one with training nodes"
+        )
         yield problem("note", "train-nodes-in-test-graphs", text)

@@ -50,11 +50,19 @@ def _split(data: GraphData, codes: Index, split: Split) -> Iterator[Finding]:
     others = {name: codes[items][data.y[items] == 0] for name, items in parts.items()}
     for name in ("val", "test"):
         if shared := int(np.isin(known[name], known["train"]).sum()):
-            yield "error", "target-in-messages", f"{shared} of {len(known[name])} edges of {name} are edges of training too: messages run along them"
+            yield (
+                "error",
+                "target-in-messages",
+                f"{shared} of {len(known[name])} edges of {name} are edges of training too: messages run along them",
+            )
         if false := int(np.isin(others[name], edges).sum()):
             yield "error", "negative-is-edge", f"{false} of {len(others[name])} pairs without an edge of {name} do have one"
         if not len(others[name]) or not len(known[name]):
-            yield "error", "one-sided-pairs", f"{name} has {len(known[name])} edges and {len(others[name])} pairs without one; both are needed"
+            yield (
+                "error",
+                "one-sided-pairs",
+                f"{name} has {len(known[name])} edges and {len(others[name])} pairs without one; both are needed",
+            )
     if shared := int(np.isin(known["val"], known["test"]).sum()):
         yield "error", "leak", f"edges are in both val and test ({shared})"
 
@@ -89,7 +97,11 @@ def _known_by_features(task: Task, data: GraphData) -> Iterator[Problem]:
     if data.num_features == data.num_nodes:
         cells = np.asarray(data.x[source, target] != 0).ravel() | np.asarray(data.x[target, source] != 0).ravel()
         if cells[y == 1].mean() > 0.5 > 10 * cells[y == 0].mean():
-            yield problem("error", "edges-in-features", f"features name the neighbours: {100 * cells[y == 1].mean():.0f} % of hidden edges are in them")
+            yield problem(
+                "error",
+                "edges-in-features",
+                f"features name the neighbours: {100 * cells[y == 1].mean():.0f} % of hidden edges are in them",
+            )
             return
     column, score = _best_column(data, source, target, y)
     if score >= GOOD:

@@ -69,7 +69,9 @@ def node_colours(data: GraphData, rows: Codes) -> Codes:
 def graph_colours(data: GraphData, colours: Codes) -> Codes:
     """A colour for each graph, of the colours of its nodes in any order; [items]."""
     assert data.graph_of is not None
-    members = sp.csr_matrix((np.ones(data.num_nodes, np.int64), (data.graph_of, np.arange(data.num_nodes))), (data.num_items, data.num_nodes))
+    members = sp.csr_matrix(
+        (np.ones(data.num_nodes, np.int64), (data.graph_of, np.arange(data.num_nodes))), (data.num_items, data.num_nodes)
+    )
     return _mixed(np.asarray(members @ colours.view(np.int64)).view(np.uint64))
 
 

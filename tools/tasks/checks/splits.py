@@ -17,6 +17,8 @@ from agentnas.tools.tasks.checks.findings import (
     data_of,
     items_of,
     numbered,
+    problem,
+    range_text,
 )
 
 SMALL_PART = 100  # items; below this one standard error of an accuracy exceeds 4 points
@@ -31,6 +33,21 @@ def splits(task: Task) -> Iterator[Problem]:
         for found in _split(task, split):
             findings.setdefault(found, []).append(number)
     yield from numbered(task, findings)
+    for name in ("val", "test"):
+        yield from _small(task, name)
+
+
+def _small(task: Task, name: str) -> Iterator[Problem]:
+    """A part that is too small to tell designs apart, by its smallest among the splits."""
+    parts = [parts_of(split)[name] for split in task.splits]
+    smallest = min(parts, key=len, default=np.empty(0, np.int64))
+    if 0 < len(smallest) < SMALL_PART and _in_range(task, smallest):
+        size, named = range_text([len(part) for part in parts]), items_of(task)
+        yield problem("warning", f"small-{name}", f"{name} has {size} {named}: one standard error of {_noise(task, smallest)}")
+
+
+def _in_range(task: Task, items: Index) -> bool:
+    return bool(items.min() >= 0 and items.max() < data_of(task).num_items)
 
 
 def parts_of(split: Split) -> dict[str, Index]:
@@ -63,8 +80,6 @@ def _part(task: Task, name: str, items: Index) -> Iterator[Finding]:
         yield from _classes(task, data, name, items)
     if data.target == "value" and not missing and len(items) > 1 and np.ptp(data.y[items]) == 0:
         yield "warning" if name != "train" else "error", f"constant-{name}", f"{name} has one value only, {data.y[items][0]:g}"
-    if name != "train" and len(items) < SMALL_PART:
-        yield "warning", f"small-{name}", f"{name} has {len(items)} {named}: one standard error of {_noise(task, items)}"
 
 
 def _classes(task: Task, data: GraphData, name: str, items: Index) -> Iterator[Finding]:
