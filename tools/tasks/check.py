@@ -47,6 +47,6 @@ def _identity(task: Task) -> Iterator[Problem]:
 
 
 _STOP = {
-    "edge-range", "edge-attributes", "graph-range", "label-count", "label-range", "no-labels", "features-not-finite", "split-range", "empty-part",
-    "unlabelled-in-split", "pair-range",
+    "edge-range", "edge-attributes", "graph-range", "label-count", "label-range", "no-labels", "features-not-finite", "split-range",
+    "empty-part", "unlabelled-in-split", "pair-range",
 }  # fmt: skip

@@ -55,7 +55,10 @@ ADVICE: dict[str, Advice] = {
         "Fill missing values (mean and a column that says so), and look for divisions by zero.",
     ),
     "no-features": ("Only structure can speak.", "Add columns if there are any; else degree or encodings stand for features."),
-    "constant-features": ("A column that never changes says nothing and costs weights.", "Leave it out: ignore: [COLUMN] in the task file."),
+    "constant-features": (
+        "A column that never changes says nothing and costs weights.",
+        "Leave it out: ignore: [COLUMN] in the task file.",
+    ),
     "feature-scales": (
         "Without scaling, the wide column drowns the others and rates of learning suit one of them only.",
         "Standardise columns, or take logarithms of amounts; the search also tries input.scale: standard.",
@@ -164,7 +167,10 @@ ADVICE: dict[str, Advice] = {
     **{
         f"constant-{part}": ("Nothing can be learnt from, or told apart by, one value.", "Use a random split, or folds.") for part in _PARTS
     },
-    **{f"small-{part}": (_SMALL, "Use folds (split: {kind: folds}) so that every item is tested once, or a larger part.") for part in _PARTS},
+    **{
+        f"small-{part}": (_SMALL, "Use folds (split: {kind: folds}), so that every item is tested once, or a larger part.")
+        for part in _PARTS
+    },
     **{
         f"few-in-{part}": (_SMALL, "A stratified split with a larger part, or folds: split: {kind: folds} in the task file.")
         for part in _PARTS
