@@ -11,6 +11,7 @@ from agentnas.cli.findings import findings_text, tallied
 from agentnas.cli.options import DataDir, Json, Split
 from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
+from agentnas.cli.tasks_init import init
 from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import load_task, task_names
@@ -73,6 +74,9 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise AgentNASError(f"{name} has {counted(errors, 'error')}: its scores would be wrong")
+
+
+app.command("init")(init)
 
 
 def load(name: str, split: str | None, data_dir: Path | None) -> Any:
