@@ -54,7 +54,7 @@ BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({
-    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm",
+    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm", "analyst_llm",
     "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
@@ -128,7 +128,7 @@ def choose_task(resolved: Resolved) -> Task:
     config = resolved.config
     require_data_dir(resolved, config.task or DEFAULT_TASK)
     if config.task is not None:
-        return load_task(config.task, data_dir=config.data_dir, split=config.split)
+        return load_task(config.task, data_dir=config.data_dir, split=config.split, allow_code=config.allow_code)
     found = find_data(DEFAULT_TASK, config.data_dir, config.split)
     try:
         return load_task(DEFAULT_TASK, data_dir=config.data_dir, split=config.split)
@@ -194,7 +194,8 @@ def _resume(
     require_data_dir(Resolved(config, resolved.origins), str(config.task))
     check_memory(config)
     with importing(config) as server:
-        task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
+        # What a run's folder says of code is not asked: the folder may have come from anywhere.
+        task = load_task(str(config.task), data_dir=config.data_dir, split=config.split, allow_code=resolved.config.allow_code)
         if task.fingerprint != fingerprint:
             raise RunError(
                 f"run {directory.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}; start a new run"

@@ -19,10 +19,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from agentnas.tools.errors import AgentNASError, ConfigError, UsageError, suggest
+from agentnas.tools.tasks.catalog import is_task_file
 
 PREFIX = "AGENTNAS_"
 # The settings that are either on or off.
-SWITCHES = {"review", "forget_task"}
+SWITCHES = {"review", "forget_task", "allow_code"}
+# Only the person at the machine may set these: a folder that came with data may not.
+PERSONAL = {"allow_code"}
 PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir", "memory_dir"}
 PROJECT_FILE = "agentnas.toml"
 # Variables that mean something to other parts: none of them is a misspelt setting.
@@ -77,6 +80,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, allow_inf_nan=False)
 
     task: str | None = Field(None, description="task; none: cora where its files can be had, else digits")
+    allow_code: bool = Field(False, description="whether a task file may call the Python function that it names")
     split: str | None = Field(None, description="split protocol; none: the task's own")
     trials: int | None = Field(None, ge=1, description="most trials; none: no limit")
     time_s: Duration | None = Field(600.0, gt=0, alias="time", description="most active time; none: no limit")
@@ -208,6 +212,8 @@ def _from_file(path: Path) -> _Layer:
     for key in values:
         if key not in FIELDS:
             raise ConfigError(f"{path}: unknown key {key!r}; {suggest(key, FIELDS)}")
+        if key in PERSONAL and path.name == PROJECT_FILE:
+            raise ConfigError(f"{path}: {key} has no place in a project's file; give --{key.replace('_', '-')}, or set it in {user_file()}")
     return _Layer(_placed(values, path.parent), dict.fromkeys(values, str(path)))
 
 
@@ -225,7 +231,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Paths with ``~`` expanded, relative ones below this folder."""
     paths = {key for key, value in values.items() if key in PATHS and isinstance(value, str) and value != "none" and "://" not in value}
-    return values | {key: folder / Path(values[key]).expanduser() for key in paths}
+    task = values.get("task")
+    placed = {"task": str(folder / Path(task).expanduser())} if isinstance(task, str) and is_task_file(task) else {}
+    return values | placed | {key: folder / Path(values[key]).expanduser() for key in paths}
 
 
 def _from_environment(environment: Mapping[str, str]) -> _Layer:

@@ -67,7 +67,9 @@ def social(folder: Path, seed: int = 0, people: int = 240) -> None:
     party = rng.integers(len(PARTIES), size=people)
     graph = nx.Graph()
     for i in range(people):
-        graph.add_node(f"p{i}", age=int(np.clip(rng.normal(34 + 6 * party[i], 12), 18, 80)), city=str(rng.choice(CITIES)), posts=int(rng.poisson(20)))
+        graph.add_node(
+            f"p{i}", age=int(np.clip(rng.normal(34 + 6 * party[i], 12), 18, 80)), city=str(rng.choice(CITIES)), posts=int(rng.poisson(20))
+        )
         if rng.random() > 0.1:
             graph.nodes[f"p{i}"]["party"] = PARTIES[party[i]]
     for i in range(people):

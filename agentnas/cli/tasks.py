@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from agentnas.cli.findings import findings_text, tallied
-from agentnas.cli.options import DataDir, Json, Split
+from agentnas.cli.options import AllowCode, DataDir, Json, Split
 from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.cli.tasks_init import init
@@ -20,7 +20,7 @@ from agentnas.tools.tasks.locate import where
 from agentnas.tools.tasks.powerlaw import EXAMPLES
 
 app = group_app(COMMANDS["tasks"].help)
-Name = Annotated[str, typer.Argument(help="Name of a task; agentnas tasks list shows them.", show_default=False)]
+Name = Annotated[str, typer.Argument(help="Name of a task, see agentnas tasks list, or a task.yaml of yours.", show_default=False)]
 
 
 @app.command("list")
@@ -38,14 +38,14 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
+def show(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False) -> None:
     """The card of a task: what is known of it.
 
     Sizes, degrees, homophily, and what simple methods reach on validation in a second.
     """
     from agentnas.tools.tasks import make_card
 
-    task = load(name, split, data_dir)
+    task = load(name, split, data_dir, allow_code)
     config, card = resolve({"split": split, "data_dir": data_dir}).config, make_card(task)
     place = where(name, config.data_dir, config.split)
     if json:
@@ -55,7 +55,7 @@ def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json =
 
 
 @app.command()
-def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
+def check(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False) -> None:
     """Look for what would make its scores wrong.
 
     Leaking splits, features that give the label away, twins in training and test, classes that are missing, broken values.
@@ -63,7 +63,7 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
     """
     from agentnas.tools.tasks import check_task
 
-    task = load(name, split, data_dir)
+    task = load(name, split, data_dir, allow_code)
     problems = check_task(task)
     if json:
         emit_json(problems)
@@ -79,13 +79,14 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json 
 app.command("init")(init)
 
 
-def load(name: str, split: str | None, data_dir: Path | None) -> Any:
+def load(name: str, split: str | None, data_dir: Path | None, allow_code: bool | None = None) -> Any:
     """The task, from where the settings say its data is; raises DataError for a --data-dir that lacks it."""
     from agentnas.api import require_data_dir
 
-    resolved = resolve({"split": split, "data_dir": data_dir})
+    resolved = resolve({"split": split, "data_dir": data_dir, "allow_code": allow_code})
     require_data_dir(resolved, name)
-    return load_task(name, data_dir=resolved.config.data_dir, split=resolved.config.split)
+    config = resolved.config
+    return load_task(name, data_dir=config.data_dir, split=config.split, allow_code=config.allow_code)
 
 
 def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -30,11 +30,15 @@ def init(
     files: Annotated[list[Path], typer.Argument(help="Data files, or a folder of them.", show_default=False, metavar="FILE...")],
     out: Annotated[Path | None, typer.Option(help="Task file to write. [default: task.yaml beside the data]", show_default=False)] = None,
     label: Columns = None,
-    kind: Annotated[Kinds | None, typer.Option(help="What is predicted: something of nodes, of graphs, or links.", show_default=False)] = None,
+    kind: Annotated[
+        Kinds | None, typer.Option(help="What is predicted: something of nodes, of graphs, or links.", show_default=False)
+    ] = None,
     predict: Annotated[
         Predicts | None, typer.Option(help="What a label is: one of several classes, several labels, a number.", show_default=False)
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="Score of the task, such as accuracy, roc_auc, ap or rmse.", show_default=False)] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Score of the task, such as accuracy, roc_auc, ap or rmse.", show_default=False)
+    ] = None,
     split: Annotated[str | None, typer.Option(help="random, folds, or a column of train, val and test.", show_default=False)] = None,
     id: Annotated[str | None, typer.Option(help="Column that names nodes, as edges do.", show_default=False)] = None,
     source: Annotated[str | None, typer.Option(help="Column of the node an edge starts at.", show_default=False)] = None,
@@ -64,12 +68,12 @@ def init(
     )
     written = _place(files, out, force)
     with soon("reading..."):
-        tables, passed = _looked_at(files, separator, encoding)
-        guess = _guessed(tables, wishes)
+        looked = _looked_at(files, separator, encoding)
+        guess = _guessed(looked, wishes)
     if not (json or yes) and sys.stdin.isatty() and sys.stderr.isatty():
-        guess = _asked(guess, tables, wishes)
+        guess = _asked(guess, looked, wishes)
     if not json:
-        emit(_shown(guess, tables, passed))
+        emit(_shown(guess, looked))
     _written(guess, written, name, separator, encoding)
     problems, protocol = _checked(written, json)
     if json:
@@ -93,20 +97,36 @@ def _place(files: Sequence[Path], out: Path | None, force: bool) -> Path:
     return path
 
 
-def _looked_at(files: Sequence[Path], separator: str | None, encoding: str) -> tuple[list[Any], list[Path]]:
-    from agentnas.tools.own.looking import files_of, look
+class Looked(NamedTuple):
+    """What was found: tables, or the arrays of one file; and files that are passed over."""
+
+    tables: list[Any]
+    arrays: tuple[Path, dict[str, Any]] | None
+    passed: list[Path]
+
+
+def _looked_at(files: Sequence[Path], separator: str | None, encoding: str) -> Looked:
+    from agentnas.tools.own.looking import SOURCES, files_of, look, look_whole
 
     found, passed = files_of(files)
-    return [look(file, separator, encoding) for file in found], passed
+    whole = [file for file in found if file.suffix.lower() in SOURCES]
+    if not whole:
+        return Looked([look(file, separator, encoding) for file in found], None, passed)
+    if len(found) > 1:
+        raise UsageError(
+            f"{whole[0].name} holds a graph of its own; name it alone, without {', '.join(f.name for f in found if f != whole[0])}"
+        )
+    seen = look_whole(whole[0])
+    return Looked([], (whole[0], seen), passed) if isinstance(seen, dict) else Looked(list(seen), None, passed)
 
 
-def _guessed(tables: list[Any], wishes: Wishes) -> Guess:
-    from agentnas.tools.own.guess import guess_tables
+def _guessed(looked: Looked, wishes: Wishes) -> Guess:
+    from agentnas.tools.own.guess import guess_arrays, guess_tables
 
-    return guess_tables(tables, wishes)
+    return guess_tables(looked.tables, wishes) if looked.arrays is None else guess_arrays(*looked.arrays, wishes)
 
 
-def _asked(guess: Guess, tables: list[Any], wishes: Wishes) -> Guess:
+def _asked(guess: Guess, looked: Looked, wishes: Wishes) -> Guess:
     """The guess after the person has said which of several labels is meant, what their numbers are, or that links are."""
     for about in ("label", "target"):
         doubt = next((doubt for doubt in guess.doubts if doubt.about == about and len(doubt.choices) > 1), None)
@@ -115,7 +135,7 @@ def _asked(guess: Guess, tables: list[Any], wishes: Wishes) -> Guess:
         answer = _choice(doubt)
         said: dict[str, Any] = {"label": (answer,)} if about == "label" else {"predict": answer}
         wishes = replace(wishes, **said) if answer else replace(wishes, kind="link")
-        guess = _guessed(tables, wishes)
+        guess = _guessed(looked, wishes)
     return guess
 
 
@@ -133,13 +153,14 @@ def _numbered(text: str, most: int) -> int:
     raise typer.BadParameter(f"{text!r}; allowed: 1 to {most}")
 
 
-def _shown(guess: Guess, tables: Sequence[Any], passed: Sequence[Path]) -> str:
+def _shown(guess: Guess, looked: Looked) -> str:
     """What was looked at, guessed and left open."""
-    seen = table(("file", "rows", "columns"), ((str(one.file), one.rows, len(one.columns)) for one in tables))
+    files = [(str(one.file), one.rows, len(one.columns)) for one in looked.tables]
     rows = ((line.key, _cut(line.value, VALUE), line.option or "-", _cut(line.why, WHY)) for line in guess.lines)
-    parts = [seen, "", table(("guessed", "as", "change by", "because"), rows)]
-    if passed:
-        parts += ["", f"passed over: {', '.join(path.name for path in passed)}"]
+    parts = [table(("file", "rows", "columns"), files), ""] if files else []
+    parts += [table(("guessed", "as", "change by", "because"), rows)]
+    if looked.passed:
+        parts += ["", f"passed over: {', '.join(path.name for path in looked.passed)}"]
     if guess.doubts:
         parts += ["", typer.style("not sure", bold=True), *(f"  {doubt.text}\n    → {doubt.option}" for doubt in guess.doubts)]
     return "\n".join(parts)

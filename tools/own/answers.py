@@ -10,7 +10,7 @@ from agentnas.tools.metrics import Target
 from agentnas.tools.own.looking import Column, Seen
 
 FEW_CLASSES = 20
-RARE = 0.1
+RARE, UNEVEN, OFTEN = 0.1, 1 / 3, 0.8  # shares of the smallest class, of the smaller of two, of the largest
 CLEAR = 2.0  # points that the first must be ahead of the second, to be sure
 LEAST = 2.0  # points below which a column looks like no label at all
 _EXACT = {
@@ -91,20 +91,19 @@ def target_of(column: Column) -> tuple[Target, bool]:
 Judged = tuple[Literal["accuracy", "macro_f1", "roc_auc", "ap", "rmse"], str]
 
 
-def metric_of(kind: str, target: Target, columns: Sequence[Column]) -> Judged:
-    """The score and why it fits."""
+def metric_of(kind: str, target: Target, counts: Sequence[int]) -> Judged:
+    """The score and why it fits. ``counts``: items of each class, where classes are predicted."""
     if kind == "link":
         return "roc_auc", "usual for links; ap, mrr and hits@20, 50, 100 fit too"
     if target == "value":
         return "rmse", "a number is predicted; mae forgives outliers, r2 is a share"
     if target == "labels":
         return "roc_auc", "several labels, each yes or no; the mean over labels"
-    counts = list(columns[0].counts.values())
-    share = counts[-1] / sum(counts)
+    share = min(counts) / sum(counts)
     if len(counts) == 2 and share < RARE:
-        return "roc_auc", f"one of two classes is rare ({100 * share:.1f} %), so accuracy says little; ap looks at the rare one"
+        return "roc_auc", f"one of two classes is rare ({100 * share:.1f} %): accuracy says little, ap looks at the rare one"
     if len(counts) == 2:
-        return "roc_auc" if share < 0.3 else "accuracy", "two classes" + (" of unequal size" if share < 0.3 else " of about equal size")
-    if counts[0] > 0.8 * sum(counts):
+        return ("roc_auc", "two classes of unequal size") if share < UNEVEN else ("accuracy", "two classes of about equal size")
+    if max(counts) > OFTEN * sum(counts):
         return "macro_f1", "one class is far more frequent than the others, so accuracy says little"
     return "accuracy", f"{len(counts)} classes"

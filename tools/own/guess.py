@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from agentnas.tools.errors import UsageError
 from agentnas.tools.metrics import Target
 from agentnas.tools.own.answers import CLEAR, LEAST, Answer, candidates, metric_of, several, target_of, told
+from agentnas.tools.own.arrays import Arrays, data_of
 from agentnas.tools.own.looking import PARTS, Column, Seen
 from agentnas.tools.own.roles import DIRECTED, FOUND, Roles, find_roles
 from agentnas.tools.yaml_file import nearest
@@ -17,8 +20,24 @@ from agentnas.tools.yaml_file import nearest
 SMALL_SET = 500  # labelled items up to which every item should be tested once
 TYPE_NAMES = {"type", "edge_type", "node_type", "relation", "relation_type", "rel", "edgetype", "nodetype"}
 MOST_TYPES = 20
-CODES = {"code", "zip", "postcode", "country", "category", "cluster", "type", "region", "branch", "channel", "sector", "group", "month", "plan"}
+CODES = {
+    "code",
+    "zip",
+    "postcode",
+    "country",
+    "category",
+    "cluster",
+    "type",
+    "region",
+    "branch",
+    "channel",
+    "sector",
+    "group",
+    "month",
+    "plan",
+}
 MOST_CODES = 60
+HIDDEN = "some edges are hidden, to be predicted: 5 % to choose by, 10 % to test on"
 
 
 @dataclass(frozen=True)
@@ -75,7 +94,9 @@ class Guess:
         for part in parts[:-1]:
             at = at.setdefault(part, {})
         at[parts[-1]] = value
-        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+        shown = (
+            ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+        )
         self.lines.append(Line(key.replace(".", " "), shown, why, option))
         self.reasons[key] = why
 
@@ -102,13 +123,47 @@ def guess_tables(tables: Sequence[Seen], wishes: Wishes) -> Guess:
     if wishes.metric:
         guess.say("metric", wishes.metric, "you said so", "--metric")
     else:
-        guess.say("metric", *metric_of(kind, target, columns), "--metric")
+        guess.say("metric", *metric_of(kind, target, list(columns[0].counts.values()) if columns else ()), "--metric")
     _nodes(guess, roles, items, columns, wishes)
     _edges(guess, roles, wishes)
     _graphs(guess, roles, items, columns, wishes)
     _split(guess, items, columns, kind, wishes)
     _leftovers(guess, roles)
     return guess
+
+
+def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
+    """The task that arrays under known names hold; DataError where they do not fit together."""
+    if wishes.label or wishes.id or wishes.source or wishes.smiles or wishes.graph:
+        raise UsageError(f"{file.name} holds arrays without columns; --label and other options of columns do not fit it")
+    data = data_of(arrays, "link" if wishes.kind == "link" else None, wishes.predict, wishes.directed, file.name)
+    kind = "link" if wishes.kind == "link" or "y" not in arrays else data.kind
+    if wishes.kind and wishes.kind != kind:
+        raise UsageError(f"--kind {wishes.kind} does not fit {file.name}, whose y says {kind}; allowed: {kind}, link")
+    target, guess = data.target, Guess()
+    told = ", ".join(f"{name} {list(np.shape(value))}" for name, value in arrays.items() if np.ndim(value))
+    guess.say("source", str(file), told)
+    guess.say("kind", kind, "there is no y" if "y" not in arrays else f"y holds {data.num_items} labels", "--kind")
+    if kind != "link":
+        guess.say("target", target, f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
+    counts = np.bincount(data.y[data.y >= 0]).tolist() if target == "classes" and kind != "link" else ()
+    judged = (wishes.metric, "you said so") if wishes.metric else metric_of(kind, target, [count for count in counts if count])
+    guess.say("metric", *judged, "--metric")
+    if wishes.directed is not None:
+        guess.say("directed", wishes.directed, "you said so", "--directed")
+    _split_of_arrays(guess, arrays, int(data.labelled.sum()), kind, wishes)
+    return guess
+
+
+def _split_of_arrays(guess: Guess, arrays: Arrays, labelled: int, kind: str, wishes: Wishes) -> None:
+    if kind == "link":
+        guess.say("split.kind", "links", HIDDEN, "--split")
+    elif wishes.split is not None:
+        guess.say("split.kind", wishes.split, "you said so", "--split")
+    elif "train_mask" in arrays:
+        guess.say("split.kind", "given", "there are train_mask, val_mask and test_mask", "--split")
+    else:
+        guess.say("split.kind", *_by_size(labelled), "--split")
 
 
 def _known(tables: Sequence[Seen], wishes: Wishes) -> None:
@@ -230,7 +285,7 @@ def _nodes(guess: Guess, roles: Roles, items: Seen | None, columns: list[Column]
         if roles.edges is not None:
             guess.doubt("nodes", "no file of nodes: nodes are what edges name, and have no features", "another FILE")
         return
-    guess.say("nodes.file", str(seen.file), f"{seen.rows:,} rows, one a node")
+    _file(guess, "nodes", seen, "node")
     if roles.id:
         share = f"{100 * roles.found:.0f} % of the ends of edges are among them"
         guess.say("nodes.id", roles.id, "you said so" if wishes.id else f"all values differ; {share}", "--id")
@@ -243,6 +298,13 @@ def _nodes(guess: Guess, roles: Roles, items: Seen | None, columns: list[Column]
     taken = {roles.id, roles.owner, *(column.name for column in columns if items is seen), *_split_columns(seen, wishes)}
     _typed(guess, "nodes", seen, taken)
     _features(guess, "nodes", seen, taken, wishes)
+
+
+def _file(guess: Guess, part: str, seen: Seen, what: str) -> None:
+    if not seen.whole:
+        guess.say(f"{part}.file", str(seen.file), f"{seen.rows:,} rows, one a{'n' if what == 'edge' else ''} {what}")
+    elif "source" not in guess.plan:
+        guess.say("source", str(seen.file), "holds nodes and edges")
 
 
 def _label(guess: Guess, part: str, columns: list[Column], wishes: Wishes) -> None:
@@ -306,7 +368,7 @@ def _edges(guess: Guess, roles: Roles, wishes: Wishes) -> None:
     seen, ends = roles.edges, roles.ends
     if seen is None or ends is None:
         return
-    guess.say("edges.file", str(seen.file), f"{seen.rows:,} rows, one an edge")
+    _file(guess, "edges", seen, "edge")
     guess.say("edges.source", ends.source, ends.why, "--source")
     guess.say("edges.target", ends.target, ends.why, "--target")
     taken: set[str | None] = {ends.source, ends.target, *_split_columns(seen, wishes)}
@@ -326,7 +388,9 @@ def _direction(guess: Guess, seen: Seen, wishes: Wishes) -> None:
     source, target = guess.plan["edges"]["source"], guess.plan["edges"]["target"]
     pairs = set(zip(seen.columns[source].texts, seen.columns[target].texts, strict=True))
     back = sum((other, one) in pairs for one, other in pairs if one != other) / max(1, len(pairs))
-    guess.say("directed", False, f"messages run both ways along an edge; {100 * back:.0f} % of edges stand in the file both ways", "--directed")
+    guess.say(
+        "directed", False, f"messages run both ways along an edge; {100 * back:.0f} % of edges stand in the file both ways", "--directed"
+    )
     if set(seen.columns[source].words) & DIRECTED and back < 0.5 and guess.plan["kind"] != "link":
         text = f"{source} and {target} say that edges have a direction; it is not used"
         guess.doubt("direction", text, "--directed", ("both ways", "as given"))
@@ -336,7 +400,7 @@ def _graphs(guess: Guess, roles: Roles, items: Seen | None, columns: list[Column
     seen = roles.graphs
     if seen is None or items is not seen:
         return
-    guess.say("graphs.file", str(seen.file), f"{seen.rows:,} rows, one a {'molecule' if roles.smiles else 'graph'}")
+    _file(guess, "graphs", seen, "molecule" if roles.smiles else "graph")
     if roles.graph_id:
         guess.say("graphs.id", roles.graph_id, "all values differ", "" if roles.smiles is None else "--id")
     if roles.smiles:
@@ -358,7 +422,7 @@ def _split_columns(seen: Seen, wishes: Wishes) -> set[str]:
 
 def _split(guess: Guess, items: Seen | None, columns: list[Column], kind: str, wishes: Wishes) -> None:
     if kind == "link" or items is None:
-        guess.say("split.kind", "links", "some edges are hidden, to be predicted; five parts in a hundred to choose by, ten to test on", "--split")
+        guess.say("split.kind", "links", HIDDEN, "--split")
         return
     found = _split_columns(items, wishes)
     if found:
@@ -377,14 +441,21 @@ def _usual_split(guess: Guess, items: Seen, columns: list[Column]) -> None:
     halves = [name for name, column in items.columns.items() if column.is_parts]
     if halves:
         parts = " and ".join(sorted(items.columns[halves[0]].values))
-        guess.doubt("split", f"{halves[0]} says {parts} only; validation is missing, so a new split is made", "a column with train, val and test")
+        guess.doubt(
+            "split", f"{halves[0]} says {parts} only; validation is missing, so a new split is made", "a column with train, val and test"
+        )
     labelled = items.rows - (columns[0].empty if columns else 0)
-    if labelled <= SMALL_SET:
-        guess.say("split.kind", "folds", f"{labelled} labels are few: in ten folds each is tested once", "--split")
-    else:
-        guess.say("split.kind", "random", "ten random splits, 60/20/20 %, with the same shares of each class", "--split")
+    guess.say("split.kind", *_by_size(labelled), "--split")
     if times := [name for name, column in items.columns.items() if column.holds == "dates"]:
-        guess.doubt("split", f"{times[0]} is a date: if the future is to be predicted, split by time", f"split: {{kind: time, column: {times[0]}}}")
+        guess.doubt(
+            "split", f"{times[0]} is a date: if the future is to be predicted, split by time", f"split: {{kind: time, column: {times[0]}}}"
+        )
+
+
+def _by_size(labelled: int) -> tuple[str, str]:
+    if labelled <= SMALL_SET:
+        return "folds", f"{labelled} labels are few: in ten folds each is tested once"
+    return "random", "ten random splits, 60/20/20 %, with the same shares of each class"
 
 
 def _parts_told(column: Column) -> str:
@@ -394,7 +465,9 @@ def _parts_told(column: Column) -> str:
 
 def _leftovers(guess: Guess, roles: Roles) -> None:
     for seen in roles.others:
-        guess.doubt("files", f"{seen.file.name} is not used; join its columns to those of another table if they matter", "name the FILES to use")
+        guess.doubt(
+            "files", f"{seen.file.name} is not used; join its columns to those of another table if they matter", "name the FILES to use"
+        )
 
 
 def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:

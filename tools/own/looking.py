@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from agentnas.tools.errors import DataError, UsageError
+from agentnas.tools.own.arrays import Arrays
 from agentnas.tools.own.columns import Holds, holds
+from agentnas.tools.own.graph import Tables
+from agentnas.tools.own.sources import MARKUP, NPZ, TORCH, read_source
 from agentnas.tools.own.tables import MISSING, PARQUET, PICKLES, TEXTS, Objects, Table, read_table
 
 TABLES = (*TEXTS, *PARQUET)
-SOURCES = (".graphml", ".gml", ".npz", ".pt")
+SOURCES = (*MARKUP, *NPZ, *TORCH)
 MOST_FILES = 12
 _SMILES = re.compile(r"[A-Za-z0-9@+\-\[\]()=#$/\\%.:*]+")
 _BONDED = re.compile(r"[=#()\[\]]|[cnos]1|C[A-Z1-9]")
@@ -94,10 +97,11 @@ _WHOLE = re.compile(r"[-+]?\d+")
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A table that was looked at. ``file``: its path; ``table``: its rows."""
+    """A table that was looked at. ``file``: its path; ``table``: its rows; ``whole``: whether the file holds nodes and edges at once."""
 
     file: Path
     table: Table
+    whole: bool = False
 
     @cached_property
     def columns(self) -> dict[str, Column]:
@@ -136,6 +140,16 @@ def _is_prose(file: Path) -> bool:
     return file.suffix.lower() == ".txt" and file.stem.lower() in ("readme", "license", "licence", "notes", "requirements")
 
 
+def look_whole(file: Path) -> tuple[Seen, Seen] | Arrays:
+    """The tables of nodes and of edges of a GraphML or GML file, or the arrays of an archive; DataError where it is none."""
+    found = read_source(file.name, file.parent, None, False)
+    if not isinstance(found, Tables):
+        return found
+    assert found.nodes is not None
+    assert found.edges is not None
+    return Seen(file, found.nodes, True), Seen(file, found.edges, True)
+
+
 def look(file: Path, separator: str | None = None, encoding: str = "utf-8") -> Seen:
     """The table in a file; DataError where it is none, or where its first line is no header."""
     if file.suffix.lower() in PICKLES:
@@ -148,4 +162,3 @@ def look(file: Path, separator: str | None = None, encoding: str = "utf-8") -> S
 
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
-

@@ -10,7 +10,7 @@ from agentnas.tools.own.looking import Column, Seen
 ENDS = (
     ("source", "target"), ("src", "dst"), ("src", "dest"), ("from", "to"), ("sender", "receiver"), ("payer", "payee"), ("follower", "followee"),
     ("citing", "cited"), ("head", "tail"), ("start", "end"), ("u", "v"), ("a", "b"), ("i", "j"), ("node1", "node2"), ("id1", "id2"),
-    ("left", "right"), ("subject", "object"), ("caller", "callee"), ("buyer", "seller"), ("1", "2"), ("x", "y"),
+    ("left", "right"), ("subject", "object"), ("caller", "callee"), ("buyer", "seller"), ("1", "2"),
 )  # fmt: skip
 DIRECTED = {
     "from", "sender", "payer", "follower", "citing", "head", "subject", "caller", "buyer",
@@ -71,7 +71,9 @@ def pairs_by_name(seen: Seen) -> Iterator[tuple[str, str, str]]:
             if one not in said and "".join(said) != one:
                 continue
             wanted = tuple(other if word == one else word for word in said) if one in said else (other,)
-            match = next((rival for rival, theirs in words.items() if rival != name and (theirs == wanted or "".join(theirs) == other)), None)
+            match = next(
+                (rival for rival, theirs in words.items() if rival != name and (theirs == wanted or "".join(theirs) == other)), None
+            )
             if match:
                 yield name, match, f"named {name} and {match}"
 
@@ -144,9 +146,7 @@ def _candidates(edges: Seen, tables: Sequence[Seen], given: dict[str, str | None
         yield from ((one, other, "") for at, one in enumerate(names[:6]) for other in names[at + 1 : 6])
 
 
-def _homes(
-    ends: frozenset[str], edges: Seen, tables: Sequence[Seen], given: str | None
-) -> Iterator[tuple[Seen | None, str | None, float]]:
+def _homes(ends: frozenset[str], edges: Seen, tables: Sequence[Seen], given: str | None) -> Iterator[tuple[Seen | None, str | None, float]]:
     """Tables of which a column names the ends; and none at all, for edges that stand alone."""
     yield None, None, 0.0
     for nodes in tables:

@@ -126,8 +126,13 @@ def data_set(name: str) -> DataSet:
         made = powerlaw.parse(name)
         return DataSet(made.name, "powerlaw", "", "powerlaw", made.nodes, 2 * made.pairs, made.features, made.classes, ("random",))
     if name not in DATA_SETS:
-        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
+        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}{_as_file(name)}")
     return DATA_SETS[name]
+
+
+def _as_file(name: str) -> str:
+    """What to say of a name that looks like a path."""
+    return "; data of your own are a task file, which ends with .yaml" if "/" in name or "\\" in name or "." in name else ""
 
 
 def raw_folders(data: DataSet, split: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, DataSet, RemoteFile, data_set, raw_files, raw_folders
+from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, DataSet, RemoteFile, data_set, is_task_file, raw_files, raw_folders
 
 DATA_DIR_VARIABLE = "AGENTNAS_DATA_DIR"
 DATA_URL_VARIABLE = "AGENTNAS_DATA_URL"
@@ -42,7 +42,7 @@ def find_data(name: str, data_dir: Path | str | None = None, split: str | None =
 
     None where no folder does, and for tasks that come with an installed package (``digits``, tables) or are generated.
     """
-    if name.startswith(TABLE_PREFIX) and name.removeprefix(TABLE_PREFIX) in TABLES:
+    if is_task_file(name) or (name.startswith(TABLE_PREFIX) and name.removeprefix(TABLE_PREFIX) in TABLES):
         return None
     data = data_set(name)
     if not raw_files(data, ""):
@@ -52,6 +52,8 @@ def find_data(name: str, data_dir: Path | str | None = None, split: str | None =
 
 def where(name: str, data_dir: Path | None, split: str | None = None) -> str | None:
     """Where the data of a task is: a folder, the package that carries it, or ``generated``; None if it would be downloaded."""
+    if is_task_file(name):
+        return str(Path(name).expanduser().absolute())
     if name.startswith(TABLE_PREFIX):
         return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
     inside = {"digits": "package scikit-learn", "powerlaw": "generated"}.get(data_set(name).family)
@@ -66,7 +68,7 @@ def insist(name: str, data_dir: Path, split: str | None = None) -> None:
 
     Where no place has it, it is downloaded into that folder.
     """
-    if name.startswith(TABLE_PREFIX) or not raw_files(data_set(name), ""):
+    if is_task_file(name) or name.startswith(TABLE_PREFIX) or not raw_files(data_set(name), ""):
         return
     data, roots = data_set(name), data_roots(data_dir)
     wanted = split or data.splits[0]

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import Index, Matrix, GraphData, Task
+from agentnas.tools.tasks.base import GraphData, Index, Matrix, Task
 
 MAX_ROWS = 2000  # training and validation nodes that a probe looks at
 PENALTIES = (1e-4, 1e-3, 1e-2)

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.tasks.base import Index, GraphData, compact, sorted_edges
+from agentnas.tools.tasks.base import GraphData, Index, compact, sorted_edges
 from agentnas.tools.tasks.catalog import DataSet
 from agentnas.tools.tasks.graph_sets import read_graph_set
 from agentnas.tools.tasks.pairs import read_mat

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError, suggest
-from agentnas.tools.tasks.base import Index, GraphData, Split
+from agentnas.tools.tasks.base import GraphData, Index, Split
 from agentnas.tools.tasks.catalog import DataSet, split_file
 from agentnas.tools.tasks.folds import folds
 from agentnas.tools.tasks.pickles import read_pickle

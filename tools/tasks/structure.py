@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from agentnas.tools.tasks.base import Index, GraphData
+from agentnas.tools.tasks.base import GraphData, Index
 from agentnas.tools.tasks.probes import undirected
 
 MAX_SAMPLED = 1000  # nodes whose clustering is measured
