@@ -21,7 +21,10 @@ PARTIES = ("green", "red", "blue")
 
 
 def fraud(folder: Path, seed: int = 0, accounts: int = 600) -> None:
-    """``accounts.csv`` and ``transfers.csv``: one account in nine cheats, in rings that pass money round; some cells are empty."""
+    """``accounts.csv`` and ``transfers.csv``: one account in nine cheats, in rings that pass money round.
+
+    Some cells are empty, and ``blocked`` was filled in after the cheats were found.
+    """
     rng = np.random.Generator(np.random.PCG64(seed))
     cheats = rng.random(accounts) < 0.11
     names = [f"A{number:05d}" for number in rng.permutation(accounts)]
@@ -29,10 +32,10 @@ def fraud(folder: Path, seed: int = 0, accounts: int = 600) -> None:
     rows = (
         (names[i], np.datetime_as_string(days[i], "D"), rng.choice(COUNTRIES), rng.choice(("basic", "plus", "pro"), p=(0.7, 0.2, 0.1)),
          "" if rng.random() < 0.08 else rng.integers(18, 80), f"{rng.lognormal(6 + 0.5 * cheats[i], 1.2):.2f}",
-         rng.poisson(9 - 2 * cheats[i]), int(cheats[i]))
+         rng.poisson(9 - 2 * cheats[i]), int(cheats[i] or rng.random() < 0.01), int(cheats[i]))
         for i in range(accounts)
     )  # fmt: skip
-    _write(folder / "accounts.csv", ("account_id", "opened", "country", "plan", "age", "balance", "logins", "is_fraud"), rows)
+    _write(folder / "accounts.csv", ("account_id", "opened", "country", "plan", "age", "balance", "logins", "blocked", "is_fraud"), rows)
     _write(folder / "transfers.csv", ("payer", "payee", "amount", "channel"), _transfers(rng, cheats, names))
 
 
@@ -47,7 +50,7 @@ def _transfers(rng: np.random.Generator, cheats: np.ndarray, names: list[str]) -
 
 
 def molecules(folder: Path, seed: int = 0, count: int = 160) -> None:
-    """``compounds.csv``: molecules as SMILES, and the logarithm of how well each dissolves: a sum over its parts, and a laboratory's noise."""
+    """``compounds.csv``: molecules as SMILES, and the logarithm of how well each dissolves: of its parts, with some noise."""
     rng = np.random.Generator(np.random.PCG64(seed))
     made: dict[str, float] = {}
     while len(made) < count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Kinds = Literal["node", "graph", "link"]
 Predicts = Literal["classes", "labels", "value"]
 Columns = Annotated[list[str] | None, typer.Option(help="Column that is predicted; several times for several labels.", show_default=False)]
-WHY, VALUE = 72, 40  # columns of the table
+NARROW, VALUE = 20, 40  # columns of the table: the reason's at least, the value's at most
 
 
 def init(
@@ -40,7 +41,7 @@ def init(
         str | None, typer.Option(help="Score of the task, such as accuracy, roc_auc, ap or rmse.", show_default=False)
     ] = None,
     split: Annotated[str | None, typer.Option(help="random, folds, or a column of train, val and test.", show_default=False)] = None,
-    id: Annotated[str | None, typer.Option(help="Column that names nodes, as edges do.", show_default=False)] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column that names nodes, as edges do.", show_default=False)] = None,
     source: Annotated[str | None, typer.Option(help="Column of the node an edge starts at.", show_default=False)] = None,
     target: Annotated[str | None, typer.Option(help="Column of the node it ends at.", show_default=False)] = None,
     graph: Annotated[str | None, typer.Option(help="Column that says which graph a node belongs to.", show_default=False)] = None,
@@ -64,7 +65,7 @@ def init(
     from agentnas.tools.own.guess import Wishes
 
     wishes = Wishes(
-        tuple(label or ()), id, source, target, graph, smiles, kind, predict, metric, split, tuple(ignore or ()), directed, name
+        tuple(label or ()), id_, source, target, graph, smiles, kind, predict, metric, split, tuple(ignore or ()), directed, name
     )
     written = _place(files, out, force)
     with soon("reading..."):
@@ -156,7 +157,9 @@ def _numbered(text: str, most: int) -> int:
 def _shown(guess: Guess, looked: Looked) -> str:
     """What was looked at, guessed and left open."""
     files = [(str(one.file), one.rows, len(one.columns)) for one in looked.tables]
-    rows = ((line.key, _cut(line.value, VALUE), line.option or "-", _cut(line.why, WHY)) for line in guess.lines)
+    rows = [(line.key, _cut(line.value, VALUE), line.option or "-") for line in guess.lines]
+    why = _room() - sum(max(map(len, column)) + 2 for column in zip(*rows, ("guessed", "as", "change by"), strict=True))
+    rows = [(*row, _cut(line.why, max(why, NARROW))) for row, line in zip(rows, guess.lines, strict=True)]
     parts = [table(("file", "rows", "columns"), files), ""] if files else []
     parts += [table(("guessed", "as", "change by", "because"), rows)]
     if looked.passed:
@@ -164,6 +167,11 @@ def _shown(guess: Guess, looked: Looked) -> str:
     if guess.doubts:
         parts += ["", typer.style("not sure", bold=True), *(f"  {doubt.text}\n    → {doubt.option}" for doubt in guess.doubts)]
     return "\n".join(parts)
+
+
+def _room() -> int:
+    """Columns of the terminal; plenty where there is none."""
+    return shutil.get_terminal_size((140, 24)).columns if sys.stdout.isatty() else 140
 
 
 def _cut(text: str, width: int) -> str:

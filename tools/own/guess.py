@@ -185,8 +185,8 @@ def _no_edges(tables: Sequence[Seen]) -> str:
     told = ", ".join(f"{table.file.name} ({', '.join(list(table.columns)[:5])})" for table in tables[:3])
     if len(tables) == 1:
         return (
-            f"{seen.file.name} seems to hold one thing a row and no edges between them (columns {', '.join(list(seen.columns)[:6])}); give the"
-            " file of edges too, or say which columns join two nodes: --source COLUMN --target COLUMN"
+            f"{seen.file.name} seems to hold one thing a row and no edges between them (columns {', '.join(list(seen.columns)[:6])}); give"
+            " the file of edges too, or say which columns join two nodes: --source COLUMN --target COLUMN"
         )
     return f"no two columns of {told} name nodes of another table; say which join two nodes: --source COLUMN --target COLUMN"
 

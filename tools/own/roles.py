@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from agentnas.tools.own.looking import Column, Seen
 
 ENDS = (
-    ("source", "target"), ("src", "dst"), ("src", "dest"), ("from", "to"), ("sender", "receiver"), ("payer", "payee"), ("follower", "followee"),
-    ("citing", "cited"), ("head", "tail"), ("start", "end"), ("u", "v"), ("a", "b"), ("i", "j"), ("node1", "node2"), ("id1", "id2"),
-    ("left", "right"), ("subject", "object"), ("caller", "callee"), ("buyer", "seller"), ("1", "2"),
+    ("source", "target"), ("src", "dst"), ("src", "dest"), ("from", "to"), ("sender", "receiver"), ("payer", "payee"),
+    ("follower", "followee"), ("citing", "cited"), ("head", "tail"), ("start", "end"), ("u", "v"), ("a", "b"), ("i", "j"),
+    ("node1", "node2"), ("id1", "id2"), ("left", "right"), ("subject", "object"), ("caller", "callee"), ("buyer", "seller"), ("1", "2"),
 )  # fmt: skip
 DIRECTED = {
     "from", "sender", "payer", "follower", "citing", "head", "subject", "caller", "buyer",
@@ -57,7 +57,7 @@ def id_columns(seen: Seen) -> list[Column]:
 
 
 def _id_score(column: Column, seen: Seen) -> float:
-    first = list(seen.columns)[0] == column.name
+    first = next(iter(seen.columns)) == column.name
     named = column.words[-1:] in (("id",), ("key",), ("uid",), ("name",), ("node",), ("index",), ("no",)) or column.words[:1] == ("id",)
     decimals = column.holds == "numbers" and not column.whole
     return 2.0 * named + 1.0 * first + 0.5 * (column.holds == "names") - 5.0 * decimals

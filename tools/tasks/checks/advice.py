@@ -33,7 +33,10 @@ ADVICE: dict[str, Advice] = {
         "Remove repeated rows of the edge file; keep how often as a column if it matters.",
     ),
     "self-loops": ("Most operators add their own; these count beside it.", "Remove them unless they mean something."),
-    "constant-edge-attributes": ("The column tells edges apart in nothing.", "Leave it out: ignore: [COLUMN] under edges."),
+    "constant-edge-attributes": (
+        "The column tells edges apart in nothing.",
+        "Leave it out: ignore: [COLUMN] under edges. Columns that stand for kinds of bonds may stay.",
+    ),
     "nearly-undirected": (
         "Where nearly every edge has its opposite, the missing ones are usually lost, not meant; nodes see each other one way only.",
         "Set directed: false in the task file, or add the missing rows.",
@@ -57,7 +60,7 @@ ADVICE: dict[str, Advice] = {
     "no-features": ("Only structure can speak.", "Add columns if there are any; else degree or encodings stand for features."),
     "constant-features": (
         "A column that never changes says nothing and costs weights.",
-        "Leave it out: ignore: [COLUMN] in the task file.",
+        "Leave it out: ignore: [COLUMN] in the task file. Columns that stand for atoms, degrees or rare categories may stay.",
     ),
     "feature-scales": (
         "Without scaling, the wide column drowns the others and rates of learning suit one of them only.",
@@ -101,6 +104,10 @@ ADVICE: dict[str, Advice] = {
     "unlabelled-in-split": (
         "An item without a label can be neither learnt from nor scored.",
         "Leave unlabelled items out of the split.",
+    ),
+    "small-folds": (
+        "One fold says little; compare designs over all folds, as AgentNAS does.",
+        "Nothing, if there is no more data; a gain within the noise is no gain.",
     ),
     "repeated-in-split": ("An item that stands twice counts twice.", "Name every item once."),
     "same-features": (

@@ -53,8 +53,7 @@ def _counts(data: GraphData) -> Iterator[Problem]:
 
 def _typed(data: GraphData, codes: Index) -> Index:
     """Codes of edges; two edges of different types between the same nodes are different edges."""
-    kinds = getattr(data, "edge_type", None)
-    return codes if kinds is None else np.asarray(codes * (int(kinds.max()) + 1) + kinds)
+    return codes if data.edge_type is None else np.asarray(codes * (int(data.edge_type.max()) + 1) + data.edge_type)
 
 
 def _direction(data: GraphData) -> Iterator[Problem]:
@@ -86,7 +85,7 @@ def _isolated(data: GraphData) -> Iterator[Problem]:
 
 def constant_columns(data: GraphData, columns: Index, most: int = 3) -> str:
     """Names of some columns, where they have names."""
-    if getattr(data, "feature_names", None) is None:
+    if not data.feature_names:
         return ""
     named = ", ".join(column_name(data, int(column)) for column in columns[:most])
     return f" ({named}{', ...' if len(columns) > most else ''})"

@@ -58,14 +58,12 @@ def classes_of(data: GraphData) -> int:
 
 def column_name(data: GraphData, column: int) -> str:
     """``'amount'`` where the columns of features have names, else ``feature 3``, counted from 0."""
-    names: Sequence[str] | None = getattr(data, "feature_names", None)
-    return f"feature {column}" if not names else repr(names[column])
+    return f"feature {column}" if not data.feature_names else repr(data.feature_names[column])
 
 
 def class_name(data: GraphData, label: int) -> str:
     """The class as its file calls it, else its number."""
-    names: Sequence[str] | None = getattr(data, "class_names", None)
-    return str(label) if not names else str(names[label])
+    return data.class_names[label] if data.class_names else str(label)
 
 
 def class_list(data: GraphData, labels: Sequence[int], most: int = 5) -> str:

@@ -7,6 +7,7 @@ two graphs of one colour are the same for every such network.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from agentnas.tools.tasks.checks.findings import Problem, Severity, data_of, ite
 ROUNDS = 3
 NEAR = 0.01  # standard deviations of a column within which two values are held for one
 DISTINCT = 0.9  # share of rows that are the only one of their kind, above which equal rows are no chance
+CHANCE = 3.0  # times as many repeated rows as by chance
+MOST_SHUFFLED = 20_000_000
 CEILING = 0.99
 Codes = NDArray[np.uint64]
 
@@ -48,7 +51,7 @@ def row_codes(data: GraphData) -> Codes:
         x = data.x.astype(np.float64).multiply(scale[None, :]).tocsr()
         x.data = np.round(x.data)
         return np.asarray(x.astype(np.int64) @ drawn).astype(np.uint64)
-    codes: NDArray[np.int64] = np.zeros(data.num_nodes, np.int64)
+    codes: NDArray[np.int64] = np.zeros(len(data.x), np.int64)
     for column, factor in enumerate(scale):
         codes += np.round(data.x[:, column].astype(np.float64) * factor).astype(np.int64) * drawn[column]
     return codes.astype(np.uint64)
@@ -76,8 +79,8 @@ def graph_colours(data: GraphData, colours: Codes) -> Codes:
 
 
 def _attribute_codes(data: GraphData) -> Codes:
-    kinds = getattr(data, "edge_type", None)
-    codes = np.ones(data.num_edges, np.uint64) if kinds is None else _mixed(np.asarray(kinds).astype(np.uint64) + np.uint64(1))
+    kinds = data.edge_type
+    codes = np.ones(data.num_edges, np.uint64) if kinds is None else _mixed(kinds.astype(np.uint64) + np.uint64(1))
     if data.edge_attr is None:
         return codes
     drawn = np.random.Generator(np.random.PCG64(1)).integers(1, 2**62, data.edge_channels) | 1
@@ -99,10 +102,19 @@ def _equal_rows(task: Task, rows: Codes) -> Iterator[Problem]:
     filled = (data.x != 0).getnnz(axis=1) > 0 if sp.issparse(data.x) else (data.x != 0).any(axis=1)
     kinds, counts = np.unique(rows[filled], return_counts=True)
     repeated = int(filled.sum()) - len(kinds)
-    if not len(kinds) or not repeated or (counts == 1).sum() < DISTINCT * filled.sum():
+    if not repeated or (counts == 1).sum() < DISTINCT * filled.sum() or repeated <= CHANCE * _by_chance(data, filled):
         return
     yield problem("note", "duplicate-rows", f"{repeated} of {data.num_nodes} nodes repeat the features of another node")
     yield from _across(task, np.where(filled, rows, np.arange(len(rows)).astype(np.uint64)), "same-features", "has the features of one")
+
+
+def _by_chance(data: GraphData, filled: NDArray[np.bool_]) -> float:
+    """Rows that would be repeated if columns had nothing to do with each other; of sparse features, hardly any."""
+    if sp.issparse(data.x) or data.x.size > MOST_SHUFFLED:
+        return 0.0
+    rng = np.random.Generator(np.random.PCG64(2))
+    shuffled = rng.permuted(data.x[filled], axis=0)
+    return float(len(shuffled) - len(np.unique(row_codes(replace(data, x=shuffled)))))
 
 
 def _across(task: Task, codes: Codes, code: str, same: str) -> Iterator[Problem]:

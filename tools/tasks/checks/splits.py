@@ -33,6 +33,9 @@ def splits(task: Task) -> Iterator[Problem]:
         for found in _split(task, split):
             findings.setdefault(found, []).append(number)
     yield from numbered(task, findings)
+    if _are_folds(task):
+        yield from _small_folds(task)
+        return
     for name in ("val", "test"):
         yield from _small(task, name)
 
@@ -43,7 +46,23 @@ def _small(task: Task, name: str) -> Iterator[Problem]:
     smallest = min(parts, key=len, default=np.empty(0, np.int64))
     if 0 < len(smallest) < SMALL_PART and _in_range(task, smallest):
         size, named = range_text([len(part) for part in parts]), items_of(task)
-        yield problem("warning", f"small-{name}", f"{name} has {size} {named}: one standard error of {_noise(task, smallest)}")
+        yield problem("warning", f"small-{name}", f"{name} has {size} {named}: {_noise(task, smallest)}")
+
+
+def _are_folds(task: Task) -> bool:
+    """Whether every item with a label is tested in exactly one of several splits."""
+    tested = np.concatenate([split.test for split in task.splits]) if task.num_splits > 1 else np.empty(0, np.int64)
+    return len(tested) == len(np.unique(tested)) == int(data_of(task).labelled.sum())
+
+
+def _small_folds(task: Task) -> Iterator[Problem]:
+    """Folds are few items each, but together they are all."""
+    parts = [split.test for split in task.splits]
+    smallest, every = min(parts, key=len), np.concatenate(parts)
+    if 0 < len(smallest) < SMALL_PART and _in_range(task, every):
+        size, named = range_text([len(part) for part in parts]), items_of(task)
+        text = f"each fold tests {size} {named}: {_noise(task, smallest)}; over all {len(every)}, {_noise(task, every)}"
+        yield problem("note", "small-folds", text)
 
 
 def _in_range(task: Task, items: Index) -> bool:
@@ -96,11 +115,12 @@ def _classes(task: Task, data: GraphData, name: str, items: Index) -> Iterator[F
 
 
 def _noise(task: Task, items: Index) -> str:
+    """One standard error of a score on these items, in words."""
     if task.metric.name == "roc_auc" and data_of(task).target == "classes":
-        return f"an AUC of 80 is about {_spread(task, items):.1f} points"
+        return f"one standard error of an AUC of 80 is about {_spread(task, items):.1f} points"
     if data_of(task).target == "value":
-        return f"an error is about {100 / np.sqrt(2 * len(items)):.0f} % of it"
-    return f"an accuracy is up to {50.0 / np.sqrt(len(items)):.1f} points"
+        return f"an error is only known to about ± {100 / np.sqrt(2 * len(items)):.0f} % of itself"
+    return f"one standard error of an accuracy is up to {50.0 / np.sqrt(len(items)):.1f} points"
 
 
 def _spread(task: Task, items: Index) -> float:
