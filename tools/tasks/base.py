@@ -40,7 +40,8 @@ class GraphData:
     ``node_type``: [num_nodes] int64, ``edge_type``: [num_edges] int64 in the order of the edges; from 0, where a graph is heterogeneous.
     Edges of several types may join the same two nodes. ``node_types``, ``edge_types``: their names, by number. Features of all types are
     columns of one ``x`` (``typed_features``).
-    ``class_names``: what classes, or labels, are called, by number; empty where they have no names.
+    ``class_names``: what classes, or labels, are called, by number, and ``feature_names`` the columns of ``x``; empty where they have no
+    names.
     """
 
     x: Matrix
@@ -55,6 +56,7 @@ class GraphData:
     node_types: tuple[str, ...] = ()
     edge_types: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
