@@ -55,9 +55,9 @@ BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({
-    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm", "analyst_llm",
-    "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
-    "ablate",
+    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm",
+    "analyst_llm", "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review",
+    "memory_dir", "embedder", "ablate",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
@@ -285,7 +285,10 @@ def _ablate(house: House, run: Run) -> None:
     from agentnas.ablation import ablate
 
     house.evaluator.close()  # its workers' memory is needed
-    ablate(run, tell=lambda line: house.journal.append(ev.Noted(message=line)), stop=house.stop_requested)
+    def tell(line: str) -> None:
+        house.journal.append(ev.Noted(message=line))
+
+    ablate(run, tell=tell, stop=house.stop_requested)
     house.report()
 
 

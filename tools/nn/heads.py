@@ -9,7 +9,6 @@ from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, Perceptron, per_graph
 from agentnas.tools.nn.sparse import Features, Pattern, SparseMatrix, as_dense
 
-
 MOST_SCORED = 2**16  # pairs at a time, and MOST_LOOKED_AT edges at their ends, where no derivatives are wanted
 MOST_LOOKED_AT = 2**20
 

@@ -143,7 +143,9 @@ def named(name: str) -> BoundedSpace:
 def _cells(name: str, kind: str, target: str, locks: tuple[str, ...]) -> CellSpace:
     _, _, settings = name.partition(":")
     if (kind, target) != ("node", "classes"):
-        raise UsageError(f"--space {name}: its cells classify nodes; the task has kind {kind} and target {target}; allowed: the other spaces")
+        raise UsageError(
+            f"--space {name}: its cells classify nodes; the task has kind {kind} and target {target}; allowed: the other spaces"
+        )
     if locks:
         raise UsageError(f"--space {name}: cells have no parts to lock; leave --lock out, or search another space")
     if settings and settings not in SETTINGS:

@@ -111,7 +111,9 @@ def _check_arguments(splits: int, val: float, test: float, negatives: int) -> No
 def _check_counts(n: int, count: int, hidden: int, others: int, splits: int) -> None:
     free = n * (n - 1) // 2 - count
     if count < FEWEST_EDGES or count > n * (n - 1) // 4:
-        raise UsageError(f"link prediction needs {FEWEST_EDGES} edges or more, and no more than half of all pairs; got {count} on {n} nodes")
+        raise UsageError(
+            f"link prediction needs {FEWEST_EDGES} edges or more, and no more than half of all pairs; got {count} on {n} nodes"
+        )
     if hidden >= count:
         raise UsageError(f"no edge of {count} is left to train on; hide fewer in validation and test")
     if others > free:
