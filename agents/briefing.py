@@ -17,10 +17,12 @@ from agentnas.agents.facts_cells import cell_lines
 from agentnas.agents.facts_curves import curve_lines
 from agentnas.agents.facts_round import round_lines
 from agentnas.agents.llm.base import Message
+from agentnas.agents.llm_planner import may_bound
 from agentnas.agents.roles import Plan
 from agentnas.agents.situation import Situation
 from agentnas.prompts import Prompts
 from agentnas.tools.evaluate.ladder import TABLE
+from agentnas.tools.spec.narrowing import in_words
 
 Form = Literal["diff", "full"]
 # Pieces of evidence that the coder reads: what the plan cites, then what was recalled.
@@ -43,7 +45,7 @@ class Briefing:
             "forecasts": _lines(round_lines(situation, situation.round - 1)),
             "left": history.left_line(situation.left, situation.batch),
             "earlier": _lines(history.earlier_lines(situation)),
-            "told": "\n".join(history.told_lines(situation)),
+            "told": "\n".join([*history.told_lines(situation), *self._bounds(situation)]),
         })  # fmt: skip
 
     def coder(self, situation: Situation, plan: Plan, count: int, form: Form) -> tuple[Message, ...]:
@@ -77,6 +79,13 @@ class Briefing:
         """How designs are written, and what is different where no classes of nodes are predicted."""
         about = [self.prompts.piece(name).text for word, name in ABOUT.items() if word in aim_of(situation)]
         return "\n\n".join(text.strip() for text in (made.language(situation.space, self.prompts, reading=reading), *about))
+
+    def _bounds(self, situation: Situation) -> list[str]:
+        """How a person's words become bounds on the space, and which are in force; nothing where nobody said anything."""
+        if not may_bound(situation):
+            return []
+        held = [f"Bounds in force: {in_words(situation.bounds)}."] if situation.bounds else []
+        return [*held, self.prompts.piece("bounds").fill().strip()]
 
     def _form(self, situation: Situation, form: Form) -> str:
         from agentnas.tools.spec.vocabulary import edits_help, values_help

@@ -16,7 +16,7 @@ from agentnas.agents.llm.spending import Limits as LLMLimits
 from agentnas.agents.people import messages
 from agentnas.agents.roles import Analyst, Coder, Planner
 from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, estimated, finalists
-from agentnas.agents.situation import Left, Record, Situation, turned_down
+from agentnas.agents.situation import Left, Record, Situation, bounds_before, turned_down
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.memory.events import FinalistsChosen
 from agentnas.memory.inbox import Inbox
@@ -92,6 +92,8 @@ class House:
     transfer: Transfer | None = None
     room: Room | None = None
     baselines: Baselines | None = None
+    goal: str = ""
+    """What the owner wants searched, in their words."""
     _reserve: tuple[int, float] = (-1, 0.0)
 
     @property
@@ -154,6 +156,8 @@ class House:
             correlations=tuple(self.view.correlations),
             batch=self.round_size(round_),
             turned_down=tuple(turned_down(self.view)),
+            goal=self.goal,
+            bounds=bounds_before(self.view, round_),
         )
 
     def recalled(self, round_: int, question: str) -> list[Evidence]:
@@ -244,4 +248,4 @@ class House:
     def chosen_finalists(self) -> Finalists:
         event = self.view.finalists
         assert isinstance(event, FinalistsChosen)
-        return Finalists(event.finalists, event.plain_anchor, event.strong_anchor)
+        return Finalists(event.finalists, event.plain_anchor, event.strong_anchor, event.start)

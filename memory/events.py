@@ -33,11 +33,13 @@ class RunStarted(Event):
     environment: dict[str, Any]
     metric: str = ""
     higher_is_better: bool = True
+    test_to_train: float = Field(0.0, description="test part over training part of a split, where training parts of splits overlap")
     unit: float = Field(1.0, description="error of the best constant, where the metric is an error: what its scores are shares of")
     kind: str = Field("node", description="what is predicted of: node, graph, or link (pairs of nodes)")
     target: str = Field("classes", description="what is predicted: classes, labels (several an item), or a value")
     full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
+    searched: dict[str, Any] = Field(default_factory=dict, description="the space, its size, and which anchors lie outside of it")
 
 
 class RunResumed(Event):
@@ -81,6 +83,7 @@ class PlanMade(Event):
     author: str
     directions: tuple[dict[str, Any], ...]
     reason: str = ""
+    bounds: dict[str, Any] = Field(default_factory=dict, description="what alone is searched, because the owner asked for it; empty: all")
 
 
 class Proposal(BaseModel):
@@ -99,8 +102,9 @@ class Proposal(BaseModel):
     hypothesis: str = ""
     expected_gain: float | None = None
     evidence: tuple[str, ...] = ()
-    anchor: Literal["plain", "strong"] | None = None
+    anchor: Literal["plain", "strong", "start"] | None = None
     name: str | None = Field(None, description="name of the anchor")
+    reference: bool = Field(False, description="outside of the space that was asked for: compared with, neither chosen nor varied")
     direction: str | None = Field(None, description="name of the direction of the round's plan that it follows")
 
 
@@ -207,6 +211,7 @@ class FinalistsChosen(Event):
     finalists: tuple[str, ...]
     plain_anchor: str | None
     strong_anchor: str | None
+    start: str | None = Field(None, description="the best of the designs that a person started from")
     reason: str
 
 

@@ -43,11 +43,14 @@ PARTIALS: dict[str, frozenset[str]] = {
     "labels": frozenset(),
     "diff": frozenset({"edits"}),
     "full": frozenset({"values"}),
+    "bounds": frozenset(),
+    "locked": frozenset({"locked"}),
 }
 # Partials that become the value of a placeholder, one of the first two, and after it what the task asks for;
 # the others are included by name.
 CHOSEN: dict[str, tuple[str, ...]] = {
-    "language": ("specs", "cells", "graphs", "pairs", "values", "labels"),
+    "language": ("specs", "cells", "locked", "graphs", "pairs", "values", "labels"),
+    "told": ("bounds",),
     "form": ("diff", "full"),
     "numbers": ("seeds", "lookups"),
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agentnas.cli.options import DataDir, Json, Split
+from agentnas.cli.options import AllowCode, DataDir, Json, Split
 from agentnas.cli.output import counted, emit, emit_json, say
 from agentnas.cli.profile import Device, SpecFile, TaskName
 from agentnas.cli.shell import COMMANDS, command_app
@@ -30,6 +30,7 @@ def train(
     split: Split = None,
     device: Device = "auto",
     data_dir: DataDir = None,
+    allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
     from agentnas.config import resolve
@@ -37,8 +38,10 @@ def train(
     from agentnas.spec_file import read_spec
 
     wanted = read_spec(spec)
-    config = resolve({"split": split, "data_dir": data_dir}).config
-    training = Training(task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device)
+    config = resolve({"split": split, "data_dir": data_dir, "allow_code": allow_code}).config
+    training = Training(
+        task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device, allow_code=config.allow_code
+    )
     result = train_spec(wanted, training, lambda done: None if json else say(_line(done)))
     if json:
         emit_json(result)

@@ -90,11 +90,21 @@ def test_cards_on_a_kind_of_task_are_found_for_it(name: str, data_dir: Path) -> 
 
 def first_cards(card: TaskCard) -> list[str]:
     question = load("recall").fill(task=card.text(), tried="nothing has been tried yet")
-    return [evidence.id.removeprefix("card:") for evidence, _ in zip(recall_cards(shipped_library(), card, question), range(10), strict=False)]
+    return [
+        evidence.id.removeprefix("card:") for evidence, _ in zip(recall_cards(shipped_library(), card, question), range(10), strict=False)
+    ]
 
 
 def test_cards_on_relations_and_molecules_are_found() -> None:
-    usual = {"source": "computed", "protocol": "own", "num_splits": 1, "split_sizes": (80, 10, 10), "nodes": 900, "edges": 2000, "features": 9}
+    usual = {
+        "source": "computed",
+        "protocol": "own",
+        "num_splits": 1,
+        "split_sizes": (80, 10, 10),
+        "nodes": 900,
+        "edges": 2000,
+        "features": 9,
+    }
     typed = TaskCard.model_validate({**usual, "name": "mine", "metric": "accuracy", "classes": 3, "types": (3, 5)})
     assert {"rgcn", "hgt"} <= set(first_cards(typed)) | set(only_conditions(typed))
     molecules = TaskCard.model_validate({

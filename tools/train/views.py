@@ -98,7 +98,9 @@ class GraphView:
         edges, _ = whole.pattern.entries_of(nodes)
         row, column = self._number[whole.pattern.row[edges]], self._number[whole.pattern.column[edges]]
         _, attr, kind = whole.of_edges(edges)
-        return Graph.of_sorted(Pattern(row, column, (n, n)), attr, kind, whole.types_of(nodes))
+        union = Graph.of_sorted(Pattern(row, column, (n, n)), attr, kind, whole.types_of(nodes))
+        union.mean_log_degree = whole.mean_log_degree  # a unit of the data: what is said of a graph must not depend on its batch
+        return union
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
         items = torch.arange(self._prepared.graph_starts.numel() - 1, device=self._prepared.device) if items is None else items
@@ -121,8 +123,7 @@ class PairView:
         self._recipe, self._prepared = network.spec.recipe, prepared
         self._whole = prepared.features(network.spec.input, split)
         self._messages = prepared.messages(split, network.spec.input.edges)
-        pattern = self._messages.pattern
-        self._keys = pattern.row * prepared.num_nodes + pattern.column
+        self._keys = self._messages.pattern.keys
 
     def set_labels(self, index: Tensor, y: Tensor) -> None:
         self._edges = self._prepared.pairs[:, index[y == 1]]
