@@ -106,7 +106,7 @@ def _gain(c: Compared, scale: Scale) -> str:
     if c.gap is None:
         return ""
     if c.gap["inside_noise"] is True:
-        return f": the network's {_difference(c, scale)} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
+        return f": the network's difference of {_difference(c, scale)} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
     better = c.gap["difference"] > 0
     if scale.is_error:
         return f": the network is {'better' if better else 'worse'}, {_difference(c, scale)}"

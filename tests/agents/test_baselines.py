@@ -126,7 +126,7 @@ def test_a_gain_is_told_with_its_noise(journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("by", "words"),
     [
-        ((-1.0, 1.0, 0.5, 0.0), "the network's +0.12 ± 0.43 is inside the noise (4 paired seeds)"),
+        ((-1.0, 1.0, 0.5, 0.0), "the network's difference of +0.12 ± 0.43 is inside the noise (4 paired seeds)"),
         ((-3.0, -4.0, -5.0, -4.0), "the network loses 4.00 ± 0.41"),
     ],
 )
