@@ -89,7 +89,8 @@ def _gap(view: JournalView, measured: BaselineMeasured) -> Mapping[str, Any] | N
     seeds = [seed for seed in scores if split_of.get(seed) in measured.test]
     ours = {int(seed): scores[seed] for seed in seeds}
     theirs = {int(seed): measured.test[split_of[seed]] for seed in seeds}
-    return paired_difference(ours, theirs) if seeds else None
+    overlap = view.started.test_to_train if view.started else 0.0
+    return paired_difference(ours, theirs, overlap) if seeds else None
 
 
 def _score(scores: Mapping[str, float], scale: Scale) -> str:

@@ -161,10 +161,15 @@ def _due(anchors: Sequence[Draft], situation: Situation, count: int) -> list[Dra
     """Of the untried anchors, most promising first, those of this round: the best of either kind in the first, and a share of each."""
     first = [next((draft for draft in anchors if draft.anchor == kind), None) for kind in ("plain", "strong")]
     own = [draft for draft in anchors if draft.anchor == "start"]
-    due = [] if situation.records else list(dict.fromkeys([*own, *(draft for draft in first if draft is not None)]))[:count]
+    due = [] if situation.records else _once([*own, *(draft for draft in first if draft is not None)])[:count]
     due += [draft for draft in anchors if draft not in due]
     share = ANCHOR_SHARE if situation.records else FIRST_ANCHORS
     return due[: max(int(count > 1), int(share * count))]
+
+
+def _once(drafts: Sequence[Draft]) -> list[Draft]:
+    """Each draft once, in their order; drafts hold specs, which have no hash of their own."""
+    return [draft for place, draft in enumerate(drafts) if draft not in drafts[:place]]
 
 
 def _as_anchor(draft: Draft, anchor: Draft | None) -> Draft:
