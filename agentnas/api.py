@@ -54,7 +54,8 @@ BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({
-    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm", "analyst_llm",
+    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm",
+    "analyst_llm",
     "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"

@@ -22,7 +22,10 @@ from agentnas.tools.errors import UsageError
 
 app = command_app()
 
-Task = Annotated[str | None, typer.Option(help="Task, see agentnas tasks list, or a task.yaml of yours; cora or digits if not given.", show_default=False)]
+Task = Annotated[
+    str | None,
+    typer.Option(help="Task, see agentnas tasks list, or a task.yaml of yours; cora or digits if not given.", show_default=False),
+]
 Trials = Annotated[int | None, typer.Option(help="Most trials; lifts the default limit of time.", show_default=False)]
 Time = Annotated[str | None, typer.Option(help="Most active time, such as 45s or 1h30m, or none. [default: 10m]", show_default=False)]
 Seed = Annotated[int | None, typer.Option(help="Seed of search and training. [default: 0]", show_default=False)]
@@ -44,7 +47,8 @@ Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a 
 
 @app.command(help=COMMANDS["design"].help)
 def design(
-    task: Task = None, allow_code: AllowCode = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
+    task: Task = None, allow_code: AllowCode = None, split: Split = None,
+    trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
     max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
     executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
@@ -57,7 +61,8 @@ def design(
     dry_run: DryRun = False, json: Json = False,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
-        "task": task, "allow_code": allow_code, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
+        "task": task, "allow_code": allow_code,
+        "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
         "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,

@@ -11,8 +11,7 @@ from agentnas.tools.own import splits as own_splits
 from agentnas.tools.own.arrays import Arrays, data_of, given_splits
 from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
 from agentnas.tools.own.labels import check_scored, metric_of
-from agentnas.tools.own.schema import NAME, SplitPlan, TaskFile, read_task_file
-from agentnas.tools.own.schema import Table as Part
+from agentnas.tools.own.schema import NAME, Edges, Graphs, Nodes, SplitPlan, TaskFile, read_task_file
 from agentnas.tools.own.sources import read_source
 from agentnas.tools.own.tables import Table, read_table
 from agentnas.tools.tasks.base import GraphData, Split, Task
