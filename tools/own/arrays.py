@@ -206,7 +206,7 @@ def given_splits(arrays: Arrays, items: int, labelled: NDArray[np.bool_], where:
     masks = [_mask(arrays, name, items, where) for name in MASKS]
     if len({mask.shape for mask in masks}) > 1:
         raise DataError(f"{where}: masks are {', '.join(str(list(mask.shape)) for mask in masks)}; expected the same shapes")
-    if (sum(mask.astype(np.int64) for mask in masks) > 1).any():
+    if (np.stack(masks).sum(axis=0) > 1).any():
         raise DataError(f"{where}: an item is in two of {', '.join(MASKS)}")
     return tuple(Split(*(np.flatnonzero(mask[number] & labelled) for mask in masks)) for number in range(len(masks[0])))
 

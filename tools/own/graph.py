@@ -46,7 +46,7 @@ class Built(NamedTuple):
 class _Ends(NamedTuple):
     """Edges as they stand in their table: the rows of nodes that each joins [2, rows], features and types."""
 
-    index: Index
+    joined: Index
     attr: NDArray[np.float32] | None = None
     type: Index | None = None
     types: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ def _joined(
     graph_of: Index | None = None, more: Matrix | None = None,
 ) -> GraphData:  # fmt: skip
     """All that was read as one graph of ``count`` nodes; ``more``: features beside those of the nodes' table."""
-    edge_index, attr, edge_type = sorted_all(ends.index, ends.attr, ends.type, count, directed)
+    edge_index, attr, edge_type = sorted_all(ends.joined, ends.attr, ends.type, count, directed)
     node_type, types = _types(nodes, part.type, "nodes: type") if nodes is not None else (None, ())
     blocks = [
         matrix for matrix in (node_type if node_type is None else one_hot(node_type), _encoded(part, nodes), more) if matrix is not None
@@ -317,8 +317,9 @@ def _many(
     if tables.nodes is None and edges.graph is None:
         raise UsageError(f"{where}: which graph an edge belongs to is not said; give edges: graph, or nodes: file and graph")
     if tables.nodes is None:
-        of_edges = _graph_cells(table, edges.graph or "", "edges: graph", graph_names)
-        names, owners = _nodes_of_edges(table, edges, of_edges, graph_names)
+        cells = _graph_cells(table, edges.graph or "", "edges: graph", graph_names)
+        names, owners = _nodes_of_edges(table, edges, cells, graph_names)
+        of_edges: Objects | None = cells
     else:
         if nodes.graph is None:
             raise UsageError(f"{where}: which graph a node belongs to is not said; give nodes: graph, a column of {tables.nodes.where}")
@@ -327,7 +328,7 @@ def _many(
         of_edges = None if edges.graph is None else _graph_cells(table, edges.graph, "edges: graph", graph_names)
         names = _node_names(nodes, tables, edges, cells if of_edges is not None else None)
     ends = _ends(edges, table, names, of_edges)
-    _check_inside(ends.index, owners, table, end_columns(edges, table.names, table.where)[1], graph_names)
+    _check_inside(ends.joined, owners, table, end_columns(edges, table.names, table.where)[1], graph_names)
     _check_filled(owners, graph_names, _given(tables.graphs))
     order = np.argsort(owners, kind="stable")
     place = np.empty(len(order), np.int64)
@@ -335,7 +336,7 @@ def _many(
     ordered = None if tables.nodes is None else Table(tables.nodes.where, tables.nodes.frame.iloc[order], tables.nodes.decimal)
     graph_of = owners[order].astype(np.int64)
     more = _of_graphs(part, _given(tables.graphs), graph_of)
-    return _joined(nodes, ordered, len(order), ends._replace(index=place[ends.index]), directed, labels, "graph", graph_of, more)
+    return _joined(nodes, ordered, len(order), ends._replace(joined=place[ends.joined]), directed, labels, "graph", graph_of, more)
 
 
 def _graph_cells(table: Table, column: str, key: str, graph_names: pd.Index) -> Objects:
@@ -389,4 +390,4 @@ def _molecules(part: Graphs, table: Table, labels: Labels) -> GraphData:
     made = graphs_of_smiles([str(cell) for cell in table.texts(column, "graphs: smiles")], lambda row: table.at(row, column))
     more = _of_graphs(part, table, made.graph_of)
     x = made.x if more is None else _side_by_side([made.x, more])
-    return GraphData(x, made.edge_index, labels.y, labels.count, made.edge_attr, made.graph_of, class_names=labels.names)
+    return GraphData(x, made.edge_index, labels.y, labels.classes, made.edge_attr, made.graph_of, class_names=labels.names)

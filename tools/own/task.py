@@ -16,6 +16,7 @@ from agentnas.tools.own.sources import read_source
 from agentnas.tools.own.tables import Table, read_table
 from agentnas.tools.tasks.base import GraphData, Split, Task
 from agentnas.tools.tasks.catalog import task_names
+from agentnas.tools.tasks.splits import sizes_text
 
 
 def own_task(reference: str, *, data_dir: Path | None = None, split: str | None = None, allow_code: bool = False) -> Task:
@@ -56,7 +57,8 @@ def _fit(text: str) -> str:
 def _read(file: TaskFile, folder: Path, data_dir: Path | None, allow_code: bool) -> Tables | Arrays:
     if file.source is not None:
         return read_source(file.source, folder, data_dir, allow_code)
-    return Tables(*(_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs)))
+    nodes, edges, graphs = (_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs))
+    return Tables(nodes, edges, graphs)
 
 
 def _table(part: Nodes | Edges | Graphs | None, folder: Path, plan: SplitPlan) -> Table | None:
@@ -90,7 +92,7 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
             raise UsageError(f"{where}: split: kind given needs a source with train_mask, val_mask and test_mask; give column")
         splits = given_splits(read, data.num_items, data.labelled, file.source or where)
         own_splits.check(splits, where)
-        return data, splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source, {own_splits.sizes_text(splits)}"
+        return data, splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source, {sizes_text(splits)}"
     if plan.rule is None:
         usual = own_splits.usual(data.kind, int(data.labelled.sum()))
         shares = {plan.train, plan.val, plan.test} != {None}

@@ -14,7 +14,7 @@ from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import Task
 from tests.tools.own.making import FORMATS
 
-FEW, MANY = 25, 2000
+FEW, MANY = 20, 1000
 # What means something in one of the formats.
 PIECES = (
     b"\n",
@@ -98,6 +98,7 @@ def test_damaged_files_give_only_our_errors(folder: Path, data: st.DataObject) -
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(3600)
 @settings(max_examples=MANY, **QUICK)  # type: ignore[arg-type]
 @given(data=st.data())
 def test_many_damaged_files_give_only_our_errors(folder: Path, data: st.DataObject) -> None:
