@@ -23,7 +23,7 @@ SOURCES, TARGETS = ("source", "src", "from", "u", "node1"), ("target", "dst", "t
 NODE_IDS, GRAPH_IDS = ("id", "node", "node_id"), ("id", "graph", "graph_id")
 GRAPHS_OF = ("graph", "graph_id")
 MOST_TYPES = 100
-MOST_NODES = 2**31 - 1
+MOST_NODES = 200_000_000  # two of them and a type are one number of 64 bits
 BETWEEN = "\x1f"  # stands between the name of a graph and that of a node; texts of tables hardly hold it
 
 
@@ -268,17 +268,17 @@ def sorted_all(
     ends: Index, attr: NDArray[np.float32] | None, edge_type: Index | None, count: int, directed: bool
 ) -> tuple[Index, NDArray[np.float32] | None, Index | None]:
     """Edges sorted by source, target and type, without loops, both ways unless directed; of equal ones the first stays."""
-    rows, turned = np.arange(ends.shape[1]), np.zeros(ends.shape[1], bool)
-    if not directed:
-        ends, rows, turned = np.concatenate([ends, ends[::-1]], axis=1), np.tile(rows, 2), np.repeat([False, True], ends.shape[1])
+    rows = np.arange(ends.shape[1])
+    if not directed:  # an edge that stands in the file comes before the way back of another
+        ends, rows = np.concatenate([ends, ends[::-1]], axis=1), np.tile(rows, 2)
     keep = ends[0] != ends[1]
-    ends, rows, turned = ends[:, keep], rows[keep], turned[keep]
+    ends, rows = ends[:, keep], rows[keep]
     kinds = edge_type[rows] if edge_type is not None else np.zeros(len(rows), np.int64)
-    # An edge that stands in the file comes before the way back of another.
-    order = np.lexsort((rows, turned, kinds, ends[1], ends[0]))
-    ends, rows, kinds = ends[:, order], rows[order], kinds[order]
+    codes = (ends[0] * np.int64(count) + ends[1]) * np.int64(kinds.max(initial=0) + 1) + kinds
+    order = np.argsort(codes, kind="stable")
+    ends, rows, kinds, codes = ends[:, order], rows[order], kinds[order], codes[order]
     new = np.ones(len(rows), bool)
-    new[1:] = (np.diff(ends, axis=1) != 0).any(axis=0) | (np.diff(kinds) != 0)
+    new[1:] = codes[1:] != codes[:-1]
     kept = rows[new]
     return (
         np.ascontiguousarray(ends[:, new]),
