@@ -7,13 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from agentnas.cli.findings import findings_text, tallied
 from agentnas.cli.options import AllowCode, DataDir, Json, Split
 from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
+from agentnas.cli.tasks_init import init
 from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import load_task, task_names
 from agentnas.tools.tasks.catalog import TABLE_PREFIX, data_set
+from agentnas.tools.tasks.generated import EXAMPLES as GENERATED
 from agentnas.tools.tasks.locate import where
 from agentnas.tools.tasks.powerlaw import EXAMPLES
 
@@ -26,9 +29,10 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
     """All tasks, and where their data is.
 
     powerlaw:NODES is generated, of any size and with settings behind commas: powerlaw:1e5,degree=20,features=128.
+    So are small tasks of which the best predictions are known: generated:hetero,nodes=3000,noise=0.1.
     """
     folder = resolve({"data_dir": data_dir}).config.data_dir
-    rows = [_listed(name, folder) for name in (*task_names(), *EXAMPLES)]
+    rows = [_listed(name, folder) for name in (*task_names(), *EXAMPLES, *GENERATED)]
     if json:
         emit_json(rows)
         return
@@ -56,7 +60,8 @@ def show(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: 
 def check(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False) -> None:
     """Look for what would make its scores wrong.
 
-    Leaking splits, classes that are missing, broken features. Ends with 1 if there is an error.
+    Leaking splits, features that give the label away, twins in training and test, classes that are missing, broken values.
+    Each finding says how bad it is, what it means, and what to do. Ends with 1 if there is an error.
     """
     from agentnas.tools.tasks import check_task
 
@@ -64,20 +69,16 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, allow_code:
     problems = check_task(task)
     if json:
         emit_json(problems)
-    else:
-        for problem in problems:
-            emit(str(problem))
-        found = f", {task.protocol}: {', '.join(_tallied(problems))}"
-        say(name + (found if task.data else " is a table: there is no data to check"))
+    elif problems:
+        emit(findings_text(problems))
+    if not json:
+        say(f"{name}, {task.protocol}: {tallied(problems)}" if task.data else f"{name} is a table: there is no data to check")
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise AgentNASError(f"{name} has {counted(errors, 'error')}: its scores would be wrong")
 
 
-def _tallied(problems: list[Any]) -> list[str]:
-    """``2 errors``, ``1 warning``, ``no notes``: what is wrong is not counted with what is only worth knowing."""
-    found = [problem.severity for problem in problems]
-    return [counted(found.count(severity), severity) for severity in ("error", "warning", "note")]
+app.command("init")(init)
 
 
 def load(name: str, split: str | None, data_dir: Path | None, allow_code: bool | None = None) -> Any:
@@ -97,7 +98,7 @@ def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
         metric = "roc_auc" if name.endswith("proteins") else "accuracy"
         return row | {"metric": metric, "splits": [], "data": where(name, data_dir)}
     data = data_set(name)
-    row |= {"kind": "node", "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
+    row |= {"kind": data.kind, "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
     return row | {"metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
 
 

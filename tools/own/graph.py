@@ -140,7 +140,14 @@ def _joined(
     ]
     x = _side_by_side(blocks) if blocks else _without_features(kind, edge_index, count)
     y, classes, names = labels or Labels(np.full(count, -1, np.int64), 1)
-    return GraphData(x, edge_index, y, classes, attr, graph_of, None, node_type, edge_type, types, ends.types, names)
+    columns = _names(part, nodes, types) if more is None else ()
+    return GraphData(x, edge_index, y, classes, attr, graph_of, None, node_type, edge_type, types, ends.types, names, columns)
+
+
+def _names(part: Nodes, nodes: Table | None, types: tuple[str, ...]) -> tuple[str, ...]:
+    """What the columns of features are called."""
+    found = encode(nodes, part, "nodes") if nodes is not None else None
+    return (*types, *found.names) if found is not None else types
 
 
 def _encoded(part: Nodes, nodes: Table | None) -> Matrix | None:
