@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError
-from agentnas.tools.own.encoders import encode
+from agentnas.tools.own.encoders import Encoded, encode
 from agentnas.tools.own.labels import Labels, read_labels
 from agentnas.tools.own.schema import Edges, Graphs, Nodes, TaskFile
 from agentnas.tools.own.tables import Objects, Table
 from agentnas.tools.tasks.base import GraphData, Index, Kind, Matrix, compact, one_hot
 from agentnas.tools.tasks.graph_sets import degree_features
+from agentnas.tools.tasks.pairs import identity_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,29 +131,19 @@ def _directed(file: TaskFile, tables: Tables) -> bool:
 
 def _joined(
     part: Nodes, nodes: Table | None, count: int, ends: _Ends, directed: bool, labels: Labels | None, kind: Kind,
-    graph_of: Index | None = None, more: Matrix | None = None,
+    graph_of: Index | None = None, more: Encoded | None = None,
 ) -> GraphData:  # fmt: skip
     """All that was read as one graph of ``count`` nodes; ``more``: features beside those of the nodes' table."""
     edge_index, attr, edge_type = sorted_all(ends.joined, ends.attr, ends.type, count, directed)
     node_type, types = _types(nodes, part.type, "nodes: type") if nodes is not None else (None, ())
-    blocks = [
-        matrix for matrix in (node_type if node_type is None else one_hot(node_type), _encoded(part, nodes), more) if matrix is not None
-    ]
-    x = _side_by_side(blocks) if blocks else _without_features(kind, edge_index, count)
+    found = [
+        None if node_type is None else Encoded(one_hot(node_type), types), None if nodes is None else encode(nodes, part, "nodes"), more,
+    ]  # fmt: skip
+    blocks = [block for block in found if block is not None]
+    x = _side_by_side([block.matrix for block in blocks]) if blocks else without_features(kind, edge_index, count)
+    columns = tuple(name for block in blocks for name in block.names)
     y, classes, names = labels or Labels(np.full(count, -1, np.int64), 1)
-    columns = _names(part, nodes, types) if more is None else ()
     return GraphData(x, edge_index, y, classes, attr, graph_of, None, node_type, edge_type, types, ends.types, names, columns)
-
-
-def _names(part: Nodes, nodes: Table | None, types: tuple[str, ...]) -> tuple[str, ...]:
-    """What the columns of features are called."""
-    found = encode(nodes, part, "nodes") if nodes is not None else None
-    return (*types, *found.names) if found is not None else types
-
-
-def _encoded(part: Nodes, nodes: Table | None) -> Matrix | None:
-    found = encode(nodes, part, "nodes") if nodes is not None else None
-    return None if found is None else found.matrix
 
 
 def _side_by_side(blocks: list[Matrix]) -> Matrix:
@@ -161,13 +152,9 @@ def _side_by_side(blocks: list[Matrix]) -> Matrix:
     return compact(hstack([csr_matrix(block) for block in blocks], format="csr"))
 
 
-def _without_features(kind: Kind, edge_index: Index, count: int) -> Matrix:
+def without_features(kind: Kind, edge_index: Index, count: int) -> Matrix:
     """What stands for nodes that nothing is known of: themselves where links are predicted, else their degrees."""
-    if kind != "link":
-        return compact(degree_features(edge_index, count))
-    from scipy.sparse import identity
-
-    return identity(count, dtype=np.float32, format="csr")
+    return identity_features(count) if kind == "link" else compact(degree_features(edge_index, count))
 
 
 def _node_names(part: Nodes, tables: Tables, edges: Edges, of_graph: Objects | None) -> pd.Index:
@@ -384,10 +371,10 @@ def _check_filled(owners: Index, graph_names: pd.Index, table: Table) -> None:
         raise DataError(f"{table.where}: row {row + 1}: graph {str(graph_names[row])[:40]!r} has no node; leave it out, or add its nodes")
 
 
-def _of_graphs(part: Graphs, table: Table, graph_of: Index) -> Matrix | None:
+def _of_graphs(part: Graphs, table: Table, graph_of: Index) -> Encoded | None:
     """Features of graphs, which stand on each of their nodes."""
     found = encode(table, part, "graphs")
-    return None if found is None else found.matrix[graph_of]
+    return None if found is None else Encoded(found.matrix[graph_of], found.names)
 
 
 def _molecules(part: Graphs, table: Table, labels: Labels) -> GraphData:
@@ -396,5 +383,5 @@ def _molecules(part: Graphs, table: Table, labels: Labels) -> GraphData:
     column = part.smiles or ""
     made = graphs_of_smiles([str(cell) for cell in table.texts(column, "graphs: smiles")], lambda row: table.at(row, column))
     more = _of_graphs(part, table, made.graph_of)
-    x = made.x if more is None else _side_by_side([made.x, more])
+    x = made.x if more is None else _side_by_side([made.x, more.matrix])
     return GraphData(x, made.edge_index, labels.y, labels.classes, made.edge_attr, made.graph_of, class_names=labels.names)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.metrics import Metric, metric
@@ -35,7 +38,17 @@ def own_task(reference: str, *, data_dir: Path | None = None, split: str | None 
         chosen = _metric(file, data, parts, path.name)
     except MemoryError:
         raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
-    return Task(name, chosen, protocol, len(parts), data.fingerprint(), split or (file.split.rule or "usual"), data, parts, file=str(path))
+    asked = split or file.split.rule or "usual"
+    return Task(name, chosen, protocol, len(parts), fingerprint(data, parts, chosen), asked, data, parts, file=str(path))
+
+
+def fingerprint(data: GraphData, splits: tuple[Split, ...], chosen: Metric) -> str:
+    """sha256 of data, splits and metric, as the task file says all of them: a run goes on only where none has changed."""
+    digest = hashlib.sha256(f"{data.fingerprint()} {chosen.name}".encode())
+    for split in splits:
+        for part in (split.train, split.val, split.test):
+            digest.update(f"{len(part)}".encode() + np.ascontiguousarray(part, "<i8").tobytes())
+    return digest.hexdigest()
 
 
 def name_of(file: TaskFile, path: Path) -> str:
@@ -117,10 +130,11 @@ def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tup
     edges = int((data.edge_index[0] < data.edge_index[1]).sum())
     val, test = own_splits.shares(file.split, VAL_SHARE, TEST_SHARE)
     try:
-        linked, made = link_task(data, file.split.count or SPLITS, val, test)
+        negatives = file.split.negatives or 1
+        linked, made = link_task(data, file.split.count or SPLITS, val, test, negatives)
     except UsageError as error:
         raise DataError(f"{where}: {error}") from None
-    return linked, made, protocol(made, edges)
+    return linked, made, protocol(made, edges, negatives)
 
 
 def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str) -> Metric:

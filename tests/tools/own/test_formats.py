@@ -27,7 +27,8 @@ def test_each_format_is_a_task_that_can_be_trained_on_packed_and_described(name:
     assert task.reference == str(tmp_path / "mine" / "task.yaml")
     again = packed.task_from(*packed.arrays_of(task))
     assert (again.file, again.data.class_names) == (task.file, task.data.class_names)  # type: ignore[union-attr]
-    assert again.data.fingerprint() == task.fingerprint  # type: ignore[union-attr]
+    assert again.fingerprint == task.fingerprint
+    assert again.data.fingerprint() == task.data.fingerprint()  # type: ignore[union-attr]
     assert "mine" in make_card(task).text()
 
 
