@@ -68,11 +68,11 @@ def test_code_is_called_where_a_flag_or_the_persons_settings_allow_it_and_not_wh
 
 def test_a_batch_file_may_name_a_task_file_beside_it_and_may_not_allow_code(run: Run, task: Path, tmp_path: Path) -> None:
     (tmp_path / "night.yaml").write_text("jobs:\n- {task: club/task.yaml, trials: 2}\n")
-    printed = run("batch", "night.yaml", "--dry-run")
+    printed = run("batch", "check", "night.yaml")
     assert printed.code == 0, printed.err
     assert "club" in printed.out
     (tmp_path / "night.yaml").write_text("jobs:\n- {task: club/task.yaml, allow_code: true}\n")
-    assert "a file cannot allow itself to run code" in run("batch", "night.yaml", "--dry-run").err
+    assert "a file cannot allow itself to run code" in run("batch", "check", "night.yaml").err
 
 
 def test_a_run_on_own_data_ships_resumes_and_refuses_other_data(run: Run, task: Path, tmp_path: Path) -> None:
