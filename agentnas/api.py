@@ -291,7 +291,7 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
-        higher_is_better=task.metric.higher_is_better, searched=searched_of(config, task).as_dict(),
+        higher_is_better=task.metric.higher_is_better, searched=searched.searched(config, task).as_dict(),
         rungs=(*(rung.name for rung in rungs), CONFIRM),
         full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
     ))  # fmt: skip
@@ -324,7 +324,7 @@ def wire(
         anchors = tuple(replace(anchor, spec=searched.fitted(room, space, anchor.spec)) for anchor in anchors)
     evaluator, workers = _evaluator(directory, config, task, space, server, fitting)
     memory = remembers or InMemory(journal.view, directory.name)
-    transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
+    transfer = transfer or transfer_from(memory, journal.view, None if task.table else searched.scale_of(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
     return House(
@@ -364,38 +364,8 @@ def _weigh(task: Task) -> Weigh | None:
 
 def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:
     """What is searched, what is tried first (a person's own designs, then anchors), and how many trials a round has."""
-    found = searched_of(config, task)
+    found = searched.searched(config, task)
     return found.space, found.first, BATCH_LIVE if task.table is None else BATCH_TABLE
-
-
-def searched_of(config: Config, task: Task) -> searched.Searched:
-    """What is searched, and what is tried first; raises UsageError for a space, a lock or a start that does not fit the task."""
-    return searched.searched(config, task, _anchors(config, task))
-
-
-def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
-    """The anchors of the task; of a space of cells those that are cells."""
-    from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
-    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
-    from agentnas.tools.spec.kinds import for_kind
-
-    cells = task.table.name if task.table is not None else searched.cells_of(config)
-    if cells is not None:
-        return select_anchors(cell_anchors(cells), config.without_anchor)
-    if task.kind != "node":
-        made = graph_anchors() if task.kind == "graph" else link_anchors()
-        return select_anchors(made, config.without_anchor)
-    anchors = select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor)
-    fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
-    return scaled(fitting, _usual_scale(task))
-
-
-def _usual_scale(task: Task) -> str:
-    from agentnas.tools.anchors import usual_scale
-
-    assert task.data is not None
-    size = task.data.num_nodes
-    return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
 def _evaluator(

@@ -10,9 +10,10 @@ from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.busy import busy_line, race_lines
-from agentnas.memory.events import EvaluationFinished, PlanMade, Proposal
+from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView, Standing
 from agentnas.report_agents import agents_section, cost_line
+from agentnas.report_space import plan_text, role_of, space_lines, verdict_on_start
 from agentnas.run import Run
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.evaluate.pareto import pareto_front
@@ -170,7 +171,7 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
     """The comparison with one anchor in words; a difference inside the noise is called no gain."""
     name = view.proposals[pair["anchor"]].name or pair["anchor"]
     if kind == "start":
-        return _verdict_on_start(name, pair)
+        return verdict_on_start(name, pair)
     if pair["is_winner"]:
         return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
     if pair["se"] is None:
@@ -179,23 +180,6 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
     if pair["inside_noise"]:
         return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
     return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"
-
-
-def _verdict_on_start(name: str, pair: Mapping[str, Any]) -> str:
-    """The comparison with the design that a person started from."""
-    if pair["is_winner"]:
-        return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
-    if pair["se"] is None:
-        return f"against your own {name}: {pair['difference']:+.2f} on one score each, noise unknown"
-    gap = f"{pair['difference']:+.2f} ± {pair['se']:.2f} (standard error, {plural(pair['seeds'], 'paired seed')})"
-    what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
-    return f"against your own {name}: {gap}: {what}"
-
-
-def role_of(proposal: Proposal) -> str:
-    """What an anchor is in a table of scores."""
-    role = "your start" if proposal.anchor == "start" else f"best {proposal.anchor} anchor"
-    return f"{role}, outside the space" if proposal.reference else role
 
 
 def _against_anchors(view: JournalView) -> str:
@@ -298,18 +282,9 @@ def _search(view: JournalView) -> str:
         what = proposal.name or proposal.change or "fresh sample"
         rows.append([standing.trial, score, str(standing.seeds), standing.rung, what, shortened(proposal.text)])
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"))
-    counts = ", ".join(plural(count, word) for count, word in numbers) + "." + _space(view)
+    counts = ", ".join(plural(count, word) for count, word in numbers) + "." + space_lines(view)
     header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
     return f"## The search\n\n{counts}\n\n" + markdown_table(header, rows) + "\n\n" + _progress(view)
-
-
-def _space(view: JournalView) -> str:
-    """What was searched, what was locked, and which anchors lay outside; nothing for the usual space."""
-    from agentnas.searched import told_space
-
-    assert view.started is not None
-    lines = told_space(view.started.searched)
-    return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
 def _progress(view: JournalView) -> str:
@@ -319,15 +294,8 @@ def _progress(view: JournalView) -> str:
         full = [e for t in trials for e in view.evaluations(t) if view.started and e.rung in view.started.full]
         if full:
             best = max(best, max(_by_trial(full)))
-            rows.append([str(round_), str(len(trials)), f"{best:.2f}", _plan(view.plans[round_])])
+            rows.append([str(round_), str(len(trials)), f"{best:.2f}", plan_text(view.plans[round_])])
     return "Best validation so far, by round:\n\n" + markdown_table(["round", "trials", "best", "plan"], rows)
-
-
-def _plan(event: PlanMade) -> str:
-    """Why a round looked where it did, and within which bounds."""
-    from agentnas.tools.spec.narrowing import in_words
-
-    return event.reason + (f"; only {in_words(event.bounds)}, as the owner asked" if event.bounds else "")
 
 
 def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:

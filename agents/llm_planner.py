@@ -68,7 +68,9 @@ class Bound(BaseModel):
     """One bound on what is searched."""
 
     path: str = Field(description="operators, max_depth, min_depth, max_nodes, max_inputs, a setting such as recipe.learning_rate; or all")
-    value: str = Field(description="what alone is allowed: names or numbers with commas, or 0.001 to 0.01; empty with all, which lifts bounds")
+    value: str = Field(
+        description="what alone is allowed: names or numbers with commas, or 0.001 to 0.01; empty with all, which lifts bounds"
+    )
 
 
 class BoundedPlanAnswer(PlanAnswer):

@@ -43,7 +43,12 @@ PARTIALS: dict[str, frozenset[str]] = {
     "locked": frozenset({"locked"}),
 }
 # Partials that become the value of a placeholder, one of the two; the others are included by name.
-CHOSEN: dict[str, tuple[str, ...]] = {"language": ("specs", "cells", "locked"), "told": ("bounds",), "form": ("diff", "full"), "numbers": ("seeds", "lookups")}
+CHOSEN: dict[str, tuple[str, ...]] = {
+    "language": ("specs", "cells", "locked"),
+    "told": ("bounds",),
+    "form": ("diff", "full"),
+    "numbers": ("seeds", "lookups"),
+}
 _INCLUDE = re.compile(r"\{include:([^{}]*)\}")
 _PARTS = re.compile(r"# System\n(?P<system>.*?)\n# User\n(?P<user>.*)", re.DOTALL)
 

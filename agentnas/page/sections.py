@@ -14,8 +14,9 @@ from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
 from agentnas.page.timeline import timeline
-from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, role_of, summarise, verdict
+from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
+from agentnas.report_space import role_of
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural, spread
 

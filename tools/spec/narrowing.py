@@ -40,12 +40,18 @@ def narrowed(space: BoundedSpace, data: Mapping[str, Any]) -> BoundedSpace:
     operators = operators_of(data["operators"], WHERE) if "operators" in data else space.operators
     for name in operators or ():
         if name not in space.allowed_operators():
-            raise UsageError(f"{WHERE}: operator {name} lies outside of space {space.name}; allowed: {', '.join(space.allowed_operators())}")
+            raise UsageError(
+                f"{WHERE}: operator {name} lies outside of space {space.name}; allowed: {', '.join(space.allowed_operators())}"
+            )
     values = values_of(data.get("values") or {}, WHERE)
     for factor, wanted in values.items():
         _inside(space, factor, wanted)
     sizes: dict[str, Any] = {bound: _tighter(space, bound, data[bound]) for bound in BOUNDS if bound in data}
-    sizes |= {bound: sizes["max_nodes"] for bound in ("max_depth",) if "max_nodes" in sizes and sizes.get(bound, space.max_depth) > sizes["max_nodes"]}
+    sizes |= {
+        bound: sizes["max_nodes"]
+        for bound in ("max_depth",)
+        if "max_nodes" in sizes and sizes.get(bound, space.max_depth) > sizes["max_nodes"]
+    }
     found = replace(space, operators=operators, values={**space.values, **values}, strict=True, **sizes)
     try:
         found.sample(random.Random(0))
@@ -105,5 +111,7 @@ def _inside(space: BoundedSpace, factor: str, wanted: tuple[Any, ...]) -> None:
 def _tighter(space: BoundedSpace, bound: str, given: Any) -> int:
     value, held = bound_of(bound, given, WHERE), getattr(space, bound)
     if value > held if bound.startswith("max_") else value < held:
-        raise UsageError(f"{WHERE}: {bound} is {value}; allowed: at {'most' if bound.startswith('max_') else 'least'} {held}, as in space {space.name}")
+        raise UsageError(
+            f"{WHERE}: {bound} is {value}; allowed: at {'most' if bound.startswith('max_') else 'least'} {held}, as in space {space.name}"
+        )
     return value
