@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Situation
