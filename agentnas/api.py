@@ -23,6 +23,7 @@ from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
 from agentnas.tools.executors import LOCAL
 
 if TYPE_CHECKING:
+    from agentnas.agents.baselines import Baselines
     from agentnas.agents.checking import Weigh
     from agentnas.agents.house import House
     from agentnas.agents.llm.base import LLM
@@ -54,8 +55,9 @@ BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({
-    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "llm", "planner_llm", "coder_llm", "analyst_llm",
-    "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
+    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm",
+    "analyst_llm", "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review",
+    "memory_dir", "embedder", "ablate",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
@@ -102,7 +104,7 @@ def _design(
     with importing(resolved.config) as server:
         chosen = choose_task(resolved)
         note = fallback(resolved, chosen)
-        config = searched.settled(bounded(resolved.config.model_copy(update={"task": chosen.name}), resolved))
+        config = searched.settled(bounded(resolved.config.model_copy(update={"task": chosen.reference}), resolved))
         check(config, chosen)
         check_memory(config)
         models = thinking.make_models(config, resolved)
@@ -129,7 +131,7 @@ def choose_task(resolved: Resolved) -> Task:
     config = resolved.config
     require_data_dir(resolved, config.task or DEFAULT_TASK)
     if config.task is not None:
-        return load_task(config.task, data_dir=config.data_dir, split=config.split)
+        return load_task(config.task, data_dir=config.data_dir, split=config.split, allow_code=config.allow_code)
     found = find_data(DEFAULT_TASK, config.data_dir, config.split)
     try:
         return load_task(DEFAULT_TASK, data_dir=config.data_dir, split=config.split)
@@ -197,7 +199,8 @@ def _resume(
     require_data_dir(Resolved(config, resolved.origins), str(config.task))
     check_memory(config)
     with importing(config) as server:
-        task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
+        # What a run's folder says of code is not asked: the folder may have come from anywhere.
+        task = load_task(str(config.task), data_dir=config.data_dir, split=config.split, allow_code=resolved.config.allow_code)
         if task.fingerprint != fingerprint:
             raise RunError(
                 f"run {directory.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}; start a new run"
@@ -272,7 +275,22 @@ def work(
             memory.keep()
             journal.append(ev.RunInterrupted(reason="asked to stop"))
             house.report()
+        elif config.ablate and not task.table:
+            _ablate(house, Run(directory))
     return Run(directory)
+
+
+def _ablate(house: House, run: Run) -> None:
+    """What each choice of the winner is worth, in the report of the run that has just ended."""
+    from agentnas.ablation import ablate
+
+    house.evaluator.close()  # its workers' memory is needed
+
+    def tell(line: str) -> None:
+        house.journal.append(ev.Noted(message=line))
+
+    ablate(run, tell=tell, stop=house.stop_requested)
+    house.report()
 
 
 def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task) -> bool:
@@ -291,9 +309,9 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
-        higher_is_better=task.metric.higher_is_better, searched=searched.searched(config, task).as_dict(),
-        rungs=(*(rung.name for rung in rungs), CONFIRM),
-        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
+        higher_is_better=task.metric.higher_is_better, unit=task.metric.unit, kind=task.kind, target=task.target,
+        searched=searched_of(config, task).as_dict(), rungs=(*(rung.name for rung in rungs), CONFIRM),
+        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0), test_to_train=task.test_to_train,
     ))  # fmt: skip
     return False
 
@@ -324,7 +342,7 @@ def wire(
         anchors = tuple(replace(anchor, spec=searched.fitted(room, space, anchor.spec)) for anchor in anchors)
     evaluator, workers = _evaluator(directory, config, task, space, server, fitting)
     memory = remembers or InMemory(journal.view, directory.name)
-    transfer = transfer or transfer_from(memory, journal.view, None if task.table else searched.scale_of(task))
+    transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
     minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
     return House(
@@ -348,8 +366,19 @@ def wire(
         review=config.review,
         transfer=transfer,
         room=room,
+        baselines=None if config.without_baselines else _baselines(task),
         goal=config.goal or "",
     )
+
+
+def _baselines(task: Task) -> Baselines | None:
+    """Methods without a network; None for a table, which has no data for them."""
+    if task.data is None:
+        return None
+    from agentnas.agents.baselines import Baselines
+    from agentnas.tools.baselines import baselines_for, measure
+
+    return Baselines(lambda: baselines_for(task), partial(measure, task))
 
 
 def _weigh(task: Task) -> Weigh | None:
@@ -364,8 +393,38 @@ def _weigh(task: Task) -> Weigh | None:
 
 def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:
     """What is searched, what is tried first (a person's own designs, then anchors), and how many trials a round has."""
-    found = searched.searched(config, task)
+    found = searched_of(config, task)
     return found.space, found.first, BATCH_LIVE if task.table is None else BATCH_TABLE
+
+
+def searched_of(config: Config, task: Task) -> searched.Searched:
+    """What is searched, and what is tried first; raises UsageError for a space, a lock or a start that does not fit the task."""
+    return searched.searched(config, task, _anchors(config, task))
+
+
+def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
+    """The anchors of the task; of a space of cells those that are cells."""
+    from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
+    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
+    from agentnas.tools.spec.kinds import for_kind
+
+    cells = task.table.name if task.table is not None else searched.cells_of(config)
+    if cells is not None:
+        return select_anchors(cell_anchors(cells), config.without_anchor)
+    if task.kind != "node":
+        made = graph_anchors() if task.kind == "graph" else link_anchors()
+        return select_anchors(made, config.without_anchor)
+    anchors = select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor)
+    fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
+    return scaled(fitting, _usual_scale(task))
+
+
+def _usual_scale(task: Task) -> str:
+    from agentnas.tools.anchors import usual_scale
+
+    assert task.data is not None
+    size = task.data.num_nodes
+    return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
 def _evaluator(

@@ -20,10 +20,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import from_json
 
 from agentnas.tools.errors import AgentNASError, ConfigError, UsageError, suggest
+from agentnas.tools.tasks.catalog import is_task_file
 
 PREFIX = "AGENTNAS_"
 # The settings that are either on or off.
-SWITCHES = {"review", "forget_task", "adapt_start"}
+SWITCHES = {"ablate", "review", "forget_task", "allow_code", "without_baselines", "adapt_start"}
+# Only the person at the machine may set these: a folder that came with data may not.
+PERSONAL = {"allow_code"}
 PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir", "memory_dir"}
 PROJECT_FILE = "agentnas.toml"
 # Variables that mean something to other parts: none of them is a misspelt setting.
@@ -78,6 +81,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, allow_inf_nan=False)
 
     task: str | None = Field(None, description="task; none: cora where its files can be had, else digits")
+    allow_code: bool = Field(False, description="whether a task file may call the Python function that it names")
     split: str | None = Field(None, description="split protocol; none: the task's own")
     trials: int | None = Field(None, ge=1, description="most trials; none: no limit")
     time_s: Duration | None = Field(600.0, gt=0, alias="time", description="most active time; none: no limit")
@@ -98,6 +102,7 @@ class Config(BaseModel):
     goal: str | None = Field(None, max_length=1000, description="what you want searched, in words, for the planner's language model")
     adapt_start: bool = Field(False, description="change the head of a start, and what means nothing here, for the task's kind")
     without_anchor: tuple[str, ...] = Field((), description="anchors that are left out: a list, or names and commas")
+    without_baselines: bool = Field(False, description="measure no methods without a neural network beside the winner")
     trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training")
     worker_memory_mb: float = Field(8192.0, gt=0, description="most memory of one worker process, MiB")
     llm: str | None = Field(None, description="language model of all agents, such as openai:MODEL; none: rule-based agents")
@@ -112,6 +117,7 @@ class Config(BaseModel):
     prices: Path | None = Field(None, description="JSON file of prices that adds to those shipped")
     prompts_dir: Path | None = Field(None, description="folder of prompt templates that replace those shipped")
     record: Path | None = Field(None, description="file to record the run's calls to, for replay:FILE")
+    ablate: bool = Field(False, description="train the winner without each of its choices at the end, beyond the time given")
     review: bool = Field(False, description="stop before each plan until a person has said what they think of it")
     data_dir: Path | None = Field(None, description="folder of data sets")
     runs_dir: Path = Field(Path("runs"), description="folder of run directories")
@@ -236,6 +242,8 @@ def _from_file(path: Path) -> _Layer:
     for key in values:
         if key not in FIELDS:
             raise ConfigError(f"{path}: unknown key {key!r}; {suggest(key, FIELDS)}")
+        if key in PERSONAL and path.name == PROJECT_FILE:
+            raise ConfigError(f"{path}: {key} has no place in a project's file; give --{key.replace('_', '-')}, or set it in {user_file()}")
     return _Layer(_placed(values, path.parent), dict.fromkeys(values, str(path)))
 
 
@@ -254,7 +262,9 @@ def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Paths with ``~`` expanded, relative ones below this folder."""
     values = values | {key: near(key, values[key], folder) for key in ("space", "start") if key in values}
     paths = {key for key, value in values.items() if key in PATHS and isinstance(value, str) and value != "none" and "://" not in value}
-    return values | {key: folder / Path(values[key]).expanduser() for key in paths}
+    task = values.get("task")
+    placed = {"task": str(folder / Path(task).expanduser())} if isinstance(task, str) and is_task_file(task) else {}
+    return values | placed | {key: folder / Path(values[key]).expanduser() for key in paths}
 
 
 def near(key: str, value: Any, folder: Path) -> Any:

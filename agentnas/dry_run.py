@@ -25,7 +25,7 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     resolved = resolve(settings)
     task = api.choose_task(resolved)
-    config = searched.settled(api.bounded(resolved.config.model_copy(update={"task": task.name}), resolved))
+    config = searched.settled(api.bounded(resolved.config.model_copy(update={"task": task.reference}), resolved))
     api.check(config, task)
     space, anchors, batch = api.space_and_anchors(config, task)
     note = api.fallback(resolved, task)
@@ -33,7 +33,7 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         **({"note": note} if note else {}),
         "command": command_of(config.model_dump(mode="json")),
         "task": f"{task.name} ({task.kind}), {task.protocol}, metric {task.metric.name}",
-        "data": where(task.name, config.data_dir, config.split),
+        "data": where(task.reference, config.data_dir, config.split),
         "card": make_card(task).text(),
         "time": "no limit" if config.time_s is None else format_duration(config.time_s),
         "trials": "no limit" if config.trials is None else config.trials,

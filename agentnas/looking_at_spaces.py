@@ -56,7 +56,7 @@ def space_for(
     if task is None:
         return space_of(settled(config).space, locks=config.lock, start=spec_of(config))
     require_data_dir(resolved, task)
-    return searched(config, load_task(task, data_dir=config.data_dir, split=config.split)).space
+    return searched(config, load_task(task, data_dir=config.data_dir, split=config.split), ()).space
 
 
 def lines_of(space: SearchSpace) -> Iterator[str]:

@@ -115,8 +115,8 @@ def _unfit(spec: ArchitectureSpec, task: Task) -> str:
     return f"has settings that mean nothing where the target is {task.target} of each {task.kind}, such as its post-processing"
 
 
-def searched(config: Config, task: Task) -> Searched:
-    """The space of a run and what it tries first; raises UsageError for a space, a lock or a start that does not fit the task.
+def searched(config: Config, task: Task, anchors: tuple[Anchor, ...]) -> Searched:
+    """The space of a run and what it tries first, the ``anchors`` of its task among them.
 
     Anchors that lie outside of a space that was asked for are compared with, after those inside.
     """
@@ -125,34 +125,8 @@ def searched(config: Config, task: Task) -> Searched:
     starts = list(starts_of(config, task))
     space = _space(config, task, starts[0][1] if starts else None)
     own = tuple(Anchor(name, START, "", spec) for name, spec in starts)
-    first = tuple(replace(anchor, reference=space.refuses(anchor.spec) is not None) for anchor in (*own, *_anchors(config, task)))
+    first = tuple(replace(anchor, reference=space.refuses(anchor.spec) is not None) for anchor in (*own, *anchors))
     return Searched(space, tuple(sorted(first, key=lambda anchor: anchor.reference)))
-
-
-def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
-    """The anchors of the task; of a space of cells those that are cells."""
-    from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
-    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
-    from agentnas.tools.spec.kinds import for_kind
-
-    cells = task.table.name if task.table is not None else cells_of(config)
-    if cells is not None:
-        return select_anchors(cell_anchors(cells), config.without_anchor)
-    if task.kind != "node":
-        made = graph_anchors() if task.kind == "graph" else link_anchors()
-        return select_anchors(made, config.without_anchor)
-    anchors = select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor)
-    fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
-    return scaled(fitting, scale_of(task))
-
-
-def scale_of(task: Task) -> str:
-    """How raw features of the task's kind are usually scaled."""
-    from agentnas.tools.anchors import usual_scale
-
-    assert task.data is not None
-    size = task.data.num_nodes
-    return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
 
 
 def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> SearchSpace:
@@ -162,7 +136,7 @@ def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> Search
 
     if task.table is None:
         asked = settled(config).space
-        space = space_of(asked, task.kind, task.target, config.lock, start)
+        space = space_of(asked, task.kind, task.target, config.lock, start, task.offers)
         # What a file says holds as it is said; to a space that ships, a start brings its own values along.
         return space.widened(start) if isinstance(asked, str) and isinstance(space, BoundedSpace) and start is not None else space
     if config.space != "default" or config.lock:

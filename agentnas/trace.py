@@ -26,6 +26,8 @@ def trace_run(run: Run) -> dict[str, Any]:
     calls = run.view.calls.of()
     return {
         "run": run.name,
+        "metric": run.view.scale.metric,
+        "unit": run.view.scale.unit,
         "calls": [call_row(call) for call in calls],
         "faults": [fault for call in calls for fault in _faults(call)] + [_warning(note) for note in run.view.notes if _is_warning(note)],
         "family": list(_family(run.view)),
@@ -45,6 +47,8 @@ def trace_trial(run: Run, trial: str) -> dict[str, Any]:
     calls = [call for call in view.calls.of() if _is_behind(call, {view.round_of[step.trial] for step in chain}, round_)]
     return {
         "run": run.name,
+        "metric": run.view.scale.metric,
+        "unit": run.view.scale.unit,
         "trial": trial,
         "round": round_,
         "steps": [_step(view, memory, step) for step in chain],

@@ -12,7 +12,7 @@ from typing import Literal
 from agentnas.agents import briefing_designs as made
 from agentnas.agents import briefing_history as history
 from agentnas.agents import facts
-from agentnas.agents.briefing_quote import card_text
+from agentnas.agents.briefing_quote import aim_of, card_text
 from agentnas.agents.facts_cells import cell_lines
 from agentnas.agents.facts_curves import curve_lines
 from agentnas.agents.facts_round import round_lines
@@ -27,6 +27,8 @@ from agentnas.tools.spec.narrowing import in_words
 Form = Literal["diff", "full"]
 # Pieces of evidence that the coder reads: what the plan cites, then what was recalled.
 CODER_EVIDENCE = 7
+# Words of a task's aim, and the piece that says what is special about it.
+ABOUT = {"graph": "graphs", "link": "pairs", "regression": "values", "labels": "labels"}
 
 
 class Briefing:
@@ -69,9 +71,14 @@ class Briefing:
             "plan": _lines(history.round_plan_lines(situation)),
             "forecasts": _lines(round_lines(situation, situation.round)),
             "left": history.ending_line(situation.left),
-            "language": made.language(situation.space, self.prompts, reading=True).strip(),
+            "language": self._language(situation, reading=True),
             "earlier": _lines(history.earlier_lines(situation)),
         })  # fmt: skip
+
+    def _language(self, situation: Situation, *, reading: bool = False) -> str:
+        """How designs are written, and what is different where no classes of nodes are predicted."""
+        about = [self.prompts.piece(name).text for word, name in ABOUT.items() if word in aim_of(situation)]
+        return "\n\n".join(text.strip() for text in (made.language(situation.space, self.prompts, reading=reading), *about))
 
     def _bounds(self, situation: Situation) -> list[str]:
         """How a person's words become bounds on the space, and which are in force; nothing where nobody said anything."""
@@ -89,7 +96,7 @@ class Briefing:
 
     def _messages(self, role: str, situation: Situation, own: Mapping[str, str]) -> tuple[Message, ...]:
         shared = {
-            "language": made.language(situation.space, self.prompts).strip(),
+            "language": self._language(situation),
             "task": card_text(situation).strip(),
             "metric": situation.metric.replace("_", " ") or "as the card says",
             "limits": history.limit_line(situation.limits),

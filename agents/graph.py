@@ -3,7 +3,7 @@
     card -> recall -> plan -> review -> draft -> check -> evaluate -> analyse -> remember -+-> recall (another round)
                        ^        |                                                          |
                        +--------+ rejected                                                 |
-             report <- export <- open_test <- choose <- confirm <--------------------------+
+    report <- export <- baselines <- open_test <- choose <- confirm <----------------------+
 
 A person who asks to stop ends it in review, or after evaluate, remember or confirm; resuming enters at the round that is still open, or at
 confirm.
@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, TypedDict
 
 from agentnas.agents import climbing
+from agentnas.agents.baselines import measure_baselines
 from agentnas.agents.checking import accept, price
 from agentnas.agents.house import House
 from agentnas.agents.outcomes import nothing_to_choose
@@ -50,13 +51,14 @@ def build_graph(house: House) -> Any:
 
     graph = StateGraph(State)
     nodes: Sequence[Callable[[House, State], dict[str, Any]]] = (
-        card, recall, plan, review, draft, check, evaluate, analyse, remember, confirm, choose, open_test, export, report,
+        card, recall, plan, review, draft, check, evaluate, analyse, remember, confirm, choose, open_test, baselines, export,
+        report,
     )  # fmt: skip
     for node in nodes:
         graph.add_node(node.__name__, partial(_synced, node, house))
     for first, second in (
         ("card", "recall"), ("recall", "plan"), ("plan", "review"), ("draft", "check"), ("check", "evaluate"),
-        ("analyse", "remember"), ("choose", "open_test"), ("open_test", "export"), ("export", "report"),
+        ("analyse", "remember"), ("choose", "open_test"), ("open_test", "baselines"), ("baselines", "export"), ("export", "report"),
         ("report", END),
     ):  # fmt: skip
         graph.add_edge(first, second)
@@ -249,8 +251,14 @@ def open_test(house: House, state: State) -> dict[str, Any]:
             scores.setdefault(trial, {})[seed] = score
         house.journal.append(ev.TestOpened(
             scores={trial: {str(seed): score for seed, score in sorted(by_seed.items())} for trial, by_seed in scores.items()},
-            comparison=comparison(winner.trial, chosen, scores),
+            comparison=comparison(winner.trial, chosen, scores, house.view.started.test_to_train if house.view.started else 0.0),
         ))  # fmt: skip
+    return {}
+
+
+def baselines(house: House, state: State) -> dict[str, Any]:
+    """What methods without a network reach on the same splits: measured last, so that nothing was chosen by them."""
+    measure_baselines(house)
     return {}
 
 

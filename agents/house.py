@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from agentnas.agents.baselines import Baselines, seconds_for
 from agentnas.agents.history import Ledger
 from agentnas.agents.llm.spending import Limits as LLMLimits
 from agentnas.agents.people import messages
@@ -67,7 +68,8 @@ class Budget:
 class House:
     """Everything that a run needs, wired by the caller. ``batch`` is the number of trials a round, ``workers`` how many run at a time;
     with ``review`` each plan waits until a person has left their decision in the ``inbox``; ``transfer`` is what earlier tasks teach;
-    ``room`` is what a training may take of this machine's memory, None where that is not known."""
+    ``room`` is what a training may take of this machine's memory, None where that is not known; ``baselines`` need no network, None where
+    they are not asked for."""
 
     journal: Journal
     evaluator: Evaluator
@@ -89,6 +91,7 @@ class House:
     review: bool = False
     transfer: Transfer | None = None
     room: Room | None = None
+    baselines: Baselines | None = None
     goal: str = ""
     """What the owner wants searched, in their words."""
     _reserve: tuple[int, float] = (-1, 0.0)
@@ -202,7 +205,8 @@ class House:
     def closing_s(self) -> float:
         """Seconds to keep for what comes after the confirmation."""
         assert self.budget.seconds is not None
-        return min(CLOSING_S, CLOSING_SHARE * self.budget.seconds)
+        baselines = seconds_for(self.budget.seconds) if self.baselines else 0.0
+        return min(CLOSING_S, CLOSING_SHARE * self.budget.seconds) + baselines
 
     def confirm_reserve(self) -> float:
         """Seconds to keep for confirming the finalists and the best anchor of either kind; bounded by a share of the budget."""

@@ -210,9 +210,9 @@ def _best_smoothed(situation: Situation, estimates: Mapping[str, float], reason:
     return Choice(best, raw, None, 1, reason if best == leader else f"{reason}; the raw leader was {leader}")
 
 
-def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int, float]]) -> dict[str, Any]:
+def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int, float]], test_to_train: float = 0.0) -> dict[str, Any]:
     """Winner minus the design that a person started from, the best plain and the best strong anchor on the test, paired over seeds; one
-    without a common seed is left out."""
+    without a common seed is left out. ``test_to_train``: see ``paired_difference``."""
     compared: dict[str, Any] = {}
     for kind, anchor in (("start", chosen.start), ("plain", chosen.plain_anchor), ("strong", chosen.strong_anchor)):
         if anchor is None:
@@ -221,7 +221,7 @@ def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int,
             compared[kind] = {"anchor": anchor, "is_winner": True}
             continue
         if set(scores[winner]) & set(scores.get(anchor, {})):
-            compared[kind] = {"anchor": anchor, "is_winner": False, **paired_difference(scores[winner], scores[anchor])}
+            compared[kind] = {"anchor": anchor, "is_winner": False, **paired_difference(scores[winner], scores[anchor], test_to_train)}
     return compared
 
 

@@ -33,6 +33,10 @@ class RunStarted(Event):
     environment: dict[str, Any]
     metric: str = ""
     higher_is_better: bool = True
+    test_to_train: float = Field(0.0, description="test part over training part of a split, where training parts of splits overlap")
+    unit: float = Field(1.0, description="error of the best constant, where the metric is an error: what its scores are shares of")
+    kind: str = Field("node", description="what is predicted of: node, graph, or link (pairs of nodes)")
+    target: str = Field("classes", description="what is predicted: classes, labels (several an item), or a value")
     full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
     searched: dict[str, Any] = Field(default_factory=dict, description="the space, its size, and which anchors lie outside of it")
@@ -232,6 +236,20 @@ class TestOpened(Event):
     comparison: dict[str, Any]
 
 
+class BaselineMeasured(Event):
+    """What a method without a neural network reaches on the splits of the winner's confirmation; comes after the test was opened."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["baseline_measured"] = "baseline_measured"
+    name: str
+    told: str = Field(description="what it is, in words")
+    val: dict[str, float] = Field(description="validation score by split; empty where it was left out")
+    test: dict[str, float] = Field(description="test score by split")
+    setting: str = Field("", description="what validation chose on the first split")
+    seconds: float = 0.0
+    reason: str = Field("", description="why it was left out, or ended before the last split")
+
+
 class Exported(Event):
     """Files of the winner that are complete, relative to the run directory."""
 
@@ -361,6 +379,7 @@ AnyEvent = Annotated[
     | FinalistsChosen
     | WinnerChosen
     | TestOpened
+    | BaselineMeasured
     | Exported
     | LLMAsked
     | LLMAnswered

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration, near, what_is_allowed
 from agentnas.memory.names import slug
+from agentnas.tools.tasks.catalog import is_task_file
 from agentnas.tools.yaml_file import Expected, Place, Value, read_yaml, shown
 
 BATCH = Expected("batch file", "jobs", "docs/batch.md")
@@ -28,6 +29,7 @@ OWN_KEYS = ("name", "priority", "retries", "matrix", "include", "exclude")
 REFUSED = {
     "runs_dir": "the batch keeps the runs of its jobs in its own folder; give --folder",
     "review": "nobody is awake to review plans; leave it out",
+    "allow_code": "a file cannot allow itself to run code; set it in your own settings",
 }
 # Settings that a job, the defaults and a matrix may have.
 ALLOWED = tuple(key for key in FIELDS if key not in REFUSED)
@@ -278,6 +280,8 @@ def _placed(key: str, value: Any, folder: Path) -> Any:
     if key in ("space", "start"):
         return near(key, value, folder.absolute())
     if key in PATHS and isinstance(value, str) and value != "none" and "://" not in value:
+        return str((folder / Path(value).expanduser()).absolute())
+    if key == "task" and isinstance(value, str) and is_task_file(value):
         return str((folder / Path(value).expanduser()).absolute())
     if key in MODEL_KEYS and isinstance(value, str):
         kind, _, rest = value.partition(":")

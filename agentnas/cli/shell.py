@@ -28,6 +28,7 @@ COMMANDS = {
     "batch": Entry("Design", "Many designs in one night, from a file of jobs."),
     "watch": Entry("Design", "Watch a run while it goes on, or replay one that ended."),
     "report": Entry("Design", "Write the report of a run."),
+    "ablate": Entry("Design", "What each choice of a run's winner is worth: train it without."),
     "export": Entry("Design", "Write a run's winner as files that run without AgentNAS."),
     "predict": Entry("Design", "Predict the classes of nodes with a run's winner."),
     "train": Entry("One spec", "Train one architecture on a task."),

@@ -37,7 +37,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class _Table(_Part):
+class Table(_Part):
     """A table of things that have features: a file, and what its columns are. Columns that are named nowhere are features."""
 
     file: str | None = Field(None, description="CSV, TSV or Parquet, relative to the task file; left out where `source` holds the table")
@@ -56,16 +56,18 @@ class _Table(_Part):
         return {key: (value,) if isinstance(value, str) else tuple(value) for key, value in found.items() if value not in (None, ())}
 
 
-class Nodes(_Table):
+class Nodes(Table):
     """The nodes, one a row."""
 
-    id: Column | None = Field(None, description="name of each node, as edges say it; else rows are counted from 0")
+    id: Column | None = Field(
+        None, description="name of each node, as edges say it; else the column id, node or node_id, or rows counted from 0"
+    )
     label: Columns = Field((), description="what is to be predicted of nodes; several columns of 0 and 1 are labels; empty: not known")
     graph: Column | None = Field(None, description="graph that each node belongs to, as `graphs` names it")
     type: Column | None = Field(None, description="type of each node, where there are several")
 
 
-class Edges(_Table):
+class Edges(Table):
     """The edges, one a row."""
 
     source: Column | None = Field(None, description="node that an edge starts at; else the column of that name, or the first")
@@ -75,10 +77,13 @@ class Edges(_Table):
     weight: Column | None = Field(None, description="a number that is a feature of the edge")
 
 
-class Graphs(_Table):
+class Graphs(Table):
     """The graphs, one a row, where graphs are what is predicted."""
 
-    id: Column | None = Field(None, description="name of each graph, as nodes say it; else rows are counted from 0")
+    features: Columns = Field((), description="columns of a graph that each of its nodes gets as features; none where nothing is said")
+    id: Column | None = Field(
+        None, description="name of each graph, as nodes say it; else the column id, graph or graph_id, or rows counted from 0"
+    )
     label: Columns = Field((), description="what is to be predicted of graphs; as in `nodes`")
     smiles: Column | None = Field(None, description="molecules as SMILES, in place of `nodes` and `edges`; needs agentnas[molecules]")
 
@@ -110,6 +115,10 @@ class SplitPlan(_Part):
             raise ValueError(f"kind {self.rule} takes no column")
         if self.rule == "time" and len(self.column) > 1:
             raise ValueError("kind time takes one column")
+        if self.rule in ("column", "time", "given") and self.count is not None:
+            raise ValueError(f"kind {self.rule} takes no count")
+        if self.rule not in (None, "random") and self.seed:
+            raise ValueError(f"kind {self.rule} takes no seed")
         shares = [share for share in (self.train, self.val, self.test) if share is not None]
         if shares and self.rule in ("folds", "column", "given"):
             raise ValueError(f"kind {self.rule} takes no shares")
@@ -125,7 +134,9 @@ class TaskFile(_Part):
     kind: Kind | None = Field(None, description="what is predicted: something of nodes, of graphs, or links; else by where the label is")
     target: Target | None = Field(None, description="classes, labels (several, each yes or no) or value (a number); else by the label")
     metric: str | None = Field(None, description="of scores; else accuracy, roc_auc (two classes, labels, links) or rmse")
-    directed: bool = Field(False, description="whether an edge has a direction; if not, each is passed along both ways")
+    directed: bool | None = Field(
+        None, description="whether an edge has a direction; if not, messages pass along it both ways; else as the source says, or false"
+    )
     source: str | None = Field(
         None, description="one file of everything (.graphml, .gml, .npz, .pt), ogb:NAME, or python:MODULE:FUNCTION (needs --allow-code)"
     )

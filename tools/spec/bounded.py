@@ -70,9 +70,9 @@ class BoundedSpace(SearchSpace):
 
     ``values`` overrides the values of single fields, by factor (``{"recipe.optimiser": ("adam",)}``); numbers are allowed anywhere
     between the least and the greatest of theirs. ``operators`` None means all that are registered. ``kind`` is that of the tasks: node,
-    graph or link. An operator's parameter is named by both: ``{"gat.heads": (4, 8)}``. ``locks`` are parts that every design keeps. In a
-    ``strict`` space a parent outside has no children outside either; what is locked, children keep in any space. Raises UsageError for
-    unknown names.
+    graph or link; ``offers`` what their graphs have (``directions``, ``types``). An operator's parameter is named by both:
+    ``{"gat.heads": (4, 8)}``. ``locks`` are parts that every design keeps. In a ``strict`` space a parent outside has no children outside
+    either; what is locked, children keep in any space. Raises UsageError for unknown names.
     """
 
     name: str = "default"
@@ -82,6 +82,7 @@ class BoundedSpace(SearchSpace):
     max_inputs: int = 4
     values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     kind: str = "node"
+    offers: tuple[str, ...] = ()
     min_depth: int = 1
     locks: Locks = field(default_factory=lambda: Locks({}))
     strict: bool = False
@@ -100,17 +101,25 @@ class BoundedSpace(SearchSpace):
             most = min(self.max_depth, self.max_nodes)
             raise UsageError(f"space {self.name}: min_depth is {self.min_depth}; allowed: 1 to {most}, the most nodes in a row")
 
-    def for_task(self, kind: str, target: str) -> BoundedSpace:
-        """The space for tasks of a kind and a target; values that it has of its own stay, where they have a meaning there."""
-        of_kind = values_for(kind, target)
+    def for_task(self, kind: str, target: str, offers: tuple[str, ...] = ()) -> BoundedSpace:
+        """The space for tasks of a kind and a target; values that it has of its own stay, where they have a meaning there.
+
+        ``offers``: what the task's graph has for operators that need it, as ``Task.offers``.
+        """
+        of_kind = values_for(kind, target, offers)
         own = {name: tuple(v for v in values if v in of_kind.get(name, values)) for name, values in self.values.items()}
         return replace(
-            self, kind=kind, values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}}
+            self,
+            kind=kind,
+            offers=offers,
+            values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}},
         )
 
     def allowed_operators(self) -> tuple[str, ...]:
-        """Names of the operators, in alphabetical order."""
-        return tuple(sorted(self.operators)) if self.operators is not None else tuple(operators())
+        """Names of the operators, in alphabetical order; those that are not named one by one do without what the graphs do not offer."""
+        if self.operators is not None:
+            return tuple(sorted(self.operators))
+        return tuple(name for name, found in operators().items() if found.needs in ("", *self.offers))
 
     def values_of(self, factor: str) -> tuple[Any, ...]:
         """The values that are tried for a field; the one that it is locked to."""
@@ -301,6 +310,7 @@ class BoundedSpace(SearchSpace):
             **{bound: getattr(self, bound) for bound in ("max_nodes", "max_depth", "max_inputs")},
             "values": {name: list(values) for name, values in sorted(self.values.items())},
             **({} if self.kind == "node" else {"kind": self.kind}),
+            **({"offers": list(self.offers)} if self.offers else {}),
             **({} if self.min_depth == 1 else {"min_depth": self.min_depth}),
             **({"lock": dict(self.locks.held)} if self.locks else {}),
             **({"strict": True} if self.strict else {}),

@@ -111,15 +111,20 @@ def space_of(
     target: str = "classes",
     locks: Iterable[str] = (),
     start: ArchitectureSpec | None = None,
+    offers: tuple[str, ...] = (),
 ) -> SearchSpace:
     """The space that was asked for, by name or as the data of a file, for tasks of a kind and a target, with locks added.
+
+    ``offers``: what the task's graph has, as ``Task.offers``.
 
     Raises UsageError for names that do not exist, for data that says something wrong, and for cells where a task has none.
     """
     if isinstance(asked, str) and asked.partition(":")[0] == CELLS:
         return _cells(asked, kind, target, tuple(locks))
     found = named(asked) if isinstance(asked, str) else _from_data(asked, start)
-    found = found.for_task(kind, target)
+    if isinstance(asked, str) and found.operators is not None:
+        found = replace(found, operators=tuple(name for name in found.operators if operator(name).needs in ("", *offers)))
+    found = found.for_task(kind, target, offers)
     return with_locks(found, read_locks(locks, start).held) if locks else found
 
 
