@@ -20,7 +20,7 @@ from agentnas.agents.selection import choose, comparison, eligible, finalists
 from agentnas.agents.situation import Record, Situation
 from agentnas.memory.events import Proposal
 from agentnas.memory.journal import Journal
-from agentnas.memory.memory import InMemory
+from agentnas.memory.memory import InMemory, TrialRecord
 from agentnas.prompts import Prompts
 from agentnas.tools.anchors import Anchor, plain_anchors
 from agentnas.tools.spec.canonical import spec_hash
@@ -142,6 +142,7 @@ def answered(*bounds: tuple[str, str]) -> dict[str, Any]:
 
 def planned(journal: Journal, told: Situation, *answers: dict[str, Any]) -> Plan:
     memory = InMemory(journal.view)
+    memory.add_trials([TrialRecord(id="t0001", task="a task", text="gat")])
     return LLMPlanner(consulting(journal, Mind(*answers)), Brief(), RulePlanner(), memory).plan(told)
 
 
