@@ -285,6 +285,7 @@ def _ablate(house: House, run: Run) -> None:
     from agentnas.ablation import ablate
 
     house.evaluator.close()  # its workers' memory is needed
+
     def tell(line: str) -> None:
         house.journal.append(ev.Noted(message=line))
 

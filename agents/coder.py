@@ -125,7 +125,7 @@ class RuleCoder:
         return list(pool.values())
 
     def _outside(self, spec: ArchitectureSpec, situation: Situation) -> bool:
-        if situation.space.strict and situation.space.contains(spec) is not None:
+        if situation.space.refuses(spec) is not None:
             return True
         if situation.limits.max_params is None:
             return False
@@ -193,13 +193,13 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
     """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
-    strict = situation.space.strict
-    ranked = enumerate(situation.ranked() if direction.parents or strict else (), start=1)
-    known = [(rank, record) for rank, record in ranked if not strict or situation.space.contains(record.spec) is None]
+    guarded = situation.space.guarded
+    ranked = enumerate(situation.ranked() if direction.parents or guarded else (), start=1)
+    known = [(rank, record) for rank, record in ranked if situation.space.refuses(record.spec) is None]
     named = [(rank, record) for rank, record in known if record.trial in direction.parents]
-    chosen = named or (known[:ELITES] if strict else list(enumerate(situation.best(ELITES), start=1)))
+    chosen = named or (known[:ELITES] if guarded else list(enumerate(situation.best(ELITES), start=1)))
     elites, ranks = [record for _, record in chosen], {record.trial: rank for rank, record in chosen}
-    if strict:
+    if guarded:
         yield from _adopted(situation)
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:
