@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from agentnas.tools.anchors import Anchor
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 GRAPHS = {"batching": "minibatch", "batch_size": 32, "learning_rate": 0.01, "weight_decay": 0.0, "epochs": 200, "patience": 50}
+NODES = {"learning_rate": 0.005, "weight_decay": 5e-4, "epochs": 300, "patience": 75}
 PAIRS = {"batching": "minibatch", "batch_size": 1024, "learning_rate": 0.01, "weight_decay": 0.0, "epochs": 300, "patience": 50}
 
 
@@ -26,6 +28,18 @@ def graph_anchors() -> tuple[Anchor, ...]:
     )  # fmt: skip
 
 
+def structure_anchors(offers: Collection[str]) -> tuple[Anchor, ...]:
+    """Of node tasks: Dir-GNN where edges have directions, R-GCN and HGT where there are types of nodes or edges."""
+    first = {"width": 64, "dropout": 0.3, "activation": "relu"}
+    found = []
+    if "directions" in offers:
+        found.append(Anchor("dirgnn", "strong", "dir-gnn", _nodes(_chain("dirgnn", 2, **first))))
+    if "types" in offers:
+        found.append(Anchor("rgcn", "strong", "rgcn", _nodes(_chain("rgcn", 2, params={"inverse": "directions" in offers}, **first))))
+        found.append(Anchor("hgt", "strong", "hgt", _nodes(_chain("hgt", 2, **first), edges="both" if "directions" in offers else "as_given")))
+    return tuple(found)
+
+
 def link_anchors() -> tuple[Anchor, ...]:
     """Pairs of features alone, graph auto-encoder (GCN and dot product), SAGE and a perceptron, GCN with common neighbours."""
     first = {"width": 128, "activation": "relu", "dropout": 0.3}
@@ -40,6 +54,12 @@ def link_anchors() -> tuple[Anchor, ...]:
 def _chain(op: str, layers: int, **looks: Any) -> list[dict[str, Any]]:
     names = [f"n{number}" for number in range(layers)]
     return [{"id": name, "op": op, "inputs": [before], **looks} for before, name in zip(["input", *names], names, strict=False)]
+
+
+def _nodes(nodes: list[dict[str, Any]], **part: Any) -> ArchitectureSpec:
+    """All layers read out, as directed and typed networks usually are."""
+    body = {"nodes": nodes, "outputs": [node["id"] for node in nodes], "jump": "concat"}
+    return parse_spec({"input": part, "body": body, "recipe": NODES})
 
 
 def _graphs(nodes: list[dict[str, Any]], recipe: dict[str, Any], *, jump: str | None = None, **head: Any) -> ArchitectureSpec:
