@@ -47,7 +47,7 @@ def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> T
     """The task again; it shares the arrays' memory."""
     x = arrays["dense"] if "dense" in arrays else _csr(facts, arrays)
     splits = tuple(Split(*(arrays[f"{part}{i}"] for part in PARTS)) for i in range(facts["splits"]))
-    more = {name: arrays[name] for name in MORE if name in arrays}
+    more: dict[str, Any] = {name: arrays[name] for name in MORE if name in arrays}
     data = GraphData(x, arrays["edge_index"], arrays["y"], facts["num_classes"], **more, **_names(facts))
     return Task(
         facts["name"], metric(facts["metric"], facts["unit"]), facts["protocol"], facts["num_splits"], facts["fingerprint"],
@@ -55,7 +55,7 @@ def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> T
     )  # fmt: skip
 
 
-def _names(facts: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _names(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(facts[name]) for name in ("node_types", "edge_types", "class_names")}
 
 

@@ -14,8 +14,8 @@ from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import load_task, task_names
 from agentnas.tools.tasks.catalog import TABLE_PREFIX, data_set
-from agentnas.tools.tasks.locate import where
 from agentnas.tools.tasks.generated import EXAMPLES as GENERATED
+from agentnas.tools.tasks.locate import where
 from agentnas.tools.tasks.powerlaw import EXAMPLES
 
 app = group_app(COMMANDS["tasks"].help)

@@ -35,7 +35,7 @@ class Portable(nn.Module):
         self.code = module_of(trained.spec, trained.num_features, trained.num_classes)
         self.model: nn.Module = self.code.Model()
         self.model.load_state_dict(trained.weights)
-        self.scale, self.post = trained.scaling.kind, trained.spec.post
+        self.scale, self.post, self.edges = trained.scaling.kind, trained.spec.post, trained.spec.input.edges
         if trained.scaling.shift is not None and trained.scaling.factor is not None:
             self.register_buffer("shift", torch.from_numpy(trained.scaling.shift))
             self.register_buffer("factor", torch.from_numpy(trained.scaling.factor))
@@ -44,7 +44,7 @@ class Portable(nn.Module):
         self, x: Tensor, edge_index: Tensor, encodings: Tensor | None = None,
         y_train: Tensor | None = None, train_index: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
-        graph = self.code.Graph(edge_index, x.shape[0])
+        graph = self.code.Graph(edge_index, x.shape[0]).pointing(self.edges)
         scores: Tensor = self.model(self._scaled(x), graph, encodings).softmax(1)
         if self.post.kind == "none":
             return scores

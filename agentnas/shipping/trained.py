@@ -17,11 +17,13 @@ from agentnas.run import Run
 from agentnas.shipping.scaling import Floats, Scaling, scaling_of
 from agentnas.tools.errors import DataError, RunError, UsageError
 from agentnas.tools.nn.features import dense_array
+from agentnas.tools.operators.base import operator
 from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.winner import FOLDER, shipped
 
 if TYPE_CHECKING:
+    from agentnas.tools.nn.graph import Graph
     from agentnas.tools.nn.network import Network
     from agentnas.tools.tasks import Split, Task
 
@@ -98,6 +100,11 @@ class Trained:
         """Whether predictions are corrected by labels of the graph after the network."""
         return self.spec.post.kind != "none"
 
+    @property
+    def typed(self) -> bool:
+        """Whether the network depends on types of nodes or edges."""
+        return any(operator(node.op).uses_types for node in self.spec.body.nodes)
+
     @cached_property
     def task(self) -> Task:
         return load_run_task(self.run, self.data_dir)
@@ -126,11 +133,13 @@ class Trained:
 
     @cached_property
     def network(self) -> Network:
+        from agentnas.tools.nn.layout import ONE_TYPE
         from agentnas.tools.nn.network import build_network
 
         network = build_network(
-            self.spec, in_channels=self.num_features, out_channels=self.num_classes, encoding_channels=self.encoding_columns
-        )
+            self.spec, in_channels=self.num_features, out_channels=self.num_classes, encoding_channels=self.encoding_columns,
+            types=self.task.data.types if self.typed and self.task.data else ONE_TYPE,
+        )  # fmt: skip
         network.load_state_dict(self.weights)
         return network.eval()
 
@@ -151,8 +160,8 @@ class Trained:
         from agentnas.tools.nn import post
         from agentnas.tools.nn.graph import Graph
 
-        graph = Graph(torch.from_numpy(np.ascontiguousarray(edge_index)), len(x))
-        encodings = self.encodings(graph)
+        graph = self._own_graph(edge_index) if self.typed else Graph(torch.from_numpy(np.ascontiguousarray(edge_index)), len(x))
+        encodings, graph = self.encodings(graph), graph.pointing(self.spec.input.edges)
         scores: Tensor = self.network(torch.from_numpy(self.scaling(x)), graph, encodings).softmax(1)
         if not self.posted:
             return scores
@@ -161,12 +170,26 @@ class Trained:
         corrected: Tensor = after(scores, graph, *(known or (none, none)), alpha=part.alpha, hops=part.hops, weight=part.weight)
         return corrected
 
+    def _own_graph(self, edge_index: NDArray[np.int64]) -> Graph:
+        """The task's graph with its types; UsageError for the edges of another, of which no types are known."""
+        from agentnas.tools.train.data import graph_of
+
+        data = self.task.data
+        if data is None or not np.array_equal(edge_index, data.edge_index):
+            raise UsageError(
+                f"the winner of {self.run.name} depends on types of nodes and edges, which files of other graphs do not hold;"
+                " leave --data out to predict on the task itself"
+            )
+        return graph_of(data)
+
     def encodings(self, graph: Any) -> Tensor | None:
         """[N, k] as the network takes them; None where it takes none."""
         from agentnas.tools.nn.features import prepare_features
 
         plain = self.spec.input.model_copy(update={"scale": "none"})
-        encodings: Tensor | None = prepare_features(plain, np.zeros((graph.num_nodes, 1), dtype=np.float32), graph)[1]
+        encodings: Tensor | None = prepare_features(
+            plain, np.zeros((graph.num_nodes, 1), dtype=np.float32), graph.pointing(self.spec.input.edges)
+        )[1]
         return encodings
 
 

@@ -8,7 +8,6 @@ from torch import Tensor
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.sparse import Features, SparseFeatures
 
-
 GRAPH_PARTS = ("edge_weight", "edge_attr", "edge_type", "node_type")
 
 

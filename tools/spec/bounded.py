@@ -84,7 +84,10 @@ class BoundedSpace(SearchSpace):
         of_kind = values_for(kind, target, offers)
         own = {name: tuple(v for v in values if v in of_kind.get(name, values)) for name, values in self.values.items()}
         return replace(
-            self, kind=kind, offers=offers, values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}}
+            self,
+            kind=kind,
+            offers=offers,
+            values={**of_kind, **{name: values for name, values in own.items() if values or name not in of_kind}},
         )
 
     def allowed_operators(self) -> tuple[str, ...]:

@@ -32,7 +32,11 @@ def values_for(kind: str, target: str, offers: Collection[str] = ()) -> Mapping[
 
     ``offers``: what the task's graph has, as ``Task.offers``.
     """
-    return {**OF_KIND[kind], **(DIRECTED if "directions" in offers else {}), **({} if target == "classes" else {**NODES_ONLY, **NO_CLASSES})}
+    return {
+        **OF_KIND[kind],
+        **(DIRECTED if "directions" in offers else {}),
+        **({} if target == "classes" else {**NODES_ONLY, **NO_CLASSES}),
+    }
 
 
 def for_kind(spec: ArchitectureSpec, kind: str, target: str = "classes") -> ArchitectureSpec:

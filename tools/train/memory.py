@@ -44,7 +44,13 @@ def predicted_mib(
 
 @lru_cache(maxsize=256)
 def _predicted(
-    spec_json: str, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None, edge_channels: int,
+    spec_json: str,
+    num_nodes: int,
+    num_edges: int,
+    in_channels: int,
+    out_channels: int,
+    nnz: int | None,
+    edge_channels: int,
     types: Types,
 ) -> float:
     """The same; kept, because a candidate is trained on many seeds."""

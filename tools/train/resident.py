@@ -96,8 +96,12 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
 def _network(spec: ArchitectureSpec, scale: Scale) -> Network:
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
     return build_network(
-        spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings,
-        edge_channels=scale.edge_channels, types=scale.types,
+        spec,
+        in_channels=scale.in_channels,
+        out_channels=scale.out_channels,
+        encoding_channels=encodings,
+        edge_channels=scale.edge_channels,
+        types=scale.types,
     )
 
 
