@@ -36,7 +36,9 @@ def structure_anchors(offers: Collection[str]) -> tuple[Anchor, ...]:
         found.append(Anchor("dirgnn", "strong", "dir-gnn", _nodes(_chain("dirgnn", 2, **first))))
     if "types" in offers:
         found.append(Anchor("rgcn", "strong", "rgcn", _nodes(_chain("rgcn", 2, params={"inverse": "directions" in offers}, **first))))
-        found.append(Anchor("hgt", "strong", "hgt", _nodes(_chain("hgt", 2, **first), edges="both" if "directions" in offers else "as_given")))
+        found.append(
+            Anchor("hgt", "strong", "hgt", _nodes(_chain("hgt", 2, **first), edges="both" if "directions" in offers else "as_given"))
+        )
     return tuple(found)
 
 
