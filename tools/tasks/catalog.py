@@ -108,6 +108,10 @@ FINGERPRINTS = {
     "actor": "4111e602a9312e34",
     "minesweeper": "b19425e912cf259f",
     "digits": "0d7fca94038a6146",
+    "cora-links": "16bf03ef7aa54d91",
+    "citeseer-links": "8afda18e38d19a01",
+    "usair": "00480ad7dabc81d8",
+    "ns": "d6add2a3ee0f2871",
 }
 
 
