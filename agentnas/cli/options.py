@@ -13,7 +13,7 @@ RunsDir = Annotated[Path | None, typer.Option(help="Folder of run directories.",
 Split = Annotated[
     str | None,
     typer.Option(
-        help="public, random, random:TRAIN/VAL (per class), geom-gcn, own or links:VAL/TEST (percent of the edges); else the task's default.",
+        help="public, random, random:TRAIN/VAL (per class), geom-gcn, own or links:VAL/TEST (percent of edges); else the task's default.",
         show_default=False,
     ),
 ]

@@ -9,7 +9,6 @@ from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, Perceptron, per_graph
 from agentnas.tools.nn.sparse import Features, Pattern, SparseMatrix, as_dense
 
-
 MOST_SCORED = 2**16  # pairs at a time, and MOST_LOOKED_AT edges at their ends, where no derivatives are wanted
 MOST_LOOKED_AT = 2**20
 
@@ -87,11 +86,11 @@ def _pieces(pairs: Tensor, graph: Graph | None = None) -> tuple[Tensor, ...]:
     if torch.is_grad_enabled() or pairs.shape[1] == 0:
         return (pairs,)
     if graph is None:
-        return pairs.split(MOST_SCORED, 1)
+        return torch.split(pairs, MOST_SCORED, 1)
     degree = graph.pattern.pointers.diff()
     looked_at = torch.minimum(degree[pairs[0]], degree[pairs[1]]) + MOST_LOOKED_AT // MOST_SCORED
     number = torch.div(looked_at.cumsum(0) - 1, MOST_LOOKED_AT, rounding_mode="floor")
-    return pairs.split(torch.unique_consecutive(number, return_counts=True)[1].tolist(), 1)
+    return torch.split(pairs, torch.unique_consecutive(number, return_counts=True)[1].tolist(), 1)
 
 
 def _one_column(scores: Tensor) -> Tensor:

@@ -41,7 +41,9 @@ def read_mat(data: DataSet, folder: Path) -> GraphData:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected a MATLAB file with a sparse matrix 'net'") from None
     except Exception as error:  # noqa: BLE001
         # The reader of MATLAB files meets damage with errors of many kinds; whatever it says, the file is not one.
-        raise DataError(f"{path}: truncated or damaged ({type(error).__name__}); expected a MATLAB file with a sparse matrix 'net'") from None
+        raise DataError(
+            f"{path}: truncated or damaged ({type(error).__name__}); expected a MATLAB file with a sparse matrix 'net'"
+        ) from None
     if net.shape[0] != net.shape[1] or not net.nnz:
         raise DataError(f"{path}: 'net' is {net.shape[0]} x {net.shape[1]} with {net.nnz} entries; expected a square matrix with edges")
     ends = np.stack([net.row, net.col]).astype(np.int64)
@@ -108,7 +110,9 @@ def _check_arguments(splits: int, val: float, test: float, negatives: int) -> No
 def _check_counts(n: int, count: int, hidden: int, others: int, splits: int) -> None:
     free = n * (n - 1) // 2 - count
     if count < FEWEST_EDGES or count > n * (n - 1) // 4:
-        raise UsageError(f"link prediction needs {FEWEST_EDGES} edges or more, and no more than half of all pairs; got {count} on {n} nodes")
+        raise UsageError(
+            f"link prediction needs {FEWEST_EDGES} edges or more, and no more than half of all pairs; got {count} on {n} nodes"
+        )
     if hidden >= count:
         raise UsageError(f"no edge of {count} is left to train on; hide fewer in validation and test")
     if others > free:

@@ -118,7 +118,7 @@ def test_edge_attributes_stay_with_their_edges() -> None:
 )
 def test_what_cannot_be_split_is_refused_in_one_line(data: GraphData, arguments: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        link_task(data, **arguments)  # type: ignore[arg-type]
+        link_task(data, **arguments)
     assert "\n" not in str(caught.value)
 
 
