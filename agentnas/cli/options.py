@@ -17,6 +17,9 @@ Split = Annotated[
         show_default=False,
     ),
 ]
+AllowCode = Annotated[
+    bool | None, typer.Option("--allow-code", help="Let a task file call the Python function that it names.", show_default=False)
+]
 Executor = Annotated[
     str | None,
     typer.Option(

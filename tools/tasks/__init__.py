@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from agentnas.tools.tasks.nasbench import NasBenchTable
 
 __all__ = [
-    "NasBenchTable",
     "GraphData",
+    "NasBenchTable",
     "Problem",
     "Split",
     "Task",

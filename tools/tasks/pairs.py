@@ -77,6 +77,8 @@ def link_task(
     Raises UsageError for a directed graph, one with too few edges or too few pairs that are none, and shares that leave a part empty.
     """
     _check_arguments(splits, val, test, negatives)
+    if data.edge_type is not None:
+        raise UsageError("link prediction does not tell types of edges apart; leave the types of edges out")
     linked = _both_ways(data)
     n, edges = linked.num_nodes, linked.edge_index[:, linked.edge_index[0] < linked.edge_index[1]]
     count = edges.shape[1]

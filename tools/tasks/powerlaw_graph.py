@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.room import MIB, available_mib, gib
-from agentnas.tools.tasks.base import Index, Matrix, GraphData, distinct
+from agentnas.tools.tasks.base import GraphData, Index, Matrix, distinct
 from agentnas.tools.tasks.powerlaw import PowerLaw
 
 PIECE = 1_000_000  # edges, or entries of dense features, drawn at a time

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import Index, Matrix, GraphData, Task
+from agentnas.tools.tasks.base import GraphData, Index, Matrix, Task
 
 MAX_ROWS = 2000  # training and validation nodes that a probe looks at
 PENALTIES = (1e-4, 1e-3, 1e-2)
@@ -23,12 +23,12 @@ SPREAD, SPREAD_STEPS = 0.9, 30
 
 @dataclass(frozen=True)
 class Probes:
-    """Validation scores in percent, on the task's first split; None where a method does not apply."""
+    """Validation scores in percent, on the task's first split."""
 
-    majority: float | None = None
-    features: float | None = None
-    label_propagation: float | None = None
-    linear_propagation: float | None = None
+    majority: float
+    features: float
+    label_propagation: float
+    linear_propagation: float
 
 
 def probe(task: Task) -> Probes:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from agentnas.tools.nn.flops import BASE, _small_features, _small_graph
+from agentnas.tools.nn.layout import ONE_TYPE, Types
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe
 from agentnas.tools.train.pace import MOST_IN_BLOCK, RING_BYTES
@@ -31,26 +32,33 @@ WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first tra
 
 def predicted_mib(
     spec: ArchitectureSpec, *, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None = None,
-    edge_channels: int = 0,
+    edge_channels: int = 0, types: Types = ONE_TYPE,
 ) -> float:  # fmt: skip
     """Most MiB that a full-graph training's own tensors hold at one time on a device, the task's features and edges not counted.
 
     ``num_edges``: directed; ``nnz``: non-zeros of sparse features, None if they are dense. Sampled batches are smaller: for them it is an
     upper bound.
     """
-    return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz, edge_channels)
+    return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz, edge_channels, types)
 
 
 @lru_cache(maxsize=256)
 def _predicted(
-    spec_json: str, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None, edge_channels: int
+    spec_json: str,
+    num_nodes: int,
+    num_edges: int,
+    in_channels: int,
+    out_channels: int,
+    nnz: int | None,
+    edge_channels: int,
+    types: Types,
 ) -> float:
     """The same; kept, because a candidate is trained on many seeds."""
     spec = ArchitectureSpec.model_validate_json(spec_json)
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
         network = build_network(
-            spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings, edge_channels=edge_channels
+            spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings, edge_channels=edge_channels, types=types
         )
         weights = sum(int(value.numel()) for value in network.state_dict().values())
         sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)

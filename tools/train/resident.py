@@ -51,6 +51,7 @@ class Scale:
     labelled: int
     num_splits: int = 1
     edge_channels: int = 0
+    types: tuple[int, int] = (1, 1)
     pairs: int = 0
     validated: int = 0
     items: int = 0
@@ -117,7 +118,12 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
 def _network(spec: ArchitectureSpec, scale: Scale) -> Network:
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
     return build_network(
-        spec, in_channels=scale.in_channels, out_channels=scale.out_channels, encoding_channels=encodings, edge_channels=scale.edge_channels
+        spec,
+        in_channels=scale.in_channels,
+        out_channels=scale.out_channels,
+        encoding_channels=encodings,
+        edge_channels=scale.edge_channels,
+        types=scale.types,
     )
 
 

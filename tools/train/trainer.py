@@ -202,7 +202,7 @@ def network_for(spec: ArchitectureSpec, prepared: PreparedTask, data: Prepared) 
     """The spec's network with fresh weights on the task's device."""
     network = build_network(
         spec, in_channels=prepared.num_features, out_channels=prepared.num_classes, encoding_channels=data.encoding_channels,
-        edge_channels=prepared.edge_channels,
+        edge_channels=prepared.edge_channels, types=prepared.types,
     )  # fmt: skip
     return network.to(prepared.device)
 
@@ -214,7 +214,8 @@ def scores_of(network: Network, prepared: PreparedTask, view: View, labels: Labe
     if post.kind == "none":
         return labels.objective.predictions(view.outputs(network, items))
     shares = labels.objective.predictions(view.outputs(network))
-    scores = POSTS[post.kind](shares, prepared.graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
+    graph = prepared.messages(0, network.spec.input.edges)
+    scores = POSTS[post.kind](shares, graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
     return scores if items is None else scores.index_select(0, items)
 
 
