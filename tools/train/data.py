@@ -111,6 +111,11 @@ class PreparedTask:
         return 2 if self.kind == "link" else self.num_classes
 
     @property
+    def num_items(self) -> int:
+        """Nodes, graphs or pairs."""
+        return self._data.num_items
+
+    @property
     def num_nodes(self) -> int:
         return self.graph.num_nodes
 
