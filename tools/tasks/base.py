@@ -153,6 +153,11 @@ class Task:
         """Classes, several labels, or a value."""
         return "classes" if self.data is None else self.data.target
 
+    @property
+    def fewest_val(self) -> int | None:
+        """Items of the smallest validation part; None for a table."""
+        return min((len(split.val) for split in self.splits), default=None)
+
     def split(self, seed: int) -> Split:
         """Split ``seed mod num_splits``; UsageError for a table task, which has none."""
         if not self.splits:
