@@ -57,7 +57,7 @@ def _pool(config: Config, task: Task, server: ForkServer | None, workers: int) -
     from agentnas.tools.workers import TaskRef, WorkerPool
 
     descriptor, path = packed.in_memory(*packed.arrays_of(task)) if hasattr(os, "memfd_create") else (None, None)
-    reference = TaskRef(task.name, config.data_dir, config.split, path)
+    reference = TaskRef(task.reference, config.data_dir, config.split, path)
     pool = WorkerPool(reference, workers, device_of(config), config.worker_memory_mb, server=server)
     if descriptor is not None:
         weakref.finalize(pool, os.close, descriptor)

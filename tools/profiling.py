@@ -45,7 +45,8 @@ FEW_WEIGHTS, MOST_WEIGHTS = 2**17, 2**20
 @dataclass(frozen=True)
 class Sizes:
     """Sizes of a task. ``num_edges``: directed; ``nnz``: non-zero features, None where features are used as a dense matrix;
-    ``edge_channels``: attributes of an edge; ``num_graphs``: items where these are graphs, else 1."""
+    ``edge_channels``: attributes of an edge; ``types``: how many types of nodes and of edges there are; ``num_graphs``: items where these
+    are graphs, else 1."""
 
     num_nodes: int
     num_edges: int
@@ -53,6 +54,7 @@ class Sizes:
     out_channels: int
     nnz: int | None = None
     edge_channels: int = 0
+    types: tuple[int, int] = (1, 1)
     num_graphs: int = 1
 
     @classmethod
@@ -64,7 +66,8 @@ class Sizes:
         if data is None:
             raise UsageError(f"task {task.name} is a table: its costs are looked up, not computed; choose a task without 'nasbench:'")
         nnz = data.nnz if data.nnz <= DENSE_ABOVE * data.num_nodes * data.num_features else None
-        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels, _graphs(data.kind, data.num_items))
+        graphs = _graphs(data.kind, data.num_items)
+        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels, data.types, graphs)
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
                 out_channels=sizes.out_channels,
                 encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
                 edge_channels=sizes.edge_channels,
+                types=sizes.types,
             )
         flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz, num_graphs=sizes.num_graphs)
     return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
@@ -195,7 +199,7 @@ def _layout(spec: ArchitectureSpec, sizes: Sizes) -> Layout:
     from agentnas.tools.nn.layout import make_layout
 
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
-    return make_layout(spec, sizes.in_channels, sizes.out_channels, encodings, sizes.edge_channels)
+    return make_layout(spec, sizes.in_channels, sizes.out_channels, encodings, sizes.edge_channels, sizes.types)
 
 
 def _widths(args: Iterable[object]) -> list[int]:
@@ -212,7 +216,7 @@ def profile(spec: ArchitectureSpec, prepared: PreparedTask, *, capture: bool = T
 
     sizes = Sizes(
         prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input),
-        prepared.edge_channels, _graphs(prepared.kind, prepared.num_items),
+        prepared.edge_channels, prepared.types, _graphs(prepared.kind, prepared.num_items),
     )  # fmt: skip
     with _one_thread(), seeded(0, prepared.device):
         latency = _latency_ms(spec, prepared)
@@ -233,7 +237,7 @@ def _session(spec: ArchitectureSpec, prepared: PreparedTask, *, fresh_graph: boo
 
     if fresh_graph:
         graph = prepared.graph
-        again = Graph(graph.edge_index, graph.num_nodes, graph.edge_weight, graph.edge_attr)
+        again = Graph(graph.edge_index, graph.num_nodes, graph.edge_weight, graph.edge_attr, graph.edge_type, graph.node_type)
         prepared = replace(prepared, graph=again, _messages={})
     return Session(spec, prepared, split=0, epochs=spec.recipe.epochs, capture=capture)
 

@@ -107,7 +107,7 @@ def _check_group(batch: Batch, jobs: list[Job], begun: Mapping[str, JournalView]
 def _checked(job: Job, resolved: Resolved, task: Any, view: JournalView | None, estimated: bool) -> Checked:
     from agentnas import api, thinking
 
-    config = api.bounded(resolved.config.model_copy(update={"task": task.name}), resolved)
+    config = api.bounded(resolved.config.model_copy(update={"task": task.reference}), resolved)
     api.check(config, task)
     check_memory(config)
     # A run that has begun has used answers of its recording, and its own record is no other's.

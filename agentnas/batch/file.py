@@ -16,10 +16,12 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agentnas.batch.reading import Place, Value, read_yaml, shown
-from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration, what_is_allowed
+from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration, near, what_is_allowed
 from agentnas.memory.names import slug
+from agentnas.tools.tasks.catalog import is_task_file
+from agentnas.tools.yaml_file import Expected, Place, Value, read_yaml, shown
 
+BATCH = Expected("batch file", "jobs", "docs/batch.md")
 MOST_JOBS = 1000
 LONGEST_NAME = 60
 OWN_KEYS = ("name", "priority", "retries", "matrix", "include", "exclude")
@@ -27,6 +29,7 @@ OWN_KEYS = ("name", "priority", "retries", "matrix", "include", "exclude")
 REFUSED = {
     "runs_dir": "the batch keeps the runs of its jobs in its own folder; give --folder",
     "review": "nobody is awake to review plans; leave it out",
+    "allow_code": "a file cannot allow itself to run code; set it in your own settings",
 }
 # Settings that a job, the defaults and a matrix may have.
 ALLOWED = tuple(key for key in FIELDS if key not in REFUSED)
@@ -109,7 +112,7 @@ class _Draft(NamedTuple):
 
 def read_batch(path: Path) -> Batch:
     """The jobs of a file; raises UsageError with file, line, column, key, the value seen and what is allowed."""
-    top = read_yaml(path)
+    top = read_yaml(path, BATCH)
     parts = top.mapping("the file", ("night", "defaults", "jobs"))
     if "jobs" not in parts:
         raise top.place.error("the file has no jobs; add a list of them under jobs:")
@@ -273,8 +276,12 @@ def _check(key: str, value: Value, job: str) -> None:
 
 
 def _placed(key: str, value: Any, folder: Path) -> Any:
-    """Relative paths begin at the file's folder; so do recordings and scripts that lie there."""
+    """Relative paths begin at the file's folder; so do recordings and scripts that lie there, files of spaces and of starts."""
+    if key in ("space", "start"):
+        return near(key, value, folder.absolute())
     if key in PATHS and isinstance(value, str) and value != "none" and "://" not in value:
+        return str((folder / Path(value).expanduser()).absolute())
+    if key == "task" and isinstance(value, str) and is_task_file(value):
         return str((folder / Path(value).expanduser()).absolute())
     if key in MODEL_KEYS and isinstance(value, str):
         kind, _, rest = value.partition(":")

@@ -14,6 +14,9 @@ Split = Annotated[
     str | None,
     typer.Option(help="public, random, random:TRAIN/VAL (per class), geom-gcn or own; else the task's default.", show_default=False),
 ]
+AllowCode = Annotated[
+    bool | None, typer.Option("--allow-code", help="Let a task file call the Python function that it names.", show_default=False)
+]
 Executor = Annotated[
     str | None,
     typer.Option(

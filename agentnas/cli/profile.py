@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentnas.cli.options import DataDir, Json
+from agentnas.cli.options import AllowCode, DataDir, Json
 from agentnas.cli.output import emit, emit_json, table
 from agentnas.cli.shell import COMMANDS, command_app
 from agentnas.cli.tasks import load
@@ -20,7 +20,9 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 @app.command(help=COMMANDS["profile"].help)
-def profile(spec: SpecFile, task: TaskName = None, device: Device = "auto", data_dir: DataDir = None, json: Json = False) -> None:
+def profile(
+    spec: SpecFile, task: TaskName = None, device: Device = "auto", data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False,
+) -> None:  # fmt: skip
     from agentnas.one_spec import task_of
     from agentnas.spec_file import read_spec
     from agentnas.tools.profiling import profile as measure
@@ -28,7 +30,7 @@ def profile(spec: SpecFile, task: TaskName = None, device: Device = "auto", data
     from agentnas.tools.train.data import PreparedTask
 
     wanted = read_spec(spec)
-    loaded = load(task_of(spec, task), None, data_dir)
+    loaded = load(task_of(spec, task), None, data_dir, allow_code)
     prepared = PreparedTask.from_task(loaded, resolve_device(device))
     where = {"task": loaded.name, "protocol": loaded.protocol, "device": str(prepared.device)}
     measured = vars(measure(wanted, prepared))

@@ -136,7 +136,8 @@ def _next(role: str, directory: RunDirectory) -> Sequence[Message]:
     from agentnas.tools.tasks import load_task
 
     config, _ = api.stored_settings(directory)
-    return next_prompt(role, directory, config, load_task(str(config.task), data_dir=config.data_dir, split=config.split))
+    task = load_task(str(config.task), data_dir=config.data_dir, split=config.split, allow_code=resolve().config.allow_code)
+    return next_prompt(role, directory, config, task)
 
 
 def _show_next(role: str, messages: Sequence[Message], directory: RunDirectory | None, json: bool) -> None:

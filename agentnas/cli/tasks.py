@@ -7,18 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from agentnas.cli.options import DataDir, Json, Split
+from agentnas.cli.findings import findings_text, tallied
+from agentnas.cli.options import AllowCode, DataDir, Json, Split
 from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
+from agentnas.cli.tasks_init import init
 from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import load_task, task_names
 from agentnas.tools.tasks.catalog import TABLE_PREFIX, data_set
+from agentnas.tools.tasks.generated import EXAMPLES as GENERATED
 from agentnas.tools.tasks.locate import where
 from agentnas.tools.tasks.powerlaw import EXAMPLES
 
 app = group_app(COMMANDS["tasks"].help)
-Name = Annotated[str, typer.Argument(help="Name of a task; agentnas tasks list shows them.", show_default=False)]
+Name = Annotated[str, typer.Argument(help="Name of a task, see agentnas tasks list, or a task.yaml of yours.", show_default=False)]
 
 
 @app.command("list")
@@ -26,9 +29,10 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
     """All tasks, and where their data is.
 
     powerlaw:NODES is generated, of any size and with settings behind commas: powerlaw:1e5,degree=20,features=128.
+    So are small tasks of which the best predictions are known: generated:hetero,nodes=3000,noise=0.1.
     """
     folder = resolve({"data_dir": data_dir}).config.data_dir
-    rows = [_listed(name, folder) for name in (*task_names(), *EXAMPLES)]
+    rows = [_listed(name, folder) for name in (*task_names(), *EXAMPLES, *GENERATED)]
     if json:
         emit_json(rows)
         return
@@ -36,14 +40,14 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
+def show(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False) -> None:
     """The card of a task: what is known of it.
 
     Sizes, degrees, homophily, and what simple methods reach on validation in a second.
     """
     from agentnas.tools.tasks import make_card
 
-    task = load(name, split, data_dir)
+    task = load(name, split, data_dir, allow_code)
     config, card = resolve({"split": split, "data_dir": data_dir}).config, make_card(task)
     place = where(name, config.data_dir, config.split)
     if json:
@@ -53,40 +57,38 @@ def show(name: Name, split: Split = None, data_dir: DataDir = None, json: Json =
 
 
 @app.command()
-def check(name: Name, split: Split = None, data_dir: DataDir = None, json: Json = False) -> None:
+def check(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False) -> None:
     """Look for what would make its scores wrong.
 
-    Leaking splits, classes that are missing, broken features. Ends with 1 if there is an error.
+    Leaking splits, features that give the label away, twins in training and test, classes that are missing, broken values.
+    Each finding says how bad it is, what it means, and what to do. Ends with 1 if there is an error.
     """
     from agentnas.tools.tasks import check_task
 
-    task = load(name, split, data_dir)
+    task = load(name, split, data_dir, allow_code)
     problems = check_task(task)
     if json:
         emit_json(problems)
-    else:
-        for problem in problems:
-            emit(str(problem))
-        found = f", {task.protocol}: {', '.join(_tallied(problems))}"
-        say(name + (found if task.data else " is a table: there is no data to check"))
+    elif problems:
+        emit(findings_text(problems))
+    if not json:
+        say(f"{name}, {task.protocol}: {tallied(problems)}" if task.data else f"{name} is a table: there is no data to check")
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise AgentNASError(f"{name} has {counted(errors, 'error')}: its scores would be wrong")
 
 
-def _tallied(problems: list[Any]) -> list[str]:
-    """``2 errors``, ``1 warning``, ``no notes``: what is wrong is not counted with what is only worth knowing."""
-    found = [problem.severity for problem in problems]
-    return [counted(found.count(severity), severity) for severity in ("error", "warning", "note")]
+app.command("init")(init)
 
 
-def load(name: str, split: str | None, data_dir: Path | None) -> Any:
+def load(name: str, split: str | None, data_dir: Path | None, allow_code: bool | None = None) -> Any:
     """The task, from where the settings say its data is; raises DataError for a --data-dir that lacks it."""
     from agentnas.api import require_data_dir
 
-    resolved = resolve({"split": split, "data_dir": data_dir})
+    resolved = resolve({"split": split, "data_dir": data_dir, "allow_code": allow_code})
     require_data_dir(resolved, name)
-    return load_task(name, data_dir=resolved.config.data_dir, split=resolved.config.split)
+    config = resolved.config
+    return load_task(name, data_dir=config.data_dir, split=config.split, allow_code=config.allow_code)
 
 
 def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:

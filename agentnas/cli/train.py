@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agentnas.cli.options import DataDir, Json, Split
+from agentnas.cli.options import AllowCode, DataDir, Json, Split
 from agentnas.cli.output import counted, emit, emit_json, say
 from agentnas.cli.profile import Device, SpecFile, TaskName
 from agentnas.cli.shell import COMMANDS, command_app
@@ -30,6 +30,7 @@ def train(
     split: Split = None,
     device: Device = "auto",
     data_dir: DataDir = None,
+    allow_code: AllowCode = None,
     json: Json = False,
 ) -> None:
     from agentnas.config import resolve
@@ -37,8 +38,10 @@ def train(
     from agentnas.spec_file import read_spec
 
     wanted = read_spec(spec)
-    config = resolve({"split": split, "data_dir": data_dir}).config
-    training = Training(task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device)
+    config = resolve({"split": split, "data_dir": data_dir, "allow_code": allow_code}).config
+    training = Training(
+        task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device, allow_code=config.allow_code
+    )
     result = train_spec(wanted, training, lambda done: None if json else say(_line(done)))
     if json:
         emit_json(result)
@@ -51,12 +54,13 @@ def train(
 def _line(done: dict[str, Any]) -> str:
     if done["state"] != "done":
         return f"seed {done['seed']}: {done['kind']}: {done['reason']}"
-    return f"seed {done['seed']}: validation {done['val']:.2f} at epoch {done['best_epoch']} of {done['epochs']}, {done['seconds']:.1f} s"
+    return f"seed {done['seed']}: validation {done['told']} at epoch {done['best_epoch']} of {done['epochs']}, {done['seconds']:.1f} s"
 
 
 def _answer(result: dict[str, Any]) -> str:
-    from agentnas.report import spread
+    from agentnas.tools.scale import Scale
 
+    scale = Scale(result["metric"], result["unit"])
     parts = [(name, result[name]) for name in ("validation", "test") if result[name]]
-    scores = [f"{name} {spread(part['mean'], part['sd'])} % over {counted(part['seeds'], 'seed')}" for name, part in parts]
+    scores = [f"{name} {scale.told(part['mean'], part['sd'])}{scale.sign} over {counted(part['seeds'], 'seed')}" for name, part in parts]
     return "\n".join([f"{result['task']}, {result['protocol']}, {result['metric']}, on {result['device']}", *scores])

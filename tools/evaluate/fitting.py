@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLUSTERS = (10, 50, 200, 1000)
 GRAPHS_A_BATCH = (128, 64, 32, 16)
+PAIRS = (4096, 1024, 256)  # edges that a step learns from, where all of them are too many at once
 # A training holds less than this for each node and edge unless it is extraordinary: tasks that fit by it are not probed spec by spec.
 BYTES_ALWAYS_ENOUGH = 2**15
 SMALLEST_MIB = 512  # of a worker on any task
@@ -57,7 +58,9 @@ class Room:
         if needs is None or needs.total <= self.mib:
             return None
         passes = needs.inference > needs.step
-        whole, steps = ("passes over many graphs", _step_words(spec)) if self.scale.largest else ("passes over the whole graph", "training steps")
+        whole, steps = (
+            ("passes over many graphs", _step_words(spec)) if self.scale.largest else ("passes over the whole graph", "training steps")
+        )
         return (
             f"needs {gib(needs.total)} of memory, {gib(self.mib)} {self.whose}: {gib(needs.process)} for the process, {gib(needs.task)} for"
             f" the task, {gib(needs.work)} for {whole if passes else steps}"
@@ -93,9 +96,9 @@ class Room:
         """The spec with sampled batches, the kind that changes least first."""
         from agentnas.tools.train.resident import sampled_nodes
 
-        if spec.head.kind != "node":
-            # Batches of pairs see the whole graph: they would change nothing.
-            yield from (_with(spec, batching="minibatch", batch_size=size) for size in GRAPHS_A_BATCH if spec.head.kind == "graph")
+        if self.task.kind != "node":
+            sizes = GRAPHS_A_BATCH if self.task.kind == "graph" else PAIRS
+            yield from (_with(spec, batching="minibatch", batch_size=size) for size in sizes)
             return
         neighbour = _with(spec, batching="neighbour")
         if sampled_nodes(neighbour, self.scale) <= MOST_OF_GRAPH * self.scale.num_nodes:
@@ -113,6 +116,7 @@ def _step_words(spec: ArchitectureSpec) -> str:
 
 
 def _batching(spec: ArchitectureSpec) -> str:
-    if spec.recipe.batching == "minibatch":
-        return f"minibatch ({spec.recipe.batch_size} graphs)"
-    return f"cluster ({spec.recipe.clusters} parts)" if spec.recipe.batching == "cluster" else "neighbour"
+    recipe = spec.recipe
+    if recipe.batching == "minibatch":
+        return f"minibatches of {recipe.batch_size}"
+    return f"cluster ({recipe.clusters} parts)" if recipe.batching == "cluster" else "neighbour"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Kind = Literal["node", "graph", "link"]
 Index = NDArray[np.int64]
 Matrix = Any  # scipy.sparse.csr_matrix or dense float32 array, [rows, columns]; scipy carries no types
+OVERLAPPING = 0.4  # share of training items from which the training parts of two random splits have much in common
 DENSE_ABOVE = 0.2  # share of non-zero features above which a dense matrix is the faster one
 
 
@@ -35,6 +37,11 @@ class GraphData:
     ``graph_of``: [num_nodes] int64, the graph of each node, from 0, not falling; then items are graphs.
     ``pairs``: [2, items] int64; then items are pairs, and ``y`` is 1 where there is an edge between them. ``edge_index`` holds all edges;
     a training sees those alone that are pairs of its training part.
+    ``node_type``: [num_nodes] int64, ``edge_type``: [num_edges] int64 in the order of the edges; from 0, where a graph is heterogeneous.
+    Edges of several types may join the same two nodes. ``node_types``, ``edge_types``: their names, by number. Features of all types are
+    columns of one ``x`` (``typed_features``).
+    ``class_names``: what classes, or labels, are called, by number, and ``feature_names`` the columns of ``x``; empty where they have no
+    names.
     """
 
     x: Matrix
@@ -44,6 +51,12 @@ class GraphData:
     edge_attr: NDArray[np.float32] | None = None
     graph_of: Index | None = None
     pairs: Index | None = None
+    node_type: Index | None = None
+    edge_type: Index | None = None
+    node_types: tuple[str, ...] = ()
+    edge_types: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -85,6 +98,16 @@ class GraphData:
         return 0 if self.edge_attr is None else int(self.edge_attr.shape[1])
 
     @property
+    def types(self) -> tuple[int, int]:
+        """How many types of nodes and of edges there are; (1, 1) where they are not told apart."""
+        return _count(self.node_type, self.node_types), _count(self.edge_type, self.edge_types)
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the graph has for operators that need it: ``directions``, ``types``."""
+        return (*(["directions"] if self.directed else []), *(["types"] if self.types != (1, 1) else []))
+
+    @property
     def nnz(self) -> int:
         """Non-zero features."""
         return int(self.x.nnz if hasattr(self.x, "nnz") else np.count_nonzero(self.x))
@@ -106,7 +129,8 @@ class GraphData:
         y = (self.y, "<i8" if self.target == "classes" else "<f4")
         for array, kind in ((x.data, "<f4"), (x.indices, "<i8"), (x.indptr, "<i8"), (self.edge_index, "<i8"), y):
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
-        for name, more, kind in (("edge_attr", self.edge_attr, "<f4"), ("graph_of", self.graph_of, "<i8"), ("pairs", self.pairs, "<i8")):
+        for name in ("edge_attr", "graph_of", "pairs", "node_type", "edge_type"):
+            more, kind = getattr(self, name), "<f4" if name == "edge_attr" else "<i8"
             if more is not None:
                 digest.update(f"{name} {more.shape}".encode() + np.ascontiguousarray(more, dtype=kind).tobytes())
         return digest.hexdigest()
@@ -130,7 +154,8 @@ class Task:
     """What is to be designed for. ``data`` is None, and ``splits`` empty, where ``table`` answers instead of training.
 
     ``protocol`` is the line that stands beside every number, such as ``public split, 140/500/1000``.
-    ``split_name`` is what ``load_task`` was asked for; ``fingerprint`` the sha256 of the data (or of the table file).
+    ``split_name`` is what ``load_task`` was asked for; ``fingerprint`` the sha256 of the data (or of the table file). ``file`` is the task
+    file that it was read from, a whole path.
     """
 
     name: str
@@ -142,6 +167,12 @@ class Task:
     data: GraphData | None = None
     splits: tuple[Split, ...] = ()
     table: NasBenchTable | None = None
+    file: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """What ``load_task`` finds it by, from any folder."""
+        return self.file or self.name
 
     @property
     def kind(self) -> Kind:
@@ -158,11 +189,29 @@ class Task:
         """Items of the smallest validation part; None for a table."""
         return min((len(split.val) for split in self.splits), default=None)
 
+    @property
+    def test_to_train(self) -> float:
+        """Size of the test part over that of the training part, where splits are several and many labelled items train in each: then
+        training parts overlap, and scores of splits are correlated. Else 0."""
+        if self.num_splits < 2 or not self.splits:
+            return 0.0
+        train, val, test = self.splits[0].sizes
+        return test / train if train > OVERLAPPING * (train + val + test) else 0.0
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the graph has for operators that need it: ``directions``, ``types``."""
+        return () if self.data is None else self.data.offers
+
     def split(self, seed: int) -> Split:
         """Split ``seed mod num_splits``; UsageError for a table task, which has none."""
         if not self.splits:
             raise UsageError(f"task {self.name} is a table and has no splits; its look-ups are {self.protocol}")
         return self.splits[seed % self.num_splits]
+
+
+def _count(types: Index | None, names: tuple[str, ...]) -> int:
+    return 1 if types is None else max(1, len(names), int(types.max(initial=-1)) + 1)
 
 
 def compact(x: Matrix) -> Matrix:
@@ -199,6 +248,24 @@ def sorted_with_attributes(edge_index: Index, edge_attr: NDArray[np.float32], nu
     codes = edge_index[0] * np.int64(num_nodes) + edge_index[1]
     _, first = np.unique(codes, return_index=True)
     return np.ascontiguousarray(edge_index[:, first]), np.ascontiguousarray(edge_attr[first], dtype=np.float32)
+
+
+def sorted_with_types(edge_index: Index, edge_type: Index, num_nodes: int) -> tuple[Index, Index]:
+    """Edges sorted by source, target and type, with their types [edges]; equal edges of one type are one edge."""
+    types = np.int64(edge_type.max(initial=0) + 1)
+    codes = distinct((edge_index[0] * np.int64(num_nodes) + edge_index[1]) * types + edge_type)
+    pair = codes // types
+    return np.stack([pair // num_nodes, pair % num_nodes]), codes % types
+
+
+def typed_features(of_type: Sequence[Matrix]) -> tuple[Matrix, Index]:
+    """Features [n, f] of the nodes of each type as one matrix, and the type of each row: first a column a type, 1 for its nodes, then the
+    columns of each type side by side, 0 for nodes of another."""
+    from scipy.sparse import block_diag, csr_matrix, hstack
+
+    node_type = np.repeat(np.arange(len(of_type), dtype=np.int64), [x.shape[0] for x in of_type])
+    features = block_diag([csr_matrix(x, dtype=np.float32) for x in of_type], format="csr")
+    return compact(hstack([csr_matrix(one_hot(node_type, len(of_type))), features], format="csr")), node_type
 
 
 def one_hot(values: Index, width: int | None = None) -> NDArray[np.float32]:

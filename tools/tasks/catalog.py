@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentnas.tools.errors import UsageError, suggest
-from agentnas.tools.tasks import powerlaw
+from agentnas.tools.tasks import generated, powerlaw
 
-Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw", "tu", "seal", "molecules"]
+Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw", "generated", "tu", "seal", "molecules"]
 
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 TABLE_PREFIX = "nasbench:"
@@ -105,6 +105,7 @@ DATA_SETS: dict[str, DataSet] = {
         _molecules("freesolv", "SAMPL", 5600, 10770, 642),
         _links("cora-links", "planetoid", "Planetoid/Cora", "cora", 2708, 10556, 1433),
         _links("citeseer-links", "planetoid", "Planetoid/CiteSeer", "citeseer", 3327, 9104, 3703),
+        _links("pubmed-links", "planetoid", "Planetoid/PubMed", "pubmed", 19717, 88648, 500),
         _links("usair", "seal", "SEAL", "USAir", 332, 4252, 332),
         _links("ns", "seal", "SEAL", "NS", 1589, 5484, 1589),
     )
@@ -131,8 +132,13 @@ FINGERPRINTS = {
 
 
 def task_names() -> tuple[str, ...]:
-    """The names of data sets, then of table tasks. ``load_task`` also knows ``powerlaw:`` names, of which there are countless."""
+    """The names of data sets, then of table tasks. ``load_task`` also knows ``powerlaw:`` and ``generated:`` names, which are countless."""
     return (*DATA_SETS, *(TABLE_PREFIX + name for name in TABLES))
+
+
+def is_task_file(name: str) -> bool:
+    """Whether a task's name is the path of a task file, which need not exist."""
+    return name.lower().endswith((".yaml", ".yml"))
 
 
 def data_set(name: str) -> DataSet:
@@ -140,9 +146,19 @@ def data_set(name: str) -> DataSet:
     if name.startswith(powerlaw.PREFIX):
         made = powerlaw.parse(name)
         return DataSet(made.name, "powerlaw", "", "powerlaw", made.nodes, 2 * made.pairs, made.features, made.classes, ("random",))
+    if name.startswith(generated.PREFIX):
+        one = generated.parse(name)
+        _, score, outputs = generated.FAMILIES[one.family]
+        width = one.features if one.family != "hetero" else 2 * one.features + 2
+        return DataSet(one.name, "generated", "", "generated", one.nodes, one.edges, width, outputs, ("random",), score)
     if name not in DATA_SETS:
-        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}")
+        raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}{_as_file(name)}")
     return DATA_SETS[name]
+
+
+def _as_file(name: str) -> str:
+    """What to say of a name that looks like a path."""
+    return "; data of your own are a task file, which ends with .yaml" if "/" in name or "\\" in name or "." in name else ""
 
 
 def raw_folders(data: DataSet, split: str) -> tuple[str, ...]:

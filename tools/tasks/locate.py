@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, DataSet, RemoteFile, data_set, raw_files, raw_folders
+from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, DataSet, RemoteFile, data_set, is_task_file, raw_files, raw_folders
 
 DATA_DIR_VARIABLE = "AGENTNAS_DATA_DIR"
 DATA_URL_VARIABLE = "AGENTNAS_DATA_URL"
@@ -47,7 +47,7 @@ def find_data(name: str, data_dir: Path | str | None = None, split: str | None =
 
     None where no folder does, and for tasks that come with an installed package (``digits``, tables) or are generated.
     """
-    if name.startswith(TABLE_PREFIX) and name.removeprefix(TABLE_PREFIX) in TABLES:
+    if is_task_file(name) or (name.startswith(TABLE_PREFIX) and name.removeprefix(TABLE_PREFIX) in TABLES):
         return None
     data = data_set(name)
     if not raw_files(data, ""):
@@ -57,9 +57,11 @@ def find_data(name: str, data_dir: Path | str | None = None, split: str | None =
 
 def where(name: str, data_dir: Path | None, split: str | None = None) -> str | None:
     """Where the data of a task is: a folder, the package that carries it, or ``generated``; None if it would be downloaded."""
+    if is_task_file(name):
+        return str(Path(name).expanduser().absolute())
     if name.startswith(TABLE_PREFIX):
         return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
-    inside = {"digits": "package scikit-learn", "powerlaw": "generated"}.get(data_set(name).family)
+    inside = {"digits": "package scikit-learn", "powerlaw": "generated", "generated": "generated"}.get(data_set(name).family)
     if inside:
         return inside
     folder = find_data(name, data_dir, split)
@@ -71,7 +73,7 @@ def insist(name: str, data_dir: Path, split: str | None = None) -> None:
 
     Where no place has it, it is downloaded into that folder.
     """
-    if name.startswith(TABLE_PREFIX) or not raw_files(data_set(name), ""):
+    if is_task_file(name) or name.startswith(TABLE_PREFIX) or not raw_files(data_set(name), ""):
         return
     data, roots = data_set(name), data_roots(data_dir)
     wanted = split or data.splits[0]
@@ -162,7 +164,9 @@ def _fetch_archive(data: DataSet, url: str, members: dict[str, Path]) -> None:
         raise DataError(f"{data.name}: {url} has no member {error.args[0]}; expected {', '.join(members)}") from None
     except BROKEN_ARCHIVE as error:
         reason = (str(error).splitlines() or [""])[0][:100] or type(error).__name__
-        raise DataError(f"{data.name}: {url} is truncated or no zip archive ({reason}); try again, or give the files as --data-dir") from None
+        raise DataError(
+            f"{data.name}: {url} is truncated or no zip archive ({reason}); try again, or give the files as --data-dir"
+        ) from None
     for target, inside in found.items():
         _put(inside, target)
 

@@ -212,7 +212,7 @@ def test_a_batch_that_does_not_fit_is_refused_in_one_line_and_full_batches_becom
     fitted, why = place.fitted(whole)
     assert fitted.recipe.batching == "minibatch"
     assert why is not None
-    assert why.startswith("batching full -> minibatch (128 graphs): on all graphs at once it needs ")
+    assert why.startswith("batching full -> minibatches of 128: on all graphs at once it needs ")
     small = room(task, 460)
     small.__dict__["scale"] = scale
     told = small.refusal(spec("gine", {"batch_size": 128}))

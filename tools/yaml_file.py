@@ -1,6 +1,6 @@
 """YAML as plain data that knows where it stands: every error names file, line, column and key.
 
-Only what a batch file needs of YAML is read: mappings, lists, texts, numbers, true and false, anchors. Nothing is constructed from tags.
+Only plain YAML is read: mappings, lists, texts, numbers, true and false, anchors. Nothing is constructed from tags.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from agentnas.tools.errors import UsageError
 
 LARGEST_BYTES = 1_000_000
 MOST_VALUES = 100_000  # aliases of aliases multiply: a page of text can stand for more than fits any memory
+LONGEST_INT = 100  # digits; beyond, Python refuses to read a number, and nothing counts that far
 _INT = re.compile(r"[-+]?\d+")
 _FLOAT = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "True": True, "False": False, "null": None, "~": None, "": None}
@@ -80,9 +81,17 @@ def shown(data: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def read_yaml(path: Path) -> Value:
+class Expected(NamedTuple):
+    """What a file should be, in the words of its errors: its name, what it holds, and the page that says more."""
+
+    name: str
+    holds: str
+    page: str
+
+
+def read_yaml(path: Path, expected: Expected) -> Value:
     """The one document of a YAML file; raises UsageError for a file that cannot be read or is no YAML."""
-    text = _text(path)
+    text = _text(path, expected)
     import yaml
 
     try:
@@ -92,25 +101,25 @@ def read_yaml(path: Path) -> Value:
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
-        raise UsageError(f"{path}: not a batch file: it is nested too deeply") from None
+        raise UsageError(f"{path}: not a {expected.name}: it is nested too deeply") from None
     if node is None:
-        raise UsageError(f"{path}: the file is empty; it needs jobs")
-    return _Reader(str(path)).value(node)
+        raise UsageError(f"{path}: the file is empty; it needs {expected.holds}")
+    return _Reader(str(path), expected.name).value(node)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, expected: Expected) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
-            raise UsageError(f"{path}: larger than {LARGEST_BYTES:,} bytes; a batch file is a list of jobs")
+            raise UsageError(f"{path}: larger than {LARGEST_BYTES:,} bytes; a {expected.name} holds {expected.holds}")
         return data.decode("utf-8")
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file; give a batch file, see docs/batch.md") from None
+        raise UsageError(f"{path}: no such file; give a {expected.name}, see {expected.page}") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: not UTF-8 text; a batch file is YAML") from None
+        raise UsageError(f"{path}: not UTF-8 text; a {expected.name} is YAML") from None
 
 
 def _not_yaml(path: Path, error: Any) -> UsageError:
@@ -122,8 +131,9 @@ def _not_yaml(path: Path, error: Any) -> UsageError:
 class _Reader:
     """Turns the nodes of a document into values."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, name: str) -> None:
         self.file = file
+        self.name = name
         self.count = 0
         self._open: set[int] = set()
 
@@ -131,7 +141,7 @@ class _Reader:
         place = self.place(node)
         self.count += 1
         if self.count > MOST_VALUES or id(node) in self._open:
-            raise place.error("an alias leads to itself, or to more values than a batch file can hold")
+            raise place.error(f"an alias leads to itself, or to more values than a {self.name} can hold")
         self._open.add(id(node))
         found = getattr(self, f"_{node.id}")(node, place)
         self._open.discard(id(node))
@@ -143,7 +153,7 @@ class _Reader:
     def _scalar(self, node: Any, place: Place) -> Value:
         tag = node.tag.removeprefix("tag:yaml.org,2002:")
         if tag not in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge"):
-            raise place.error(f"tag {node.tag!r} is not allowed; a batch file holds texts, numbers, true and false")
+            raise place.error(f"tag {node.tag!r} is not allowed; a {self.name} holds texts, numbers, true and false")
         return Value(node.value if node.style else _plain(node.value), place)
 
     def _sequence(self, node: Any, place: Place) -> Value:
@@ -168,7 +178,7 @@ class _Reader:
 
     def _only(self, node: Any, kind: str, place: Place) -> None:
         if node.tag != f"tag:yaml.org,2002:{kind}":
-            raise place.error(f"tag {node.tag!r} is not allowed; a batch file holds texts, numbers, true and false")
+            raise place.error(f"tag {node.tag!r} is not allowed; a {self.name} holds texts, numbers, true and false")
 
     def _key(self, node: Any) -> str:
         if node.id != "scalar":
@@ -180,6 +190,6 @@ def _plain(text: str) -> Any:
     """A text without quotes: 07:30 and no are texts here, as in YAML 1.2, not numbers of base 60 and false."""
     if text in _WORDS:
         return _WORDS[text]
-    if _INT.fullmatch(text):
+    if _INT.fullmatch(text) and len(text) < LONGEST_INT:
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text

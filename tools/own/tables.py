@@ -1,0 +1,256 @@
+"""Tables from CSV, TSV and Parquet files, with errors that name file, row and column. Rows are counted from 1, below the header."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentnas.tools.errors import ConfigError, DataError
+from agentnas.tools.yaml_file import nearest
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+LARGEST_TEXT = 2**30  # bytes of a text file
+MOST_CELLS = 500_000_000
+MOST_COLUMNS = 20_000
+SEPARATORS = ",;\t|"
+PARQUET = (".parquet", ".pq")
+TEXTS = (".csv", ".tsv", ".tab", ".txt")
+PICKLES = (".pkl", ".pickle", ".gpickle", ".joblib")
+MISSING = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "Null", "null", "None", "none", "?"))
+
+Objects = NDArray[np.object_]
+Choice = Callable[[Sequence[str]], Iterable[str]]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that was read: where it is from, for errors, and its columns. ``decimal``: what stands before decimals in its texts."""
+
+    where: str
+    frame: DataFrame
+    decimal: str = "."
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.frame.columns)
+
+    def column(self, name: str, key: str) -> Series:
+        """A column; DataError where there is none of that name. ``key``: who asks, as ``nodes: label``."""
+        if name not in self.frame:
+            raise DataError(f"{self.where}: no column {name!r}, which {key} names; {nearest(name, self.names)}")
+        return self.frame[name]
+
+    def texts(self, name: str, key: str) -> Objects:
+        """A column as texts without blanks around them; empty where a cell is. Numbers are written as they would be in a table."""
+        return texts_of(self.column(name, key))
+
+    def at(self, row: int, column: str) -> str:
+        """The place of a cell, the row counted from 0 here."""
+        return f"{self.where}: row {row + 1}, column {column!r}"
+
+
+def texts_of(series: Series) -> Objects:
+    """Cells as texts; whole numbers without decimals, nothing where a cell is empty."""
+    empty = series.isna().to_numpy()
+    if series.dtype.kind == "f":
+        numbers = series.to_numpy(np.float64)
+        found = [str(int(v)) if np.isfinite(v) and v == int(v) and abs(v) < 2**53 else repr(float(v)) for v in numbers]
+    else:
+        found = [str(v).strip() for v in series.to_numpy(object)]
+    made: Objects = np.array(found, dtype=object) if found else np.empty(0, object)
+    made[empty] = ""
+    return made
+
+
+def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, as_text: Choice) -> Table:
+    """The table in a file. ``as_text``: of the header, the columns whose cells stay as they are written, such as names with leading zeros.
+
+    Raises DataError for a file that is missing, too large, no table, or of another format; nothing in it is executed.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PICKLES:
+        raise DataError(f"{shown}: a pickle runs code when it is read, so it is refused; save the table as CSV or Parquet")
+    size = _size(path, shown)
+    if suffix in PARQUET:
+        return _parquet(path, shown)
+    if suffix not in TEXTS:
+        raise DataError(f"{shown}: {suffix or 'no'} ending is not known; allowed: {', '.join((*TEXTS, *PARQUET))}")
+    if size > LARGEST_TEXT:
+        raise DataError(
+            f"{shown}: {size / 2**30:.1f} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet, or leave columns out"
+        )
+    return _csv(path, shown, separator, _codec(encoding, shown), as_text)
+
+
+def _size(path: Path, shown: str) -> int:
+    try:
+        if path.is_dir():
+            raise DataError(f"{shown}: a folder; give a file")
+        return path.stat().st_size
+    except FileNotFoundError:
+        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"{shown}: no such file{'; ' + nearest(path.name, beside) if 0 < len(beside) < 30 else ''}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{shown}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+def _codec(encoding: str, shown: str) -> str:
+    try:
+        found = codecs.lookup(encoding)
+        "".encode(found.name)  # codecs between bytes, such as zlib, refuse a text
+    except (LookupError, ValueError, TypeError):
+        raise DataError(
+            f"{shown}: encoding {encoding[:40]!r} is not known; allowed: utf-8, latin-1, cp1252, utf-16 and others of Python"
+        ) from None
+    return "utf-8-sig" if found.name == "utf-8" else found.name
+
+
+def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: Choice) -> Table:
+    from pandas import read_csv
+    from pandas.errors import EmptyDataError, ParserError
+
+    header, separator, rows = _looked_through(path, shown, separator, encoding)
+    written = set(as_text(header))
+    kept = {number: str for number, name in enumerate(header) if name in written}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of columns whose cells are of several kinds, which are told apart below
+            frame = read_csv(
+                path, sep=separator, header=None, skiprows=_header_lines(path, encoding, separator), names=list(range(len(header))),
+                dtype=kept, keep_default_na=False, na_values={n: sorted(MISSING) for n in range(len(header)) if n not in kept},
+                encoding=encoding, index_col=False, low_memory=False, on_bad_lines="error", skip_blank_lines=True,
+            )  # fmt: skip
+    except (ParserError, EmptyDataError, ValueError, OverflowError, MemoryError) as error:
+        raise DataError(f"{shown}: no table: {_short(error)}") from None
+    if len(frame) != rows:
+        raise DataError(f"{shown}: {rows} rows are separated by line ends, {len(frame)} can be read; quotes may be unbalanced")
+    frame.columns = header
+    return Table(shown, frame, "," if separator == ";" else ".")
+
+
+def _looked_through(path: Path, shown: str, separator: str | None, encoding: str) -> tuple[list[str], str, int]:
+    """Header, separator and number of rows, once every line is known to be text with as many cells as the header."""
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            separator = separator or _separator(path, file.readline())
+            file.seek(0)
+            reader = csv.reader(file, delimiter=separator, strict=True)
+            header = _header(next(filter(None, reader), []), shown)
+            rows = 0
+            for row in filter(None, reader):
+                rows += 1
+                if len(row) != len(header):
+                    raise DataError(f"{shown}: line {reader.line_num} has {len(row)} cells, the header {len(header)}; {_hint(row, header)}")
+    except UnicodeError:
+        raise DataError(_not_text(path, shown, encoding)) from None
+    except csv.Error as error:
+        raise DataError(f"{shown}: line {reader.line_num}: {_short(error)}; expected a table with one row a line") from None
+    except OSError as error:
+        raise DataError(f"{shown}: cannot be read ({error.strerror or error})") from None
+    if not rows:
+        raise DataError(f"{shown}: holds no rows below its header")
+    _check_cells(rows, len(header), shown)
+    return header, separator, rows
+
+
+def _hint(row: Sequence[str], header: Sequence[str]) -> str:
+    return "the file may be truncated" if len(row) < len(header) else "put texts that hold a separator in quotes"
+
+
+def _separator(path: Path, line: str) -> str:
+    """A tab for .tsv; else the one that the header holds most of, a comma where it holds none."""
+    if path.suffix.lower() in (".tsv", ".tab"):
+        return "\t"
+    return max(SEPARATORS, key=line.count)
+
+
+def _header_lines(path: Path, encoding: str, separator: str) -> int:
+    """Lines up to the end of the header, blank ones before it among them."""
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True)
+        next(filter(None, reader), None)
+        return reader.line_num
+
+
+def _header(names: Sequence[str], shown: str) -> list[str]:
+    found = [name.strip() for name in names]
+    if not found:
+        raise DataError(f"{shown}: the file is empty; expected a header and rows")
+    check_names(found, shown)
+    return found
+
+
+def check_names(names: Sequence[str], shown: str) -> None:
+    """Raise DataError where a column has no name, or two have one."""
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{shown}: {len(names)} columns; allowed: {MOST_COLUMNS}; the header may be missing")
+    places: dict[str, int] = {}
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise DataError(f"{shown}: column {number} has no name; name it in the header")
+        if name in places:
+            raise DataError(f"{shown}: columns {places[name]} and {number} are both named {name!r}; rename one")
+        places[name] = number
+
+
+def _not_text(path: Path, shown: str, encoding: str) -> str:
+    """Where the first byte stands that is no text."""
+    named = "UTF-8" if encoding == "utf-8-sig" else encoding
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    with path.open("rb") as file:
+        for content in file:
+            try:
+                decoder.decode(content)
+            except UnicodeError as error:
+                byte = f" (byte 0x{error.object[error.start]:02x})" if isinstance(error, UnicodeDecodeError) else ""
+                return f"{shown}: line {line} is not {named}{byte}; save it as UTF-8, or give its encoding, such as encoding: latin-1"
+            line += 1
+    return f"{shown}: the end is not {named}; the file may be truncated"
+
+
+def _check_cells(rows: int, columns: int, shown: str) -> None:
+    if rows * columns > MOST_CELLS:
+        raise DataError(f"{shown}: {rows:,} rows of {columns} columns; allowed: {MOST_CELLS:,} cells; leave columns out of the file")
+
+
+def _parquet(path: Path, shown: str) -> Table:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise ConfigError(f"{shown}: Parquet needs pyarrow; pip install 'agentnas[parquet]', or save the table as CSV") from None
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_cells(file.metadata.num_rows, file.metadata.num_columns, shown)
+            check_names(file.schema_arrow.names, shown)
+            nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
+            if nested:
+                raise DataError(f"{shown}: column {nested[0]!r} holds lists or records; allowed: one value a cell")
+            frame = file.read().to_pandas(ignore_metadata=True)
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
+        raise DataError(f"{shown}: no Parquet file, or a damaged one: {_short(error)}") from None
+    if not len(frame):
+        raise DataError(f"{shown}: holds no rows")
+    return Table(shown, frame)
+
+
+def _short(error: BaseException) -> str:
+    """The first line of what a library says."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:160]

@@ -1,0 +1,129 @@
+"""``own_task``: a task file and the files that it names -> a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentnas.tools.errors import DataError, UsageError
+from agentnas.tools.metrics import Metric, metric
+from agentnas.tools.own import splits as own_splits
+from agentnas.tools.own.arrays import Arrays, data_of, given_splits
+from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
+from agentnas.tools.own.labels import check_scored, metric_of
+from agentnas.tools.own.schema import NAME, SplitPlan, TaskFile, read_task_file
+from agentnas.tools.own.sources import read_source
+from agentnas.tools.own.tables import Table, read_table
+from agentnas.tools.tasks.base import GraphData, Split, Task
+from agentnas.tools.tasks.catalog import task_names
+
+
+def own_task(reference: str, *, data_dir: Path | None = None, split: str | None = None, allow_code: bool = False) -> Task:
+    """The task of a task file. ``split``: in place of the file's, ``random``, ``folds`` or ``folds:N``.
+
+    Raises UsageError for a task file that is wrong, DataError for data that are, each one line with file, row and column. Nothing in the
+    files is executed; a Python function is called only with ``allow_code``.
+    """
+    path = Path(reference).expanduser().absolute()
+    file = read_task_file(path)
+    name = name_of(file, path)
+    try:
+        read = _read(file, path.parent, data_dir, allow_code)
+        built = _built(file, read, path.name)
+        data, parts, protocol = _split(file, built, read, split, path.name)
+        chosen = _metric(file, data, parts, path.name)
+    except MemoryError:
+        raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
+    return Task(name, chosen, protocol, len(parts), data.fingerprint(), split or (file.split.rule or "usual"), data, parts, file=str(path))
+
+
+def name_of(file: TaskFile, path: Path) -> str:
+    """What a task is called: as it says, else by its file, or the folder where the file has the usual name."""
+    usual = path.stem in ("task", "tasks", "agentnas")
+    name = file.name or _fit(path.parent.name if usual and path.parent.name else path.stem)
+    if name in task_names():
+        raise UsageError(f"{path}: name {name!r} is that of a task which comes with AgentNAS; give another name")
+    return name
+
+
+def _fit(text: str) -> str:
+    import re
+
+    found = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:60]
+    return found if NAME.fullmatch(found) else "own-data"
+
+
+def _read(file: TaskFile, folder: Path, data_dir: Path | None, allow_code: bool) -> Tables | Arrays:
+    if file.source is not None:
+        return read_source(file.source, folder, data_dir, allow_code)
+    return Tables(*(_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs)))
+
+
+def _table(part: Nodes | Edges | Graphs | None, folder: Path, plan: SplitPlan) -> Table | None:
+    if part is None or part.file is None:
+        return None
+    path, shown = folder / Path(part.file).expanduser(), part.file
+
+    def written(header: Sequence[str]) -> set[str]:
+        return names_in(part, header, shown) | set(plan.column)
+
+    return read_table(path, shown, separator=part.separator, encoding=part.encoding, as_text=written)
+
+
+def _built(file: TaskFile, read: Tables | Arrays, where: str) -> Built:
+    if isinstance(read, Tables):
+        return build(file, read, where)
+    for key in ("nodes", "edges", "graphs"):
+        if getattr(file, key) is not None:
+            raise UsageError(f"{where}: {key} has no place beside source {file.source}, which holds arrays without columns; leave it out")
+    return Built(data_of(read, file.kind, file.target, file.directed, file.source or where), None)
+
+
+def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None, where: str) -> tuple[GraphData, tuple[Split, ...], str]:
+    data = built.data
+    if _is_link(file, data, read):
+        return _links(file, data, text, where)
+    plan = own_splits.asked(file.split, text)
+    masked = not isinstance(read, Tables) and "train_mask" in read
+    if plan.rule == "given" or (plan.rule is None and not plan.model_fields_set and masked):
+        if isinstance(read, Tables):
+            raise UsageError(f"{where}: split: kind given needs a source with train_mask, val_mask and test_mask; give column")
+        splits = given_splits(read, data.num_items, data.labelled, file.source or where)
+        own_splits.check(splits, where)
+        return data, splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source, {own_splits.sizes_text(splits)}"
+    if plan.rule is None:
+        usual = own_splits.usual(data.kind, int(data.labelled.sum()))
+        shares = {plan.train, plan.val, plan.test} != {None}
+        kind = "random" if shares else usual.rule
+        plan = plan.model_copy(update={"kind": kind})
+    made, protocol = own_splits.make(plan, data.y, data.labelled, built.items, where)
+    own_splits.check_classes(made, data.y, data.class_names, where)
+    return data, made, protocol
+
+
+def _is_link(file: TaskFile, data: GraphData, read: Tables | Arrays) -> bool:
+    if isinstance(read, Tables):
+        return kind_of(file) == "link"
+    return file.kind == "link" or (file.kind is None and "y" not in read)
+
+
+def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tuple[GraphData, tuple[Split, ...], str]:
+    from agentnas.tools.tasks.pairs import SPLITS, TEST_SHARE, VAL_SHARE, link_task, protocol
+
+    if text not in (None, "links"):
+        raise UsageError(f"split {text!r} does not exist for links of a task file; allowed: links; the file says the shares")
+    edges = int((data.edge_index[0] < data.edge_index[1]).sum())
+    val, test = own_splits.shares(file.split, VAL_SHARE, TEST_SHARE)
+    try:
+        linked, made = link_task(data, file.split.count or SPLITS, val, test)
+    except UsageError as error:
+        raise DataError(f"{where}: {error}") from None
+    return linked, made, protocol(made, edges)
+
+
+def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str) -> Metric:
+    if data.kind == "link":
+        return metric(file.metric or "roc_auc")
+    chosen = metric_of(file.metric, data.y, data.target, splits, where)
+    check_scored(data.y, chosen, splits, data.num_classes, where)
+    return chosen
