@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_encodings_of_a_set_are_exact_and_those_of_each_graph_alone(prepared: Pr
     monkeypatch.setattr("agentnas.tools.nn.features.EXACT_WALK_COST", 20_000)  # far less than the union would cost
     starts = prepared.graph_starts.tolist()
     walks, waves = random_walk_encoding(prepared.graph, 6), laplacian_encoding(prepared.graph, 3)
-    for first, last in zip(starts, starts[1:], strict=False):
+    for first, last in pairwise(starts):
         alone = prepared.graph.subgraph(torch.arange(first, last))
         steps = _walk(alone.edge_index, last - first)
         powers = [np.linalg.matrix_power(steps, step).diagonal() for step in range(1, 7)]
