@@ -306,7 +306,7 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
         journal.append(ev.RunResumed(environment=facts, config=config.model_dump(mode="json")))
         return ended
     directory.write_json("environment.json", facts)
-    rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
+    rungs = TABLE if task.table else (*rungs_for(task.num_splits, task.fewest_val),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
         higher_is_better=task.metric.higher_is_better, unit=task.metric.unit, kind=task.kind, target=task.target,
@@ -453,7 +453,9 @@ def _evaluator(
 
     directory.folder("weights")
     pool, workers = executor(config, task, server, fitting.workers if fitting else None)
-    evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
+    evaluator = LiveEvaluator(
+        pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s, task.fewest_val
+    )  # fmt: skip
     return evaluator, workers
 
 
