@@ -145,8 +145,8 @@ def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
         guess.say("target", target, f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
     counts = np.bincount(data.y[data.y >= 0]).tolist() if target == "classes" and kind != "link" else ()
     _metric(guess, kind, target, [count for count in counts if count], wishes)
-    if wishes.directed is not None:
-        guess.say("directed", wishes.directed, "you said so", "--directed")
+    if kind != "link":
+        guess.say("directed", data.directed, "as the edges stand" if wishes.directed is None else "you said so", "--directed")
     _split_of_arrays(guess, arrays, int(data.labelled.sum()), kind, wishes)
     return guess
 
