@@ -66,6 +66,7 @@ def columns(*more: np.ndarray) -> np.ndarray:
 
 
 SIZES = [int(size) for size in RNG.integers(4, 9, 60)]
+RINGS = np.concatenate([ring(10, start) for start in range(0, N, 10)], axis=1)
 OWNER = np.repeat(np.arange(60), SIZES)
 LABELS = RNG.integers(2, size=60)
 NOISE = RNG.normal(size=N)
@@ -109,7 +110,7 @@ def test_sound_tasks_of_every_kind_have_no_errors_or_warnings() -> None:
         (nodes(edge_attr=np.full((2 * N, 1), np.nan, np.float32)), "edge-attributes", "error"),
         (nodes(edge_attr=np.ones((7, 1), np.float32)), "edge-attributes", "error"),
         (nodes(edge_attr=np.ones((2 * N, 1), np.float32)), "constant-edge-attributes", "note"),
-        (nodes(split=MIXED, edge_index=np.concatenate([ring(10, start) for start in range(0, N, 10)], axis=1)), "train-nodes-in-test-graphs", "note"),
+        (nodes(split=MIXED, edge_index=RINGS), "train-nodes-in-test-graphs", "note"),
         (graphs([5] * 60, LABELS, x=np.ones((300, 1), np.float32)), "same-graph", "warning"),
         (graphs([5] * 60, LABELS, x=np.ones((300, 1), np.float32)), "undecided", "note"),
         (graphs(SIZES, LABELS, graph_of=np.where(OWNER == 7, 6, OWNER)), "empty-graphs", "error"),
@@ -240,3 +241,17 @@ def test_every_code_has_advice_and_no_advice_is_unused() -> None:
     made = {f"{stem}-{part}" for stem in ("class-absent-from", "constant", "small", "few-in") for part in ("train", "val", "test")}
     assert ADVICE.keys() <= written | made
     assert all(means and todo for means, todo in ADVICE.values())
+
+
+def advice_table() -> str:
+    """All advice as the page has it; codes with one text share a row."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for code, told in ADVICE.items():
+        rows.setdefault(told, []).append(f"`{code}`")
+    lines = [f"| {', '.join(named)} | {means} | {todo} |" for (means, todo), named in rows.items()]
+    return "\n".join(["| finding | what it means | what to do |", "| --- | --- | --- |", *lines])
+
+
+def test_the_page_lists_all_findings() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs/tasks-check.md"
+    assert page.read_text(encoding="utf-8").endswith(f"## All findings\n\n{advice_table()}\n")
