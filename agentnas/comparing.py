@@ -15,7 +15,9 @@ from typing import Any
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
+from agentnas.scores import gap_text, with_error
 from agentnas.tools.errors import UsageError
+from agentnas.tools.scale import Scale
 
 RULES = "rules"
 # Where a run lies and what it is called is no setting of the search.
@@ -30,6 +32,11 @@ class Group:
     protocol: str
     metric: str
     runs: tuple[Run, ...]
+
+    @property
+    def scale(self) -> Scale:
+        """How scores of the group are shown."""
+        return self.runs[0].view.scale if self.metric != "?" else Scale("?")
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -94,7 +101,7 @@ def row_of(directory: RunDirectory, view: JournalView, first: JournalView, equal
     }
 
 
-def winner_test(view: JournalView) -> dict[str, float | int | None] | None:
+def winner_test(view: JournalView) -> dict[str, Any] | None:
     """Mean and deviation of the winner's test scores; None while the test is sealed."""
     scores = list(_test_scores(view).values())
     if not scores:
@@ -102,7 +109,7 @@ def winner_test(view: JournalView) -> dict[str, float | int | None] | None:
     from agentnas.agents.statistics import mean_and_sd
 
     mean, sd = mean_and_sd(scores)
-    return {"mean": mean, "sd": sd, "seeds": len(scores)}
+    return with_error({"mean": mean, "sd": sd, "seeds": len(scores)}, view.scale)
 
 
 def _test_scores(view: JournalView) -> dict[int, float]:
@@ -129,14 +136,14 @@ def _same_protocol(view: JournalView, first: JournalView) -> bool:
     return (view.started.task, view.started.protocol) == (first.started.task, first.started.protocol)
 
 
-def difference_text(found: Mapping[str, Any] | None) -> str:
+def difference_text(found: Mapping[str, Any] | None, scale: Scale) -> str:
     """``+0.50 ± 0.19 over 3 paired seeds: beyond the noise``; ``no seed in common`` where nothing could be paired."""
     if found is None:
         return "no seed in common"
     if found["se"] is None:
-        return f"{found['difference']:+.2f} on one score each, noise unknown"
+        return f"{gap_text(found, scale)} on one score each, noise unknown"
     noise = "inside the noise" if found["inside_noise"] else "beyond the noise"
-    return f"{found['difference']:+.2f} ± {found['se']:.2f} over {found['seeds']} paired seeds: {noise}"
+    return f"{gap_text(found, scale)} over {found['seeds']} paired seeds: {noise}"
 
 
 def settings_that_differ(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:

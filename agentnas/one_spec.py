@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentnas.agents.statistics import mean_and_sd
+from agentnas.scores import scores_summary
 from agentnas.tools.errors import UsageError
+from agentnas.tools.scale import Scale
 from agentnas.tools.spec.model import ArchitectureSpec
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ class Training:
 
 
 def train_spec(spec: ArchitectureSpec, training: Training, on_seed: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Train with seeds 0, 1, ...; seed i on split i. ``on_seed`` sees each result. Scores in percent; None where nothing finished."""
+    """Train with seeds 0, 1, ...; seed i on split i. ``on_seed`` sees each result.
+
+    Scores in percent, with the error itself where the metric is one (``told`` is the score in words); None where nothing finished.
+    """
     from agentnas.tools.profiling import resolve_device
     from agentnas.tools.tasks import load_task
     from agentnas.tools.workers import TaskRef
@@ -75,13 +79,16 @@ def _trained_and_tested(
 ) -> dict[str, Any]:  # fmt: skip
     from agentnas.tools.workers import WorkerPool
 
+    scale = Scale(task.metric.name, task.metric.unit)
     with WorkerPool(reference, training.workers, device) as pool:
-        results = _trained(pool, [_job(spec, training, seed, task.num_splits, folder) for seed in range(training.seeds)], on_seed)
+        jobs = [_job(spec, training, seed, task.num_splits, folder) for seed in range(training.seeds)]
+        results = _trained(pool, jobs, on_seed, scale)
         done = [result for result in results if result["state"] == "done"]
         tests = _tested(pool, [_job(spec, training, r["seed"], task.num_splits, folder, "test") for r in done]) if training.test else []
     return {
-        "task": task.name, "protocol": task.protocol, "metric": task.metric.name, "device": device, "failed": len(results) - len(done),
-        "validation": _summary([result["val"] for result in done]), "test": _summary(tests), "seeds": results,
+        "task": task.name, "protocol": task.protocol, "metric": scale.metric, "unit": scale.unit, "device": device,
+        "failed": len(results) - len(done),
+        "validation": _summary([result["val"] for result in done], scale), "test": _summary(tests, scale), "seeds": results,
     }  # fmt: skip
 
 
@@ -109,10 +116,10 @@ def _job(spec: ArchitectureSpec, training: Training, seed: int, num_splits: int,
     )
 
 
-def _trained(pool: WorkerPool, jobs: list[Job], on_seed: Callable[[dict[str, Any]], None]) -> list[dict[str, Any]]:
+def _trained(pool: WorkerPool, jobs: list[Job], on_seed: Callable[[dict[str, Any]], None], scale: Scale) -> list[dict[str, Any]]:
     results = []
     for result in pool.run(jobs):
-        done = {**asdict(result), "seed": int(result.id)}
+        done = {**asdict(result), "seed": int(result.id), "told": None if result.val is None else scale.told(result.val)}
         on_seed(done)
         results.append(done)
     return sorted(results, key=lambda done: int(done["seed"]))
@@ -122,8 +129,5 @@ def _tested(pool: WorkerPool, jobs: list[Job]) -> list[float]:
     return [float(result.details["test"]) for result in pool.run(jobs) if result.state == "done"]
 
 
-def _summary(scores: list[float]) -> dict[str, Any] | None:
-    if not scores:
-        return None
-    mean, sd = mean_and_sd(scores)
-    return {"mean": mean, "sd": sd, "seeds": len(scores), "scores": scores}
+def _summary(scores: list[float], scale: Scale) -> dict[str, Any] | None:
+    return scores_summary(scores, scale) if scores else None

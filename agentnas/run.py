@@ -28,10 +28,9 @@ class Run:
         if self.winner is None:
             return f"<Run {self.name}: no winner yet>"
         from agentnas.agents.statistics import mean_and_sd
-        from agentnas.words import spread
 
         scores = self.test_scores.get(self.winner)
-        test = f", test {spread(*mean_and_sd(scores))}" if scores else ""
+        test = f", test {self.view.scale.spread(*mean_and_sd(scores))}" if scores else ""
         return f"<Run {self.name}: winner {self.winner}{test}>"
 
     def _repr_html_(self) -> str:

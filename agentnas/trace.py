@@ -26,6 +26,8 @@ def trace_run(run: Run) -> dict[str, Any]:
     calls = run.view.calls.of()
     return {
         "run": run.name,
+        "metric": run.view.scale.metric,
+        "unit": run.view.scale.unit,
         "calls": [call_row(call) for call in calls],
         "faults": [fault for call in calls for fault in _faults(call)] + [_warning(note) for note in run.view.notes if _is_warning(note)],
         "family": list(_family(run.view)),
@@ -45,6 +47,8 @@ def trace_trial(run: Run, trial: str) -> dict[str, Any]:
     calls = [call for call in view.calls.of() if _is_behind(call, {view.round_of[step.trial] for step in chain}, round_)]
     return {
         "run": run.name,
+        "metric": run.view.scale.metric,
+        "unit": run.view.scale.unit,
         "trial": trial,
         "round": round_,
         "steps": [_step(view, memory, step) for step in chain],
@@ -111,7 +115,7 @@ def _step(view: JournalView, memory: Memory, proposal: ev.Proposal) -> dict[str,
 def change_of(proposal: ev.Proposal) -> str:
     """What the proposal is: an anchor, a change to its parent, or a fresh sample."""
     if proposal.anchor:
-        return f"{proposal.anchor} anchor {proposal.name}"
+        return f"your own {proposal.name}" if proposal.anchor == "start" else f"{proposal.anchor} anchor {proposal.name}"
     if proposal.factor:
         return f"{proposal.factor}: {proposal.change}"
     return proposal.change or "fresh sample"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from agentnas.words import money, plural, spread, wrap
+from agentnas.tools.scale import Scale
+from agentnas.words import money, plural, wrap
 
 # Deeper descendants are not moved further to the right.
 DEEPEST = 10
@@ -16,17 +17,17 @@ SPARE = ("prompt", "s", "round", "in/out/cached")
 
 def run_text(data: dict[str, Any], width: int) -> str:
     """What ``trace_run`` gave."""
-    faults = _faults(data["faults"], width) or "  none"
-    family = "\n".join(_relative(node, width) for node in data["family"]) or "  nothing was proposed yet"
+    faults, scale = _faults(data["faults"], width) or "  none", Scale(data["metric"], data["unit"])
+    family = "\n".join(_relative(node, width, scale) for node in data["family"]) or "  nothing was proposed yet"
     return "\n\n".join((f"Calls\n{calls_text(data['calls'], width)}", f"Faults\n{faults}", f"Proposals and what came of them\n{family}"))
 
 
 def trial_text(data: dict[str, Any], width: int) -> str:
     """What ``trace_trial`` gave."""
-    last = data["steps"][-1]
+    last, scale = data["steps"][-1], Scale(data["metric"], data["unit"])
     parts = [
-        wrap(f"run {data['run']}, round {data['round']}: {result_text(last['result'])}", width, lead=f"{data['trial']}  "),
-        "How it came about\n" + "\n".join(line for step in data["steps"] for line in _step(step, width)),
+        wrap(f"run {data['run']}, round {data['round']}: {result_text(last['result'], scale)}", width, lead=f"{data['trial']}  "),
+        "How it came about\n" + "\n".join(line for step in data["steps"] for line in _step(step, width, scale)),
         "\n".join(_plans(data, width)),
         f"Calls behind it\n{calls_text(data['calls'], width)}",
         f"What the models were told, and what failed\n{_faults(data['faults'], width)}" if data["faults"] else "",
@@ -35,32 +36,34 @@ def trial_text(data: dict[str, Any], width: int) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def result_text(result: dict[str, Any]) -> str:
+def result_text(result: dict[str, Any], scale: Scale) -> str:
     """``81.20 ± 0.30 on validation (full, 3 seeds), rank 2``, or why there is no score."""
     if result["validation"] is not None:
-        score = spread(result["validation"], result["sd"])
+        score = scale.told(result["validation"], result["sd"])
         return f"{score} on validation ({result['rung']}, {plural(result['seeds'], 'seed')}), rank {result['rank']}"
     return f"{result['state']}: {result['reason']}" if result["reason"] else result["state"]
 
 
-def _step(step: dict[str, Any], width: int) -> Iterator[str]:
+def _step(step: dict[str, Any], width: int, scale: Scale) -> Iterator[str]:
     origin = f" from {step['parent']}" if step["parent"] else ""
     way = f", direction {step['direction']}" if step["direction"] else ""
     yield wrap(f"{step['change']}{origin}; round {step['round']}, {step['author']}{way}", width, 2, f"{step['trial']}  ")
     yield wrap(step["architecture"], width, 4)
     if step["hypothesis"]:
         yield wrap(step["hypothesis"], width, 4, "because  ")
-    yield wrap(_expectation(step), width, 4, "result   ")
+    yield wrap(_expectation(step, scale), width, 4, "result   ")
     for evidence in step["evidence"]:
         yield wrap(evidence_text(evidence), width, 4, "cites    ")
 
 
-def _expectation(step: dict[str, Any]) -> str:
-    """What was expected against what came, in points of the metric."""
-    expected = "" if step["expected_gain"] is None else f"; expected {step['expected_gain']:+.2f}"
+def _expectation(step: dict[str, Any], scale: Scale) -> str:
+    """What was expected against what came, in points of the metric, or in the unit of an error."""
+    expected = "" if step["expected_gain"] is None else f"; expected {scale.gap(step['expected_gain'])}"
     gain = step["gain"]
-    came = "" if gain is None else f"; came {gain['difference']:+.2f} against {step['parent']} on {plural(gain['seeds'], 'shared seed')}"
-    return f"{result_text(step['result'])}{expected}{came}"
+    came = (
+        "" if gain is None else f"; came {scale.gap(gain['difference'])} against {step['parent']} on {plural(gain['seeds'], 'shared seed')}"
+    )
+    return f"{result_text(step['result'], scale)}{expected}{came}"
 
 
 def evidence_text(evidence: dict[str, Any]) -> str:
@@ -76,15 +79,15 @@ def _plans(data: dict[str, Any], width: int) -> Iterator[str]:
         said = f", {review['decision']} by a person{': ' + review['reason'] if review['reason'] else ''}" if review else ""
         yield wrap(f"by {plan['author']}{said}; {plan['reason']}", width, lead=f"Plan of round {data['round']}  ")
         for direction in plan["directions"]:
-            yield direction_text(direction, width, "> " if direction["is_of_trial"] else "- ")
+            yield direction_text(direction, width, "> " if direction["is_of_trial"] else "- ", Scale(data["metric"], data["unit"]))
     for text in data["told"]:
         yield wrap(text, width, 2, "told by a person  ")
 
 
-def direction_text(direction: dict[str, Any], width: int, lead: str) -> str:
+def direction_text(direction: dict[str, Any], width: int, lead: str, scale: Scale) -> str:
     """Name, share, mode, expectation and hypothesis of one direction of a plan."""
     gain = direction.get("expected_gain")
-    expected = "" if gain is None else f", expected {gain:+.2f}"
+    expected = "" if gain is None else f", expected {scale.gap(gain)}"
     origin = f", from {', '.join(direction['parents'])}" if direction.get("parents") else ""
     head = f"{direction['name']}, {direction['share']:.0%}, {direction.get('mode', 'exploit')}{origin}{expected}"
     return wrap(f"{head}: {direction.get('hypothesis') or 'no hypothesis'}", width, 2, lead)
@@ -99,11 +102,11 @@ def _faults(faults: Sequence[dict[str, Any]], width: int) -> str:
     return "\n".join(wrap(fault["text"], width, 2, f"{fault['call'] + ' ' if fault['call'] else ''}{fault['kind']}: ") for fault in faults)
 
 
-def _relative(node: dict[str, Any], width: int) -> str:
+def _relative(node: dict[str, Any], width: int, scale: Scale) -> str:
     """A place in the family tree, folded under itself where it is longer than a line."""
     depth = min(node["depth"], DEEPEST)
     result = node["result"]
-    score = result["state"] if result["validation"] is None else spread(result["validation"], result["sd"])
+    score = result["state"] if result["validation"] is None else scale.spread(result["validation"], result["sd"])
     lead = f"{'└ ' if depth else ''}{node['trial']} {score}  "
     return wrap(f"{node['change']} ({node['author']})", width, 2 + 2 * depth, lead)
 

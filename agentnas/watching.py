@@ -16,9 +16,10 @@ from agentnas.config import format_duration
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView, Standing
 from agentnas.progress import tell
+from agentnas.scores import task_line
 from agentnas.tools.spec.render import shortened
 from agentnas.watching_curve import curve_lines
-from agentnas.words import money, plural, spread, wrap
+from agentnas.words import money, plural, wrap
 
 # Lines told last that are kept, trials of the leaderboard, and lines that a section takes where there is no end of room.
 KEPT_EVENTS = 100
@@ -103,7 +104,7 @@ def header(watched: Watched, moment: Moment, width: int) -> list[Text]:
     """Which run, how far it is, what a person is asked, and what is left of its budget."""
     view = watched.view
     first = Text.assemble((moment.stage, STAGE_STYLES.get(moment.stage, "yellow")), " · ", (watched.name, "bold"))
-    task = f"{view.started.task}, {view.started.protocol}" if view.started else "waiting for its first event"
+    task = task_line(view) if view.started else "waiting for its first event"
     how_far = Text.assemble((_bar(_share(watched, moment)), "cyan"), "  ", _line(_doing(view)))
     doing = _line(_outcome(view)) if moment.is_end else how_far
     asked = f"the plan of round {view.awaiting} waits for you: {moment.review}" if view.awaiting is not None and not moment.is_end else ""
@@ -162,8 +163,10 @@ def _beside(first: Text, second: Text, half: int) -> Text:
 
 def _sections(watched: Watched, width: int, curve_rows: int) -> list[Section]:
     view = watched.view
-    curve = curve_lines(watched.leading, width, curve_rows, higher_is_better=view.higher_is_better)
-    metric = (view.started.metric if view.started else "") or "score"
+    scale = view.scale
+    leading = [scale.natural(score) for score in watched.leading]
+    curve = curve_lines(leading, width, curve_rows, higher_is_better=view.higher_is_better and not scale.is_error, digits=scale.digits)
+    metric = scale.with_direction if view.started and view.started.metric else "score"
     return [
         Section(_plan_title(view), _plan_lines(view)),
         Section(_clean(f"Leaderboard: validation {metric} ± sd over seeds"), _board_lines(view)),
@@ -192,7 +195,7 @@ def _plan_lines(view: JournalView) -> list[Text]:
 
 def _proposal_line(view: JournalView, proposal: ev.Proposal) -> Text:
     standing, state = view.standing(proposal.trial), view.state(proposal.trial)
-    came = spread(standing.val_mean, standing.val_sd) if standing else "to come" if state == "proposed" else state
+    came = view.scale.spread(standing.val_mean, standing.val_sd) if standing else "to come" if state == "proposed" else state
     style = "red" if state == "failed" else "dim" if state in ("proposed", "rejected") else ""
     return Text.assemble(f"{proposal.trial} ", (f"{came:<13}", style), " ", (_clean(proposal.author), "dim"), " ", _line(_origin(proposal)))
 
@@ -200,7 +203,7 @@ def _proposal_line(view: JournalView, proposal: ev.Proposal) -> Text:
 def _origin(proposal: ev.Proposal) -> str:
     """What was proposed, and from what."""
     if proposal.name:
-        return f"anchor {proposal.name}"
+        return f"{'your' if proposal.anchor == 'start' else 'anchor'} {proposal.name}"
     parent = f"{proposal.parent}: " if proposal.parent else ""
     return f"{parent}{proposal.factor or ''} {proposal.change or shortened(proposal.text)}".strip()
 
@@ -217,7 +220,7 @@ def _standing_line(view: JournalView, place: int, standing: Standing, rungs: int
     proposal = view.proposals.get(standing.trial)
     whose = (proposal.name or proposal.author) if proposal else "?"
     chosen = view.winner is not None and view.winner.trial == standing.trial
-    score = f"{spread(standing.val_mean, standing.val_sd):<13}"
+    score = f"{view.scale.spread(standing.val_mean, standing.val_sd):<13}"
     facts = f"{standing.rung:<{rungs}} {plural(standing.seeds, 'seed'):<8} "
     design = _line(shortened(proposal.text) if proposal else "")
     return Text.assemble(
@@ -234,7 +237,7 @@ def _told(event: ev.AnyEvent, view: JournalView) -> str | None:
     match event:
         case ev.EvaluationFinished():
             took = f", in {event.seconds:.1f} s" if event.seconds >= 0.05 else ""
-            return f"{event.trial} {event.val:.2f} on {event.rung}, seed {event.seed}{took}"
+            return f"{event.trial} {view.scale.number(event.val)} on {event.rung}, seed {event.seed}{took}"
         case ev.ProposalsDrafted() if event.proposals:
             return f"{plural(len(event.proposals), 'proposal')}: {', '.join(p.trial for p in event.proposals)}"
         case ev.LLMAsked():
@@ -261,12 +264,12 @@ def _outcome(view: JournalView) -> str:
     """What the run found, as far as it came."""
     if view.winner is None:
         best = view.best
-        return f"best so far {best.trial}: validation {spread(best.val_mean, best.val_sd)}" if best else "no score"
+        return f"best so far {best.trial}: validation {view.scale.told(best.val_mean, best.val_sd)}" if best else "no score"
     from agentnas.agents.statistics import mean_and_sd
 
     scores = list(view.test.scores.get(view.winner.trial, {}).values()) if view.test else []
-    test = f", test {spread(*mean_and_sd(scores))}" if scores else ""
-    return f"winner {view.winner.trial}: validation {spread(view.winner.val_mean, view.winner.val_sd)}{test}"
+    test = f", test {view.scale.spread(*mean_and_sd(scores))}" if scores else ""
+    return f"winner {view.winner.trial}: validation {view.scale.told(view.winner.val_mean, view.winner.val_sd)}{test}"
 
 
 def _phase(view: JournalView) -> str:

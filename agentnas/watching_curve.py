@@ -10,7 +10,7 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 OUTSIDE = 10
 
 
-def curve_lines(values: Sequence[float], width: int, height: int, *, higher_is_better: bool = True) -> list[str]:
+def curve_lines(values: Sequence[float], width: int, height: int, *, higher_is_better: bool = True, digits: int = 2) -> list[str]:
     """Columns from left to right, the scale at the left, ``<`` or ``>`` before an end of it beyond which the worst values lie.
 
     More values than columns: each column shows the last of its share. Values that are not finite leave their column empty. Without a finite
@@ -20,8 +20,8 @@ def curve_lines(values: Sequence[float], width: int, height: int, *, higher_is_b
     if not finite:
         return ["no score yet"]
     low, high = _scale(finite, higher_is_better)
-    bottom = f"{'<' if min(finite) < low else ''}{low:.2f}"
-    top = f"{'>' if max(finite) > high else ''}{high:.2f}"
+    bottom = f"{'<' if min(finite) < low else ''}{low:.{digits}f}"
+    top = f"{'>' if max(finite) > high else ''}{high:.{digits}f}"
     label = max(len(bottom), len(top))
     heights = [_eighths(value, low, high, height) for value in sampled(values, max(1, width - label - 1))]
     scales = [top, *[""] * (height - 2), bottom]

@@ -19,25 +19,16 @@ from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.events import EvaluationFinished
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
+from agentnas.shipping.examples import winner_example
 from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.scale import Scale
 from agentnas.tools.spec.canonical import canonical_data
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import Task
+from agentnas.words import spread
 
 FOLDER = "winner"
-EXAMPLE = '''"""Predict with the shipped model: python example.py, in this folder, with torch alone."""
-
-import torch
-
-from model import load, predict
-
-data = torch.load("data.pt", weights_only=True)
-probabilities = predict(load("weights.pt"), data)  # [num_nodes, num_classes]
-for node in data["test_index"][:5].tolist():
-    confidence, label = probabilities[node].max(0)
-    print(f"node {node}: class {label.item()} with probability {confidence.item():.2f}, labelled {data['y'][node].item()}")
-'''
 
 
 def write_winner(directory: RunDirectory, view: JournalView, task: Task) -> tuple[str, ...]:
@@ -66,19 +57,17 @@ def _write_model(draft: Path, directory: RunDirectory, view: JournalView, task: 
     from agentnas.tools.codegen import export_source, write_data
 
     assert view.winner is not None
-    assert task.data is not None
     trial = view.winner.trial
     chosen = shipped(view, trial)
     assert chosen is not None
     assert chosen.weights is not None
-    split = task.split(chosen.split)
     shutil.copyfile(directory.path / chosen.weights, draft / "weights.pt")
-    write_data(draft / "data.pt", spec, task.data, split)
-    (draft / "model.py").write_text(export_source(spec, task), encoding="utf-8")
-    (draft / "example.py").write_text(EXAMPLE, encoding="utf-8")
+    write_data(draft / "data.pt", spec, task, chosen.split)
+    (draft / "model.py").write_text(export_source(spec, task, chosen.split), encoding="utf-8")
+    (draft / "example.py").write_text(winner_example(task.kind, task.target), encoding="utf-8")
     figures = _figures(view, trial, chosen.seed, task)
     figures["reproduced_test"] = reproduced(draft)
-    (draft / "README.md").write_text(_readme(directory.name, figures), encoding="utf-8")
+    (draft / "README.md").write_text(_readme(directory.name, figures, task), encoding="utf-8")
     (draft / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
@@ -100,32 +89,51 @@ def reproduced(folder: Path) -> float:
 
 
 def _figures(view: JournalView, trial: str, seed: int, task: Task) -> dict[str, Any]:
+    """What the shipped weights and all seeds scored: in percent, or errors in the unit of the target."""
     assert view.test is not None
-    test = {int(s): score for s, score in view.test.scores[trial].items()}
-    validation = {e.seed: e.val for e in view.evaluations(trial, CONFIRM)}
+    natural = Scale(task.metric.name, task.metric.unit).natural
+    test = {int(s): natural(score) for s, score in view.test.scores[trial].items()}
+    validation = {e.seed: natural(e.val) for e in view.evaluations(trial, CONFIRM)}
     test_mean, test_sd = mean_and_sd(list(test.values()))
     val_mean, val_sd = mean_and_sd(list(validation.values()))
     return {
-        "schema_version": 1, "task": task.name, **({"task_file": task.file} if task.file else {}), "protocol": task.protocol, "metric": task.metric.name, "trial": trial,
+        "schema_version": 1, "task": task.name, **({"task_file": task.file} if task.file else {}), "protocol": task.protocol,
+        "metric": task.metric.name, "unit": "of the target" if task.metric.is_error else "percent",
+        "predicts": f"{task.target} of {task.kind}s", "trial": trial,
         "shipped_seed": seed, "shipped_test": test[seed], "shipped_validation": validation[seed],
         "test": {"mean": test_mean, "sd": test_sd, "by_seed": test},
         "validation": {"mean": val_mean, "sd": val_sd, "by_seed": validation},
     }  # fmt: skip
 
 
-def _readme(run: str, figures: dict[str, Any]) -> str:
+def _readme(run: str, figures: dict[str, Any], task: Task) -> str:
+    scale = Scale(task.metric.name, task.metric.unit)
+    unit = ", an error in the unit of the target" if scale.is_error else ""
     return f"""# Winner of {run}
 
-`python model.py` loads `weights.pt` and `data.pt` and prints the test {figures["metric"]} of the shipped weights; it needs torch alone.
-Run so at export it printed {figures["reproduced_test"]:.6f}. `example.py` predicts the classes of some nodes.
+`python model.py` loads `weights.pt` and `data.pt` and prints the test {scale.metric} of the shipped weights{unit}; it needs torch alone.
+Run so at export it printed {figures["reproduced_test"]:{".9g" if scale.is_error else ".6f"}}. `example.py` predicts {examples_of(task)}.
 The shipped weights are those of seed {figures["shipped_seed"]}, the median of {len(figures["test"]["by_seed"])} on validation.
 Task {figures["task"]}, {figures["protocol"]}.
 
-| | shipped | all seeds |
+| {f"{scale.name}, lower is better" if scale.is_error else ""} | shipped | all seeds |
 | --- | --- | --- |
-| validation | {figures["shipped_validation"]:.2f} | {figures["validation"]["mean"]:.2f} ± {_sd(figures["validation"])} |
-| test | {figures["shipped_test"]:.2f} | {figures["test"]["mean"]:.2f} ± {_sd(figures["test"])} |
+| validation | {_shown(figures, "validation", scale.digits)} |
+| test | {_shown(figures, "test", scale.digits)} |
 """
+
+
+def examples_of(task: Task) -> str:
+    """What the example predicts, in words."""
+    if task.kind == "link":
+        return "whether there is an edge between some pairs of nodes"
+    what = {"classes": "the classes", "labels": "the labels", "value": "the values"}[task.target]
+    return f"{what} of some {task.kind}s"
+
+
+def _shown(figures: dict[str, Any], part: str, digits: int) -> str:
+    """Cells of the shipped weights and of all seeds."""
+    return f"{figures[f'shipped_{part}']:.{digits}f} | {spread(figures[part]['mean'], figures[part]['sd'], digits)}"
 
 
 def _table_readme(run: str, task: Task) -> str:
@@ -135,7 +143,3 @@ def _table_readme(run: str, task: Task) -> str:
 `spec.json` was found by looking a table up; nothing was trained. `agentnas train spec.json --task {data} --seeds 10` trains it where
 the data of {data} is at hand.
 """
-
-
-def _sd(scores: dict[str, Any]) -> str:
-    return "?" if scores["sd"] is None else f"{scores['sd']:.2f}"

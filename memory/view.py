@@ -12,6 +12,7 @@ from typing import Any, Literal
 from agentnas.memory import events as ev
 from agentnas.memory.calls import Calls
 from agentnas.memory.collecting import without_collections
+from agentnas.tools.scale import Scale
 
 TrialState = Literal["proposed", "rejected", "failed", "done"]
 
@@ -42,6 +43,7 @@ class JournalView:
         self.finalists: ev.FinalistsChosen | None = None
         self.winner: ev.WinnerChosen | None = None
         self.test: ev.TestOpened | None = None
+        self.baselines: dict[str, ev.BaselineMeasured] = {}
         self.exported: ev.Exported | None = None
         self.card: dict[str, Any] | None = None
         self.active_seconds = 0.0
@@ -160,6 +162,8 @@ class JournalView:
                 self.winner = event
             case ev.TestOpened():
                 self.test = event
+            case ev.BaselineMeasured():
+                self.baselines[event.name] = event
             case ev.Exported():
                 self.exported = event
             case ev.RunFinished():
@@ -230,6 +234,15 @@ class JournalView:
     def higher_is_better(self) -> bool:
         """Direction of the task's metric, as the run's first event says."""
         return self.started is None or self.started.higher_is_better
+
+    @property
+    def scale(self) -> Scale:
+        """How scores are shown, as the run's first event says."""
+        return Scale(self.started.metric or "accuracy", self.started.unit) if self.started else Scale()
+
+    def natural(self, score: float) -> float:
+        """A score as its metric is usually given: percent, or an error in the unit of the target."""
+        return self.scale.natural(score)
 
     @property
     def rungs(self) -> list[str]:

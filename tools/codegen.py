@@ -10,14 +10,19 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from agentnas.tools.codegen_program import LOAD, docstring_source, main_source, predict_source
 from agentnas.tools.errors import ConfigError, UsageError
+from agentnas.tools.metrics import METRICS, Target
 from agentnas.tools.nn.layout import Layout, Make, make_layout
 from agentnas.tools.operators.base import operator_file
 from agentnas.tools.spec.model import ArchitectureSpec
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from agentnas.tools.tasks.base import GraphData, Split, Task
 
 SHARED = ("dropout", "dense", "ranges", "sparse", "segments", "graph", "layers", "merge", "heads", "post", "data", "score")
@@ -54,45 +59,89 @@ class Library:
         return [definition for name, definition in self.definitions.items() if name in needed]
 
 
-def export_source(spec: ArchitectureSpec, task: Task) -> str:
-    """The source of a model.py for this spec on a node task with data, as ``model_source``."""
+def export_source(spec: ArchitectureSpec, task: Task, split: int = 0) -> str:
+    """The source of a model.py for this spec on a task with data, as ``model_source``; values are scaled by the split's training part."""
     data = _data_of(task)
-    return model_source(spec, data.num_features, data.num_classes, metric=task.metric.name)
+    known = data.y[task.split(split).train]
+    return model_source(
+        spec, data.num_features, data.num_classes, edge_channels=data.edge_channels, metric=task.metric.name, target=task.target,
+        scale=centre_and_spread(known) if task.target == "value" else (0.0, 1.0),
+    )  # fmt: skip
 
 
-def write_data(path: Path, spec: ArchitectureSpec, data: GraphData, split: Split) -> None:
-    """Save prepared features, graph, labels and split indices as tensors, for a model.py to read; the file appears whole."""
-    import numpy as np
+def centre_and_spread(y_train: NDArray[Any]) -> tuple[float, float]:
+    """What a network's output for a value is multiplied by and added to, as in training: deviation and mean of the training part."""
+    import torch
+
+    from agentnas.tools.train.targets import Values
+
+    values = Values(torch.from_numpy(y_train), METRICS["rmse"])
+    return float(values.centre), float(values.spread)
+
+
+def write_data(path: Path, spec: ArchitectureSpec, task: Task, split: int = 0) -> None:
+    """Save prepared features, graph, labels and split indices as tensors, for a model.py to read; the file appears whole.
+
+    Of a link task: the messages of the split, and the pairs of its validation and test parts. Of graphs: the ``batch``, each node's graph.
+    """
     import torch
 
     from agentnas.tools.nn.data import pack_data
-    from agentnas.tools.nn.features import prepare_features
-    from agentnas.tools.nn.graph import Graph
+    from agentnas.tools.train.data import PreparedTask
 
-    graph = Graph(torch.from_numpy(np.ascontiguousarray(data.edge_index)), data.num_nodes)
-    x, encodings = prepare_features(spec.input, data.x, graph)
-    y, train, val, test = (torch.from_numpy(np.ascontiguousarray(a)) for a in (data.y, split.train, split.val, split.test))
-    more = {"y": y, "y_train": y[train], "train_index": train, "val_index": val, "test_index": test}
+    prepared = PreparedTask.from_task(task)
+    ready = prepared.features(spec.input, split)
+    items = _packed_pairs if task.kind == "link" else _packed_items
     draft = path.with_name(f".{path.name}.draft")
-    torch.save(pack_data(x, graph, encodings, **more), draft)
+    torch.save(pack_data(ready.x, prepared.messages(split), ready.encodings, **items(_data_of(task), task.split(split))), draft)
     draft.replace(path)
 
 
-def model_source(spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0, metric: str = "accuracy") -> str:
+def _packed_items(data: GraphData, split: Split) -> dict[str, Tensor]:
+    """Labels and the three parts; of graphs, the graph of each node too."""
+    y, train, val, test = (_tensor(array) for array in (data.y, split.train, split.val, split.test))
+    batch = {} if data.graph_of is None else {"batch": _tensor(data.graph_of)}
+    return {"y": y, "y_train": y[train], "train_index": train, "val_index": val, "test_index": test, **batch}
+
+
+def _packed_pairs(data: GraphData, split: Split) -> dict[str, Tensor]:
+    """The pairs that training did not know, with their labels; indices are of these pairs."""
+    import torch
+
+    assert data.pairs is not None
+    val, test = _tensor(split.val), _tensor(split.test)
+    shown = torch.cat([val, test])
+    numbers = torch.arange(shown.numel())
+    parts = {"val_index": numbers[: val.numel()], "test_index": numbers[val.numel() :]}
+    return {"y": _tensor(data.y)[shown], "edge_label_index": _tensor(data.pairs)[:, shown], **parts}
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def model_source(
+    spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0, metric: str = "accuracy",
+    target: Target = "classes", scale: tuple[float, float] = (0.0, 1.0),
+) -> str:  # fmt: skip
     """The source of a model.py for this spec; it imports torch and the standard library only (and what added operators import).
 
-    It defines ``Model``, ``load(path)`` and ``predict(model, packed)`` with the spec's post-processing; run as a program, a node model
-    prints the test ``metric`` of ``weights.pt`` on ``data.pt`` beside it. Raises ConfigError if an added operator cannot be copied.
+    It defines ``Model``, ``load(path)`` and ``predict(model, packed)`` with the spec's post-processing, and with values in the unit of the
+    target (``scale``: what is added to and what multiplies the outputs); run as a program it prints the test ``metric`` of ``weights.pt``
+    on ``data.pt`` beside it. Raises ConfigError if an added operator cannot be copied.
     """
     from agentnas.tools.spec.canonical import canonical
 
     spec = canonical(spec)
     layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, SHARED)
-    body = [_model(layout), LOAD, _predict(spec), *([_main(metric)] if spec.head.kind == "node" else [])]
+    body = [_model(layout), LOAD, predict_source(spec, target, scale), main_source(metric, target)]
     own = "\n\n\n".join(body)
     used = library.closure([*classes, *_names(ast.parse(own))])
     copied = "\n\n\n".join(definition.source for definition in used)
-    top = _docstring(spec, layout) + "\n\n" + _imports(library, copied + "\n" + own)
+    top = docstring_source(spec, layout, target) + "\n\n" + _imports(library, copied + "\n" + own)
     return "\n\n\n".join([top, copied, own]) + "\n"
 
 
@@ -255,56 +304,3 @@ def _assignment(target: str, make: Make, indent: int = 8) -> list[str]:
 def _argument(name: str | None, value: object, indent: int) -> str:
     text = value.source() if isinstance(value, Make) else repr(value)
     return f"{' ' * indent}{text if name is None else f'{name}={text}'},"
-
-
-LOAD = '''def load(path: str, device: str = "cpu") -> Model:
-    """The model with the weights stored at ``path`` (a state_dict), ready to predict."""
-    model = Model()
-    model.load_state_dict(torch.load(path, map_location=device, weights_only=True))
-    return model.to(device).eval()'''
-
-
-def _predict(spec: ArchitectureSpec) -> str:
-    """Source of ``predict``: probabilities, after the spec's post-processing; scores of pairs for links."""
-    post, head = spec.post, spec.head
-    posted = head.kind == "node" and post.kind != "none"
-    what = "Scores [pairs]" if head.kind == "link" else f"Probabilities{f' after {post.kind}' if posted else ''}"
-    lines = [
-        "@torch.no_grad()",
-        "def predict(model: Model, packed: dict[str, Tensor]) -> Tensor:",
-        f'    """{what}, for data as it is in data.pt."""',
-        "    x, graph, encodings = unpack_data(packed)",
-        '    scores = model(x, graph, encodings, packed.get("batch"), packed.get("edge_label_index"))',
-    ]
-    if posted:
-        settings = f"alpha={post.alpha!r}, hops={post.hops!r}, weight={post.weight!r}"
-        lines.append('    known = (packed["y_train"], packed["train_index"])')
-        return "\n".join([*lines, f"    return {post.kind}(scores.softmax(1), graph, *known, {settings})"])
-    return "\n".join([*lines, "    return scores" if head.kind == "link" else "    return scores.softmax(1)"])
-
-
-def _main(metric: str) -> str:
-    """Source of the program: the test score of the weights and data beside the file."""
-    return f'''def main() -> None:
-    """Print the test {metric} (percent) of weights.pt on data.pt, both beside this file."""
-    here = Path(__file__).parent
-    packed = torch.load(here / "data.pt", weights_only=True)
-    scores = predict(load(str(here / "weights.pt")), packed)
-    test = packed["test_index"]
-    print(f"test {metric} {{{metric}(packed['y'][test], scores[test]):.6f}}")
-
-
-if __name__ == "__main__":
-    main()'''
-
-
-def _docstring(spec: ArchitectureSpec, layout: Layout) -> str:
-    nodes = " -> ".join(["input", *(node.op for node in spec.body.nodes), f"{spec.head.kind} head"])
-    return f'''"""A graph neural network, designed by AgentNAS: {nodes}.
-
-{layout.in_channels} input features, {layout.out_channels} outputs. Needs torch only.
-
-    model = load("weights.pt")
-    data = torch.load("data.pt", weights_only=True)
-    probabilities = predict(model, data)
-"""'''

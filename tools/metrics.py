@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError, suggest
+from agentnas.tools.scale import ERRORS as ERRORS
+from agentnas.tools.scale import Scale
 
 MetricName = Literal["accuracy", "macro_f1", "roc_auc", "ap", "mrr", "hits@20", "hits@50", "hits@100", "mae", "rmse", "r2"]
 Target = Literal["classes", "labels", "value"]
 Labels = NDArray[Any]
 Scores = NDArray[np.floating]
 Scorer = Callable[[Labels, Scores], float]
-ERRORS = ("mae", "rmse")
 PAIRS_ONLY = ("mrr", "hits@20", "hits@50", "hits@100")
 
 
@@ -59,7 +60,7 @@ class Metric:
 
     def natural(self, score: float) -> float:
         """A score as the metric is usually given: errors in the unit of the target, all others in percent."""
-        return self.unit * (1.0 - score / 100.0) if self.is_error else score
+        return Scale(self.name, self.unit).natural(score)
 
 
 def metric(name: str, unit: float = 1.0) -> Metric:

@@ -45,7 +45,7 @@ FEW_WEIGHTS, MOST_WEIGHTS = 2**17, 2**20
 @dataclass(frozen=True)
 class Sizes:
     """Sizes of a task. ``num_edges``: directed; ``nnz``: non-zero features, None where features are used as a dense matrix;
-    ``edge_channels``: attributes of an edge."""
+    ``edge_channels``: attributes of an edge; ``types``: how many types of nodes and of edges there are."""
 
     num_nodes: int
     num_edges: int
@@ -53,6 +53,7 @@ class Sizes:
     out_channels: int
     nnz: int | None = None
     edge_channels: int = 0
+    types: tuple[int, int] = (1, 1)
 
     @classmethod
     def of(cls, task: Task) -> Sizes:
@@ -63,7 +64,7 @@ class Sizes:
         if data is None:
             raise UsageError(f"task {task.name} is a table: its costs are looked up, not computed; choose a task without 'nasbench:'")
         nnz = data.nnz if data.nnz <= DENSE_ABOVE * data.num_nodes * data.num_features else None
-        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels)
+        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels, data.types)
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
                 out_channels=sizes.out_channels,
                 encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
                 edge_channels=sizes.edge_channels,
+                types=sizes.types,
             )
         flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz)
     return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
@@ -190,7 +192,7 @@ def _layout(spec: ArchitectureSpec, sizes: Sizes) -> Layout:
     from agentnas.tools.nn.layout import make_layout
 
     encodings = sum(encoding.dim for encoding in spec.input.encodings)
-    return make_layout(spec, sizes.in_channels, sizes.out_channels, encodings, sizes.edge_channels)
+    return make_layout(spec, sizes.in_channels, sizes.out_channels, encodings, sizes.edge_channels, sizes.types)
 
 
 def _widths(args: Iterable[object]) -> list[int]:
@@ -207,7 +209,7 @@ def profile(spec: ArchitectureSpec, prepared: PreparedTask, *, capture: bool = T
 
     sizes = Sizes(
         prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input),
-        prepared.edge_channels,
+        prepared.edge_channels, prepared.types,
     )  # fmt: skip
     with _one_thread(), seeded(0, prepared.device):
         latency = _latency_ms(spec, prepared)
@@ -228,7 +230,7 @@ def _session(spec: ArchitectureSpec, prepared: PreparedTask, *, fresh_graph: boo
 
     if fresh_graph:
         graph = prepared.graph
-        again = Graph(graph.edge_index, graph.num_nodes, graph.edge_weight, graph.edge_attr)
+        again = Graph(graph.edge_index, graph.num_nodes, graph.edge_weight, graph.edge_attr, graph.edge_type, graph.node_type)
         prepared = replace(prepared, graph=again, _messages={})
     return Session(spec, prepared, split=0, epochs=spec.recipe.epochs, capture=capture)
 

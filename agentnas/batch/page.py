@@ -25,7 +25,8 @@ from agentnas.page.markup import joined, tag
 from agentnas.page.page import hash_of
 from agentnas.report import PAGE_FILE as RUN_PAGE_FILE
 from agentnas.report import REPORT_FILE, verdict
-from agentnas.words import markdown_table, plural, spread
+from agentnas.tools.scale import Scale
+from agentnas.words import markdown_table, plural
 
 HEAD = ("job", "test", "validation", "design", "against the baselines", "trials", "report")
 COST_HEAD = ("job", "state", "began", "active", "attempts", "calls", "tokens", "cost")
@@ -119,7 +120,7 @@ def _found(folder: Path, jobs: list[Standing]) -> Section:
 def _task_table(folder: Path, task: str, protocol: str, jobs: list[Standing]) -> Table:
     higher = all(job.run.view.higher_is_better for job in jobs if job.run)
     ranked = sorted(jobs, key=lambda job: job.run.view.winner.val_mean if job.run and job.run.view.winner else 0.0, reverse=higher)
-    metric = next((job.run.view.started.metric for job in ranked if job.run and job.run.view.started), "")
+    metric = next((job.run.view.scale.with_direction for job in ranked if job.run and job.run.view.started), "")
     note = "" if len(jobs) == 1 else f"{ranked[0].name} leads by validation; a difference between jobs was not tested."
     return Table(f"{task}: {metric}, {protocol}", HEAD, [_found_row(folder, job) for job in ranked], note)
 
@@ -131,13 +132,13 @@ def _found_row(folder: Path, job: Standing) -> list[Cell]:
     verdicts = [verdict(kind, pair, view) for kind, pair in (view.test.comparison if view.test else {}).items()]
     limits = _limits(job)
     return [
-        f"{job.name}{f' ({limits})' if limits else ''}", _score(test), _score(validation), winner["architecture"] if winner else "-",
-        verdicts, str(view.num_tried), _report_link(folder, job),
+        f"{job.name}{f' ({limits})' if limits else ''}", _score(test, view.scale), _score(validation, view.scale),
+        winner["architecture"] if winner else "-", verdicts, str(view.num_tried), _report_link(folder, job),
     ]  # fmt: skip
 
 
-def _score(score: dict[str, Any] | None) -> str:
-    return "-" if score is None else f"{spread(score['mean'], score['sd'])} ({plural(score['seeds'], 'seed')})"
+def _score(score: dict[str, Any] | None, scale: Scale) -> str:
+    return "-" if score is None else f"{scale.spread(score['mean'], score['sd'])} ({plural(score['seeds'], 'seed')})"
 
 
 def _limits(job: Standing) -> str:

@@ -12,7 +12,7 @@ from agentnas.batch.journal import BatchView, JobState, holder
 from agentnas.batch.process import is_alive, log_file
 from agentnas.config import format_duration
 from agentnas.run import Run
-from agentnas.words import money, spread
+from agentnas.words import money
 
 STATES = (
     "found",
@@ -121,6 +121,8 @@ def job_summary(folder: Path, job: Standing, now: float, is_held: bool) -> dict[
         "log": str(log_file(job_folder(folder, job.name), state.attempts)) if state.attempts else None,
         "trials": view.num_tried if view else 0,
         "evaluations": view.num_evaluations if view else 0,
+        "metric": view.scale.metric if view else None,
+        "unit": view.scale.unit if view else None,
         "best": None if best is None else {"trial": best.trial, "validation": best.val_mean, "sd": best.val_sd, "seeds": best.seeds},
         "test": job.run.summary()["test"] if job.run else None,
         "active_seconds": view.active_seconds if view else 0.0,
@@ -132,8 +134,9 @@ def job_summary(folder: Path, job: Standing, now: float, is_held: bool) -> dict[
 
 def best_words(job: Standing) -> str:
     """The best validation so far with its noise; ``-`` before the first."""
-    best = job.run.view.best if job.run else None
-    return "-" if best is None else spread(best.val_mean, best.val_sd)
+    if job.run is None or (best := job.run.view.best) is None:
+        return "-"
+    return job.run.view.scale.told(best.val_mean, best.val_sd)
 
 
 def resume_command(view: BatchView, folder: Path) -> str:

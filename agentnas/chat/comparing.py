@@ -8,7 +8,7 @@ from agentnas.chat.tool import Result
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import UsageError
-from agentnas.words import plural, spread
+from agentnas.words import plural
 
 
 def compare_trials(directory: RunDirectory, trials: Sequence[str]) -> Result:
@@ -28,7 +28,8 @@ def _one(view: JournalView, trial: str) -> str:
     size = f"; {params:,} parameters" if isinstance(params, int) else ""
     if standing is None:
         return f"{trial}  {view.state(trial)}{size}; {proposal.text}"
-    score = f"{spread(standing.val_mean, standing.val_sd)} ({standing.rung}, {plural(standing.seeds, 'seed')}), rank {view.rank(trial)}"
+    where = f"({standing.rung}, {plural(standing.seeds, 'seed')}), rank {view.rank(trial)}"
+    score = f"{view.scale.told(standing.val_mean, standing.val_sd)} {where}"
     return f"{trial}  {score}{size}; {proposal.text}"
 
 
@@ -49,7 +50,8 @@ def _gap(view: JournalView, first: str, other: str) -> str:
         shared = sorted(ours.keys() & theirs.keys())
         if shared:
             found = paired_difference({i: ours[key] for i, key in enumerate(shared)}, {i: theirs[key] for i, key in enumerate(shared)})
-            se = "?" if found["se"] is None else f"{found['se']:.2f}"
+            se = "?" if found["se"] is None else view.scale.noise(found["se"])
             held = {True: ", inside the noise", False: ", beyond the noise", None: ""}[found["inside_noise"]]
-            return f"{found['difference']:+.2f} ± {se} (standard error) on {rung}, {plural(len(shared), 'shared seed')}{held}"
+            gap = f"{view.scale.named_gap(found['difference'])} ± {se}"
+            return f"{gap} (standard error) on {rung}, {plural(len(shared), 'shared seed')}{held}"
     return "no seed on which both have a score"

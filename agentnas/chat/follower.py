@@ -9,7 +9,7 @@ from agentnas.memory import events as ev
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import RunError
-from agentnas.words import money, plural, spread
+from agentnas.words import money, plural
 
 # What a person wants to be told without asking.
 NEWS = (ev.FinalistsChosen, ev.WinnerChosen, ev.TestOpened)
@@ -64,7 +64,7 @@ class Follower:
         active = format_duration(round(self._tail.active() if running else view.active_seconds))
         parts = [stage(view, is_running=running), active, plural(view.num_tried, "trial")]
         if best := view.best:
-            parts.append(f"best {spread(best.val_mean, best.val_sd)} ({best.trial})")
+            parts.append(f"best {view.scale.told(best.val_mean, best.val_sd)} ({best.trial})")
         if view.calls.total.calls:
             parts.append(f"cost {money(view.calls.total.known_cost)}")
         return " · ".join(parts)
@@ -79,8 +79,9 @@ class Follower:
         running = self.is_running
         active = self._tail.active() if running else self.watched.view.active_seconds
         moment = Moment(stage(self.watched.view, is_running=running), active, f"agentnas runs review {self.directory.name}")
-        best = self.watched.view.best
-        leader = [f"best so far {best.trial}: validation {spread(best.val_mean, best.val_sd)}"] if best and running else []
+        view = self.watched.view
+        best = view.best
+        leader = [f"best so far {best.trial}: validation {view.scale.told(best.val_mean, best.val_sd)}"] if best and running else []
         told = list(self.watched.told)[-events:] if events else []
         last = [f"{format_duration(round(t)):>7}  {text}" for t, text in told]
         return [*(line.plain for line in header(self.watched, moment, width)), *leader, *([""] if last else []), *last]

@@ -16,7 +16,7 @@ from agentnas.chat.tool import AnyTool, Arguments, Nothing, Result, Slash, Tool
 from agentnas.chat.tools_look import flags
 from agentnas.config import format_duration, parse_duration
 from agentnas.tools.errors import UsageError
-from agentnas.words import plural, spread
+from agentnas.words import plural
 
 WIDTH = 100
 POLL_S = 0.25
@@ -76,8 +76,9 @@ def status(desk: Desk, given: Run) -> Result:
 
 def best(desk: Desk, given: Board) -> Result:
     printed = call("runs", "show", desk.named(given.run), "--top", str(given.top))
-    leader = desk.found(given.run).view().best
-    return Result(printed.text, f"{leader.trial} {spread(leader.val_mean, leader.val_sd)}" if leader else "no score yet")
+    view = desk.found(given.run).view()
+    leader = view.best
+    return Result(printed.text, f"{leader.trial} {view.scale.told(leader.val_mean, leader.val_sd)}" if leader else "no score yet")
 
 
 def why(desk: Desk, given: Why) -> Result:

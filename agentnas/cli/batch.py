@@ -224,12 +224,14 @@ def _plan_text(batch: Batch, plan: Plan, rows: list[dict[str, Any]]) -> str:
 
 def _status_text(told: dict[str, Any]) -> str:
     from agentnas.batch.progress import clock, dollars, rough
-    from agentnas.words import plural, spread
+    from agentnas.tools.scale import Scale
+    from agentnas.words import plural
 
     def best(row: Any) -> str:
+        scale = Scale(row["metric"] or "", row["unit"] or 1.0)
         if row["test"]:
-            return f"test {spread(row['test']['mean'], row['test']['sd'])}"
-        return f"val {spread(row['best']['validation'], row['best']['sd'])}" if row["best"] else "-"
+            return f"test {scale.told(row['test']['mean'], row['test']['sd'])}"
+        return f"val {scale.told(row['best']['validation'], row['best']['sd'])}" if row["best"] else "-"
 
     def when(row: dict[str, Any]) -> str:
         if row["retry_in"] is not None:

@@ -17,11 +17,12 @@ from agentnas.cli.runs_tell import tell
 from agentnas.cli.runs_trace import trace
 from agentnas.cli.shell import COMMANDS, group_app
 from agentnas.config import format_duration
-from agentnas.memory.events import AnyEvent
+from agentnas.memory.events import AnyEvent, WinnerChosen
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.runs import list_runs
 from agentnas.memory.view import JournalView
-from agentnas.words import spread, wrap
+from agentnas.tools.scale import Scale
+from agentnas.words import wrap
 
 # Of the lines below a trial.
 INDENT = 7
@@ -63,11 +64,11 @@ def show(
     summary, columns = _summary(directory, view, events), width()
     spent = summary.pop("spending")
     for key, value in (summary | {"state": summary.pop("stage")}).items():
-        emit(_summary_line(key, value, columns))
+        emit(_summary_line(key, value, columns, view.scale))
     if spent:
         emit("\n" + _spending_text(view, columns))
     if board := list(_leaderboard(view, top)):
-        emit("\n" + _board_text(board, columns))
+        emit("\n" + _board_text(board, columns, view.scale))
 
 
 @app.command()
@@ -106,7 +107,7 @@ def _summary(directory: RunDirectory, view: JournalView, events: Sequence[AnyEve
         "evaluations": view.num_evaluations,
         "winner": winner.trial if winner else None,
         "design": _text(view, winner.trial) if winner else None,
-        "validation": _mean_sd(winner.val_mean, winner.val_sd, winner.seeds) if winner else None,
+        "validation": _mean_sd(view, winner) if winner else None,
         "test": winner_test(view),
         "busy": busy_line(view, events) or None,
         "spending": spending(view),
@@ -123,8 +124,10 @@ def _text(view: JournalView, trial: str) -> str | None:
     return view.proposals[trial].text if trial in view.proposals else None
 
 
-def _mean_sd(mean: float, sd: float | None, seeds: int) -> dict[str, float | int | None]:
-    return {"mean": mean, "sd": sd, "seeds": seeds}
+def _mean_sd(view: JournalView, winner: WinnerChosen) -> dict[str, Any]:
+    from agentnas.scores import with_error
+
+    return with_error({"mean": winner.val_mean, "sd": winner.val_sd, "seeds": winner.seeds}, view.scale)
 
 
 def _leaderboard(view: JournalView, top: int) -> Iterator[dict[str, Any]]:
@@ -141,9 +144,9 @@ def _leaderboard(view: JournalView, top: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _board_text(board: Sequence[dict[str, Any]], columns: int) -> str:
+def _board_text(board: Sequence[dict[str, Any]], columns: int, scale: Scale) -> str:
     """A line of scores for each trial, and its design, whole, below it."""
-    rows = [(row["trial"], row["rung"], spread(row["validation"], row["sd"]), row["seeds"]) for row in board]
+    rows = [(row["trial"], row["rung"], scale.spread(row["validation"], row["sd"]), row["seeds"]) for row in board]
     head, *lines = table(("trial", "rung", "validation", "seeds"), rows).splitlines()
     told = [wrap(f"{row['author']}: {row['design'] or ''}", columns, INDENT) for row in board]
     return "\n".join([head, *(f"{line}\n{design}" for line, design in zip(lines, told, strict=True))])
@@ -162,16 +165,16 @@ def _spending_text(view: JournalView, columns: int) -> str:
     return "\n".join(wrap(text, columns, lead=f"{row[0]:<8}") for row, text in zip(rows, told, strict=True))
 
 
-def _summary_line(key: str, value: Any, columns: int) -> str:
-    lead, said = f"{key.replace('_', ' '):<15} ", _said(key, value)
+def _summary_line(key: str, value: Any, columns: int, scale: Scale) -> str:
+    lead, said = f"{key.replace('_', ' '):<15} ", _said(key, value, scale)
     return wrap(said, columns, lead=lead) if " " in said else lead + said  # a path or a name stays in one piece
 
 
-def _said(key: str, value: Any) -> str:
+def _said(key: str, value: Any, scale: Scale) -> str:
     if value is None:
         return "-"
     if key == "active_seconds":
         return format_duration(round(value))
     if isinstance(value, dict):
-        return f"{spread(value['mean'], value['sd'])} ({counted(value['seeds'], 'seed')})"
+        return f"{scale.told(value['mean'], value['sd'])} ({counted(value['seeds'], 'seed')})"
     return str(value)

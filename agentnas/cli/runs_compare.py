@@ -12,6 +12,7 @@ from agentnas.cli.runs_found import folder
 from agentnas.config import format_duration
 from agentnas.memory.runs import find
 from agentnas.tools.errors import UsageError
+from agentnas.tools.scale import Scale
 
 # What the figures of a comparison are, where the name of the figure alone does not say it.
 HEADERS = {"active_seconds": "active", "difference": "test minus first run's", "se": "standard error"}
@@ -40,19 +41,28 @@ def compare(runs: Runs, runs_dir: RunsDir = None, json: Json = False) -> None:
         emit_json(rows)
         return
     labels = [f"best @{equal}" if name == "best" else HEADERS.get(name, name.replace("_", " ")) for name in rows[0] if name not in HIDDEN]
-    columns = [_said(row) for row in rows]
+    columns = [_said(row, view.scale) for row, view in zip(rows, views, strict=True)]
     emit(table([labels[0], *(column[0] for column in columns)], zip(labels[1:], *(column[1:] for column in columns), strict=True)))
     if len({(row["task"], row["protocol"]) for row in rows}) > 1:
         say("tasks or protocols differ: these scores say nothing about each other, and no difference is computed")
 
 
-def _said(row: dict[str, Any]) -> list[Any]:
+def _said(row: dict[str, Any], scale: Scale) -> list[Any]:
     """The cells of a run's column; what no model was asked for costs nothing that could be known or unknown."""
     from agentnas.words import money
 
-    shown = row | {"active_seconds": format_duration(round(row["active_seconds"])), "cost": money(row["cost"])}
+    shown = row | _in_words(row, scale) | {"active_seconds": format_duration(round(row["active_seconds"])), "cost": money(row["cost"])}
     if not row["calls"]:
         shown |= dict.fromkeys(("calls", "tokens", "cost"), "-")
     if row["is_first"]:
         shown |= dict.fromkeys(("difference", "se", "inside_noise"), "-")
     return [value for name, value in shown.items() if name not in HIDDEN]
+
+
+def _in_words(row: dict[str, Any], scale: Scale) -> dict[str, Any]:
+    """Scores, noise and difference of an error metric as the error itself; of other metrics they are shown as they are."""
+    if not scale.is_error:
+        return {}
+    shown: dict[str, Any] = {name: scale.number(row[name]) for name in ("best", "validation", "test") if row[name] is not None}
+    shown |= {name: scale.noise(row[name]) for name in ("sd", "se") if row[name] is not None}
+    return shown | ({} if row["difference"] is None else {"difference": scale.gap(row["difference"])})

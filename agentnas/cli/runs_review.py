@@ -155,7 +155,7 @@ def _as_text(waiting: Waiting, columns: int) -> str:
     plan, known = waiting.plan, _as_data(waiting)["evidence"]
     lines = [wrap(f"by {plan.author}; {plan.reason}", columns, lead=f"Plan of round {plan.round}  ")]
     for number, direction in enumerate(plan.directions, start=1):
-        lines.append(direction_text(direction, columns, f"{number}. "))
+        lines.append(direction_text(direction, columns, f"{number}. ", waiting.view.scale))
         lines.append(wrap(", ".join(direction["factors"]) or "any factor", columns, 5, "varies  "))
         told = [{"id": name, **known.get(name, {"text": None, "why": None})} for name in direction["evidence"]]
         lines += [wrap(evidence_text(evidence), columns, 5, "cites   ") for evidence in told]

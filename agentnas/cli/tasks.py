@@ -16,6 +16,7 @@ from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import load_task, task_names
 from agentnas.tools.tasks.catalog import TABLE_PREFIX, data_set
+from agentnas.tools.tasks.generated import EXAMPLES as GENERATED
 from agentnas.tools.tasks.locate import where
 from agentnas.tools.tasks.powerlaw import EXAMPLES
 
@@ -28,9 +29,10 @@ def list_(data_dir: DataDir = None, json: Json = False) -> None:
     """All tasks, and where their data is.
 
     powerlaw:NODES is generated, of any size and with settings behind commas: powerlaw:1e5,degree=20,features=128.
+    So are small tasks of which the best predictions are known: generated:hetero,nodes=3000,noise=0.1.
     """
     folder = resolve({"data_dir": data_dir}).config.data_dir
-    rows = [_listed(name, folder) for name in (*task_names(), *EXAMPLES)]
+    rows = [_listed(name, folder) for name in (*task_names(), *EXAMPLES, *GENERATED)]
     if json:
         emit_json(rows)
         return
@@ -96,7 +98,7 @@ def _listed(name: str, data_dir: Path | None) -> dict[str, Any]:
         metric = "roc_auc" if name.endswith("proteins") else "accuracy"
         return row | {"metric": metric, "splits": [], "data": where(name, data_dir)}
     data = data_set(name)
-    row |= {"kind": "node", "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
+    row |= {"kind": data.kind, "nodes": data.nodes, "edges": data.edges, "features": data.features, "classes": data.classes}
     return row | {"metric": data.metric, "splits": data.splits, "data": where(name, data_dir)}
 
 

@@ -39,7 +39,9 @@ def train(
 
     wanted = read_spec(spec)
     config = resolve({"split": split, "data_dir": data_dir, "allow_code": allow_code}).config
-    training = Training(task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device, allow_code=config.allow_code)
+    training = Training(
+        task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device, allow_code=config.allow_code
+    )
     result = train_spec(wanted, training, lambda done: None if json else say(_line(done)))
     if json:
         emit_json(result)
@@ -52,12 +54,13 @@ def train(
 def _line(done: dict[str, Any]) -> str:
     if done["state"] != "done":
         return f"seed {done['seed']}: {done['kind']}: {done['reason']}"
-    return f"seed {done['seed']}: validation {done['val']:.2f} at epoch {done['best_epoch']} of {done['epochs']}, {done['seconds']:.1f} s"
+    return f"seed {done['seed']}: validation {done['told']} at epoch {done['best_epoch']} of {done['epochs']}, {done['seconds']:.1f} s"
 
 
 def _answer(result: dict[str, Any]) -> str:
-    from agentnas.report import spread
+    from agentnas.tools.scale import Scale
 
+    scale = Scale(result["metric"], result["unit"])
     parts = [(name, result[name]) for name in ("validation", "test") if result[name]]
-    scores = [f"{name} {spread(part['mean'], part['sd'])} % over {counted(part['seeds'], 'seed')}" for name, part in parts]
+    scores = [f"{name} {scale.told(part['mean'], part['sd'])}{scale.sign} over {counted(part['seeds'], 'seed')}" for name, part in parts]
     return "\n".join([f"{result['task']}, {result['protocol']}, {result['metric']}, on {result['device']}", *scores])

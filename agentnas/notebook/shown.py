@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from agentnas.page.markup import anchor, tag
-from agentnas.words import plural, spread
+from agentnas.scores import task_line
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.run import Run
@@ -62,16 +63,17 @@ def _headline(run: Run) -> Markup:
 
 
 def _figures(run: Run) -> Markup:
-    summary, view = run.summary(), run.view
+    summary, view, scale = run.summary(), run.view, run.view.scale
+    unit = "" if scale.is_error else ", %"
     found = []
     if summary["test"]:
         test = summary["test"]
-        found.append((spread(test["mean"], test["sd"]), f"test {summary['metric']}, % over {plural(test['seeds'], 'seed')}"))
+        found.append((scale.spread(test["mean"], test["sd"]), f"test {scale.with_direction}{unit} over {plural(test['seeds'], 'seed')}"))
     if summary["validation"]:
         validation = summary["validation"]
-        found.append((spread(validation["mean"], validation["sd"]), f"validation, % over {plural(validation['seeds'], 'seed')}"))
+        found.append((scale.spread(validation["mean"], validation["sd"]), f"validation{unit} over {plural(validation['seeds'], 'seed')}"))
     elif view.best:
-        found.append((spread(view.best.val_mean, view.best.val_sd), f"validation, % over {plural(view.best.seeds, 'seed')}"))
+        found.append((scale.spread(view.best.val_mean, view.best.val_sd), f"validation{unit} over {plural(view.best.seeds, 'seed')}"))
     found.append((str(summary["trials"]), "trials"))
     return tag("div", *(tag("div", tag("b", figure), tag("span", words)) for figure, words in found), class_="figures")
 
@@ -100,10 +102,10 @@ def _leaders(run: Run) -> Markup:
     from agentnas.notebook.trials import trials_table
 
     leaders = [row for row in run.trials.best_first() if row.rank is not None][:LEADERS]
-    return trials_table(leaders, run.winner) if leaders else Markup("")
+    return trials_table(leaders, run.winner, run.view.scale) if leaders else Markup("")
 
 
 def _foot(run: Run) -> Markup:
     started = run.view.started
     assert started is not None
-    return tag("p", f"run {run.name} · {started.task}, {started.protocol} · {run.view.active_seconds:.0f} s", class_="quiet")
+    return tag("p", f"run {run.name} · {task_line(run.view)} · {run.view.active_seconds:.0f} s", class_="quiet")

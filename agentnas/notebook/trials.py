@@ -11,7 +11,7 @@ from markupsafe import Markup
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import tag
 from agentnas.tools.errors import ConfigError, UsageError, suggest
-from agentnas.words import spread
+from agentnas.tools.scale import Scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,10 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One trial. ``validation`` and ``sd`` in percent on its highest ``rung``; None is unknown. ``rank`` 1 is the best."""
+    """One trial. ``validation`` and ``sd`` in percent on its highest ``rung``; None is unknown. ``rank`` 1 is the best.
+
+    Errors too are scored in percent, of which more is better: ``run.view.natural(row.validation)`` is the error itself.
+    """
 
     trial: str
     rank: int | None
@@ -45,6 +48,7 @@ class Trials(Sequence[TrialRow]):
     """All trials of a run in the order in which they were proposed: ``trials[0]``, ``trials["t0004"]``, ``trials.to_pandas()``."""
 
     def __init__(self, view: JournalView) -> None:
+        self._scale = view.scale
         self._rows = {trial: _row(view, trial) for trial in view.proposals}
 
     @overload
@@ -80,23 +84,23 @@ class Trials(Sequence[TrialRow]):
     def _repr_html_(self) -> str:
         from agentnas.notebook.shown import boxed
 
-        return boxed(trials_table(self.best_first()[:SHOWN]), _left_out(len(self)))
+        return boxed(trials_table(self.best_first()[:SHOWN], None, self._scale), _left_out(len(self)))
 
 
 def _left_out(count: int) -> Markup:
     return tag("p", f"{count - SHOWN} more; .to_pandas() holds all", class_="quiet") if count > SHOWN else Markup("")
 
 
-def trials_table(rows: Sequence[TrialRow], winner: str | None = None) -> Markup:
+def trials_table(rows: Sequence[TrialRow], winner: str | None, scale: Scale) -> Markup:
     """The leaders with their scores, the winner marked; every text is escaped."""
     head = tag("tr", *(tag("th", name, scope="col") for name in ("trial", "validation", "seeds", "parameters", "by", "architecture")))
-    return tag("table", tag("thead", head), tag("tbody", *(_table_row(row, row.trial == winner) for row in rows)))
+    return tag("table", tag("thead", head), tag("tbody", *(_table_row(row, row.trial == winner, scale) for row in rows)))
 
 
-def _table_row(row: TrialRow, winner: bool) -> Markup:
-    score = row.state if row.validation is None else spread(row.validation, row.sd)
+def _table_row(row: TrialRow, winner: bool, scale: Scale) -> Markup:
+    score = row.state if row.validation is None else scale.spread(row.validation, row.sd)
     size = "?" if row.parameters is None else f"{row.parameters:,}"
-    by = f"{row.author} ({row.anchor} anchor)" if row.anchor else row.author
+    by = f"{row.author} ({row.anchor} anchor)" if row.anchor and row.anchor != "start" else row.author
     cells = (tag("td", text, class_="figure") for text in (score, row.seeds, size))
     return tag(
         "tr",

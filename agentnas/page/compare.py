@@ -14,7 +14,8 @@ from agentnas.page.markup import anchor, tag
 from agentnas.page.page import render_template
 from agentnas.page.plots import Curve, curves
 from agentnas.report import profile_text, summarise, verdict
-from agentnas.words import markdown_table, money, plural, spread
+from agentnas.tools.scale import Scale
+from agentnas.words import markdown_table, money, plural
 
 if TYPE_CHECKING:
     from agentnas.run import Run
@@ -45,10 +46,11 @@ def _apart(groups: Sequence[Group]) -> str:
 def _group(group: Group, number: int) -> dict[str, Any]:
     histories = [trainings(run.events, run.view) for run in group.runs]
     return {
-        "id": f"group-{number}", "task": group.task, "protocol": group.protocol, "metric": group.metric, "first": group.runs[0].name,
+        "id": f"group-{number}", "task": group.task, "protocol": group.protocol, "metric": group.scale.with_direction,
+        "first": group.runs[0].name,
         "head": _ranking_head(group), "ranking": _linked(_ranking(group)), "names": [run.name for run in group.runs],
-        "plots": _plots(group, histories), "by_evaluations": _read_off(histories, "evaluations"),
-        "by_time": _read_off(histories, "seconds"), "winners": [_winner(group, run) for run in group.runs],
+        "plots": _plots(group, histories), "by_evaluations": _read_off(histories, "evaluations", group.scale),
+        "by_time": _read_off(histories, "seconds", group.scale), "winners": [_winner(group, run) for run in group.runs],
         "settings": [[name, *map(_value, values)] for name, values in settings_that_differ(group.runs)],
         "cost_head": COST, "cost": _linked(_cost(group)),
     }  # fmt: skip
@@ -65,11 +67,11 @@ def _ranking(group: Group) -> list[list[Any]]:
 
 
 def _ranked(group: Group, run: Run, row: dict[str, Any]) -> list[Any]:
-    view = run.view
-    validation = f"{spread(view.winner.val_mean, view.winner.val_sd)} ({plural(view.winner.seeds, 'seed')})" if view.winner else "–"
-    test = f"{spread(row['test'], row['sd'])} ({plural(row['seeds'], 'seed')})" if row["test"] is not None else "sealed"
-    against = "–" if row["is_first"] or row["test"] is None else difference_text(difference(view, group.runs[0].view))
-    best = "–" if row["best"] is None else f"{row['best']:.2f}"
+    view, scale, chosen = run.view, run.view.scale, run.view.winner
+    validation = f"{scale.spread(chosen.val_mean, chosen.val_sd)} ({plural(chosen.seeds, 'seed')})" if chosen else "–"
+    test = f"{scale.spread(row['test'], row['sd'])} ({plural(row['seeds'], 'seed')})" if row["test"] is not None else "sealed"
+    against = "–" if row["is_first"] or row["test"] is None else difference_text(difference(view, group.runs[0].view), scale)
+    best = "–" if row["best"] is None else scale.number(row["best"])
     return [run.name, view.winner.trial if view.winner else "none yet", validation, best, test, against, summarise(run)["outcome"]]
 
 
@@ -78,29 +80,31 @@ def _linked(rows: list[list[Any]]) -> list[list[Any]]:
 
 
 def _plots(group: Group, histories: Sequence[list[Training]]) -> list[Markup]:
-    label = f"validation {group.metric}"
+    label = f"validation {group.scale.with_direction}"
     return [
-        curves([_curve(run.name, done, field) for run, done in zip(group.runs, histories, strict=True) if done], words, label)
+        curves([_curve(run.name, done, field, group.scale) for run, done in zip(group.runs, histories, strict=True) if done], words, label)
         for field, words in (("evaluations", "evaluations"), ("seconds", "active seconds"))
         if any(histories)
     ]  # fmt: skip
 
 
-def _curve(name: str, done: list[Training], field: str) -> Curve:
-    steps = [(float(getattr(t, field)), t.leader, f"{name}: {t.ahead} leads with {t.leader:.2f}") for t in leads(done)]
+def _curve(name: str, done: list[Training], field: str, scale: Scale) -> Curve:
+    steps = [
+        (float(getattr(t, field)), scale.natural(t.leader), f"{name}: {t.ahead} leads with {scale.number(t.leader)}") for t in leads(done)
+    ]
     return Curve(name, steps, float(getattr(done[-1], field)))
 
 
-def _read_off(histories: Sequence[list[Training]], field: str) -> list[list[str]]:
+def _read_off(histories: Sequence[list[Training]], field: str, scale: Scale) -> list[list[str]]:
     """The leader's mean of every run at some moments; nothing after a run's own end."""
     end = max((float(getattr(done[-1], field)) for done in histories if done), default=0.0)
     places = [n for n in CHECKPOINTS if n < end] + [end] if field == "evaluations" else [share * end for share in QUARTERS]
-    return [[f"{place:,.0f}", *(_at(done, field, place) for done in histories)] for place in places] if end else []
+    return [[f"{place:,.0f}", *(_at(done, field, place, scale) for done in histories)] for place in places] if end else []
 
 
-def _at(done: Sequence[Training], field: str, place: float) -> str:
+def _at(done: Sequence[Training], field: str, place: float, scale: Scale) -> str:
     before = [t for t in done if getattr(t, field) <= place]
-    return f"{before[-1].leader:.2f}" if before and getattr(done[-1], field) >= place else "–"
+    return scale.number(before[-1].leader) if before and getattr(done[-1], field) >= place else "–"
 
 
 def _winner(group: Group, run: Run) -> dict[str, Any]:
@@ -143,10 +147,10 @@ def comparison_markdown(runs: Sequence[Run]) -> str:
 
 def _group_markdown(group: Group) -> str:
     names = [run.name for run in group.runs]
-    read = _read_off([trainings(run.events, run.view) for run in group.runs], "evaluations")
+    read = _read_off([trainings(run.events, run.view) for run in group.runs], "evaluations", group.scale)
     settings = [[name, *map(_value, values)] for name, values in settings_that_differ(group.runs)]
     parts = [
-        f"## {group.task}, {group.protocol}, metric {group.metric}", markdown_table(_ranking_head(group), _ranking(group)),
+        f"## {group.task}, {group.protocol}, metric {group.scale.with_direction}", markdown_table(_ranking_head(group), _ranking(group)),
         "### The best so far, by evaluations" if read else "", markdown_table(["evaluations", *names], read) if read else "",
         "### The designs", *(_design_markdown(group, run) for run in group.runs),
         "### Cost", markdown_table(COST, _cost(group)),

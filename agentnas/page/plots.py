@@ -134,22 +134,25 @@ def _grid(x: Axis, y: Axis) -> list[Markup]:
     return [*parts, tag("text", label, x=14, y=middle, class_="label", transform=f"rotate(-90 14 {middle:.0f})")]
 
 
-def bars(effects: Sequence[Bar]) -> Markup:
+GAINS = "mean gain over the usual change, points"
+
+
+def bars(effects: Sequence[Bar], words: str = GAINS, digits: int = 2, title: str = "Mean gain by changed factor") -> Markup:
     """Mean gain of each factor with an interval of two standard errors around it; the line in the middle is no gain."""
     reach = max(abs(bar.mean) + 2 * (bar.se or 0.0) for bar in effects) or 1.0
-    x = axis("mean gain over the usual change, points", [-reach, reach], 200, WIDTH - 60)
+    x = axis(words, [-reach, reach], 200, WIDTH - 60)
     height = TOP + BAR * len(effects) + BOTTOM
     base = height - BOTTOM
     parts = [tag("line", x1=x(t), x2=x(t), y1=TOP, y2=base, class_="grid") for t in x.ticks()]
     parts += [tag("text", tick_text(t), x=x(t), y=base + 17, class_="tick") for t in x.ticks()]
     parts += [tag("line", x1=x(0), x2=x(0), y1=TOP, y2=base, class_="axis")]
-    parts += [mark for row, bar in enumerate(effects) for mark in _bar(bar, x, TOP + BAR * (row + 0.5))]
+    parts += [mark for row, bar in enumerate(effects) for mark in _bar(bar, x, TOP + BAR * (row + 0.5), digits)]
     parts += [tag("text", x.label, x=(x.start + x.end) / 2, y=base + 38, class_="label")]
-    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", class_="plot", role="img", aria_label="Mean gain by changed factor")
+    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", class_="plot", role="img", aria_label=title)
 
 
-def _bar(bar: Bar, x: Axis, y: float) -> list[Markup]:
-    told = f"{bar.name}: {bar.mean:+.2f} ± {'?' if bar.se is None else f'{bar.se:.2f}'} (standard error, {bar.pairs} pairs)"
+def _bar(bar: Bar, x: Axis, y: float, digits: int) -> list[Markup]:
+    told = f"{bar.name}: {bar.mean:+.{digits}f} ± {'?' if bar.se is None else f'{bar.se:.{digits}f}'} (standard error, {bar.pairs} pairs)"
     reach = 2 * (bar.se or 0.0)
     name = bar.name if len(bar.name) <= 26 else f"{bar.name[:25]}…"
     whisker = tag("line", x1=x(bar.mean - reach), x2=x(bar.mean + reach), y1=y, y2=y, class_="whisker")

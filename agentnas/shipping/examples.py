@@ -1,5 +1,32 @@
 """The programs ``example.py`` that lie beside an exported model and run without AgentNAS."""
 
+WINNER = '''"""Predict with the shipped model: python example.py, in this folder, with torch alone."""
+
+import torch
+
+from model import load, predict
+
+data = torch.load("data.pt", weights_only=True)
+#LINES
+'''
+CLASSES = """probabilities = predict(load("weights.pt"), data)  # [#ITEMS, num_classes]
+for #ITEM in data["test_index"][:5].tolist():
+    confidence, label = probabilities[#ITEM].max(0)
+    print(f"#ITEM {#ITEM}: class {label.item()} with probability {confidence.item():.2f}, labelled {data['y'][#ITEM].item()}")"""
+LABELS = """probabilities = predict(load("weights.pt"), data)  # [#ITEMS, num_labels]
+for #ITEM in data["test_index"][:5].tolist():
+    likely, known = (probabilities[#ITEM] > 0.5).nonzero().flatten(), (data["y"][#ITEM] == 1).nonzero().flatten()
+    print(f"#ITEM {#ITEM}: labels {likely.tolist()} with probability above 0.5, labelled {known.tolist()}")"""
+VALUES = """values = predict(load("weights.pt"), data)  # [#ITEMS, 1], in the unit of the target
+for #ITEM in data["test_index"][:5].tolist():
+    print(f"#ITEM {#ITEM}: value {values[#ITEM].item():.4g}, measured {data['y'][#ITEM].item():.4g}")"""
+PAIRS = """probabilities = predict(load("weights.pt"), data)  # [pairs, 2]: of no edge, and of an edge
+test = data["test_index"]
+for pair in test[:: max(1, len(test) // 5)].tolist():
+    source, target = data["edge_label_index"][:, pair].tolist()
+    known = "there is one" if data["y"][pair] == 1 else "there is none"
+    print(f"nodes {source} and {target}: an edge with probability {probabilities[pair, 1].item():.2f}, {known}")"""
+
 PT2 = '''"""Predict with the exported program: python example.py, in this folder, with torch alone."""
 
 from pathlib import Path
@@ -71,6 +98,12 @@ graph = {
 }
 print(predict(Model().eval(), graph))  # the weights are random: nothing was trained
 '''
+
+
+def winner_example(kind: str, target: str) -> str:
+    """The program for what is predicted of the items of a task."""
+    lines = PAIRS if kind == "link" else {"classes": CLASSES, "labels": LABELS, "value": VALUES}[target]
+    return WINNER.replace("#LINES", lines).replace("#ITEMS", f"num_{kind}s").replace("#ITEM", kind)
 
 
 def state_example(features: int, encoding_columns: int, posted: bool) -> str:

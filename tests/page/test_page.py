@@ -21,7 +21,8 @@ from agentnas.page.drawing import BOX, draw, edges_of, lay_out
 from agentnas.page.history import factors, leads, trainings
 from agentnas.page.markup import anchor, script_data, tag
 from agentnas.page.page import hash_of, render_page
-from agentnas.report import front_of, sized, write_report
+from agentnas.report import write_report
+from agentnas.report_front import front_of, sized
 from agentnas.run import Run
 from agentnas.tools.spec.canonical import canonical
 from agentnas.tools.spec.model import parse_spec

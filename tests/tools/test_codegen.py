@@ -65,9 +65,13 @@ def encoding_columns(spec: ArchitectureSpec) -> int:
     return sum(e.dim for e in spec.input.encodings)
 
 
+def outputs(spec: ArchitectureSpec) -> int:
+    return 1 if spec.head.kind == "link" else CLASSES
+
+
 def built(spec: ArchitectureSpec) -> Network:
     torch.manual_seed(0)
-    net = build_network(spec, in_channels=FEATURES, out_channels=CLASSES, encoding_channels=encoding_columns(spec))
+    net = build_network(spec, in_channels=FEATURES, out_channels=outputs(spec), encoding_channels=encoding_columns(spec))
     for name, value in net.state_dict().items():
         if name.endswith("running_mean"):
             value.normal_()
@@ -81,7 +85,7 @@ def wanted_scores(spec: ArchitectureSpec, net: Network, packed: dict[str, torch.
     with torch.no_grad():
         scores: torch.Tensor = net(sparse(features()), g, encodings, packed["batch"], packed["edge_label_index"])
     if spec.post.kind == "none" or spec.head.kind != "node":
-        return scores if spec.head.kind == "link" else scores.softmax(1)
+        return (torch.stack([torch.zeros_like(scores), scores], 1) if spec.head.kind == "link" else scores).softmax(1)
     settings = {"alpha": spec.post.alpha, "hops": spec.post.hops, "weight": spec.post.weight}
     after: torch.Tensor = getattr(post, spec.post.kind)(scores.softmax(1), g, packed["y_train"], packed["train_index"], **settings)
     return after
@@ -98,7 +102,7 @@ def test_everything_of_the_language_runs_alone_and_gives_the_same(tmp_path: Path
         net = built(spec)
         encodings = torch.rand(NODES, encoding_columns(spec)) if encoding_columns(spec) else None
         packed = pack_data(sparse(features()), graph(), encodings, **more)
-        source = model_source(spec, FEATURES, CLASSES)
+        source = model_source(spec, FEATURES, outputs(spec))
         (folder / "model.py").write_text(source)
         torch.save(net.state_dict(), folder / "weights.pt")
         torch.save(packed, folder / "data.pt")
@@ -191,7 +195,7 @@ def test_export_of_a_task_prints_its_test_score(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = build_network(spec, in_channels=task.data.num_features, out_channels=task.data.num_classes)
     torch.save(net.state_dict(), tmp_path / "weights.pt")
-    write_data(tmp_path / "data.pt", spec, task.data, task.split(0))
+    write_data(tmp_path / "data.pt", spec, task)
     (tmp_path / "model.py").write_text(export_source(spec, task))
     done = subprocess.run([sys.executable, "-I", str(tmp_path / "model.py")], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""

@@ -83,7 +83,7 @@ def test_timing_gets_the_place_of_an_idle_actor_when_its_node_is_lost(mortal: Wa
     with pool_on(mortal.cluster) as pool:
         done(pool, slow("0"), slow("1"))
         lost = next(iter(mortal.cluster.worker_nodes)).node_id
-        pool._slots.sort(key=lambda seat: bool(seat) and seat.node != lost)  # the first actor, which times, is on the node that dies
+        pool._slots.sort(key=lambda seat: seat is not None and seat.node != lost)  # the first actor, which times, is on the node that dies
         mortal.lose_a_node()
         assert set(done(pool, slow("2"))) == {"2"}, "the other one goes on, and then idles on the last CPU"
         made = done(pool, Job("timed", spec(), kind="profile", time_limit_s=60.0))

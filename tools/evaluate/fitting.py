@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentnas.tools.train.resident import Resident, Scale
 
 CLUSTERS = (10, 50, 200, 1000)
+PAIRS = (4096, 1024, 256)  # edges that a step learns from, where all of them are too many at once
 # A training holds less than this for each node and edge unless it is extraordinary: tasks that fit by it are not probed spec by spec.
 BYTES_ALWAYS_ENOUGH = 2**15
 SMALLEST_MIB = 512  # of a worker on any task
@@ -77,8 +78,8 @@ class Room:
         """Whether the task is so small that its trainings need not be weighed, nor torch be imported."""
         data = self.task.data
         assert data is not None, "a table is not trained"
-        if data.kind != "node":
-            return True  # steps see some graphs or pairs at a time
+        if data.kind == "graph":
+            return True  # steps see some graphs at a time
         entries = 10 * data.x.nnz if hasattr(data.x, "nnz") else data.num_nodes * data.num_features
         return (4 * entries + BYTES_ALWAYS_ENOUGH * (data.num_nodes + data.num_edges)) / MIB + SMALLEST_MIB <= self.mib
 
@@ -92,6 +93,9 @@ class Room:
         """The spec with sampled batches, the kind that changes least first."""
         from agentnas.tools.train.resident import sampled_nodes
 
+        if self.task.kind == "link":
+            yield from (_with(spec, batching="minibatch", batch_size=number) for number in PAIRS)
+            return
         neighbour = _with(spec, batching="neighbour")
         if sampled_nodes(neighbour, self.scale) <= MOST_OF_GRAPH * self.scale.num_nodes:
             yield neighbour
@@ -103,4 +107,7 @@ def _with(spec: ArchitectureSpec, **recipe: Any) -> ArchitectureSpec:
 
 
 def _batching(spec: ArchitectureSpec) -> str:
-    return f"cluster ({spec.recipe.clusters} parts)" if spec.recipe.batching == "cluster" else "neighbour"
+    recipe = spec.recipe
+    if recipe.batching == "minibatch":
+        return f"minibatches of {recipe.batch_size}"
+    return f"cluster ({recipe.clusters} parts)" if recipe.batching == "cluster" else "neighbour"

@@ -8,6 +8,8 @@ from torch import Tensor
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.sparse import Features, SparseFeatures
 
+GRAPH_PARTS = ("edge_weight", "edge_attr", "edge_type", "node_type")
+
 
 def pack_data(x: Features, graph: Graph, encodings: Tensor | None = None, **more: Tensor) -> dict[str, Tensor]:
     """Tensors of prepared data; ``more`` (labels, split indices) is kept as it is."""
@@ -17,7 +19,7 @@ def pack_data(x: Features, graph: Graph, encodings: Tensor | None = None, **more
         packed |= {"x_pointers": x.pattern.pointers, "x_columns": x.pattern.column, "x_values": x.values, "x_shape": shape}
     else:
         packed["x"] = x
-    optional = {"edge_weight": graph.edge_weight, "edge_attr": graph.edge_attr, "encodings": encodings}
+    optional = {name: getattr(graph, name) for name in GRAPH_PARTS} | {"encodings": encodings}
     return packed | {name: value for name, value in optional.items() if value is not None}
 
 
@@ -29,5 +31,5 @@ def unpack_data(packed: dict[str, Tensor]) -> tuple[Features, Graph, Tensor | No
     else:
         rows, columns = packed["x_shape"].tolist()
         x = SparseFeatures.from_csr(packed["x_pointers"], packed["x_columns"], packed["x_values"], (rows, columns))
-    graph = Graph(packed["edge_index"], x.shape[0], packed.get("edge_weight"), packed.get("edge_attr"))
+    graph = Graph(packed["edge_index"], x.shape[0], *(packed.get(name) for name in GRAPH_PARTS))
     return x, graph, packed.get("encodings")

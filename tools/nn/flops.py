@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from agentnas.tools.nn.graph import Graph
+from agentnas.tools.nn.layout import ONE_TYPE, Types
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.sparse import Features, SparseFeatures
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -103,6 +104,7 @@ def count_flops(
     out_channels: int | None = None,
     encoding_channels: int = 0,
     edge_channels: int = 0,
+    types: Types = ONE_TYPE,
 ) -> int:
     """FLOPs of one forward pass over a whole graph.
 
@@ -118,6 +120,7 @@ def count_flops(
             out_channels=out_channels,
             encoding_channels=encoding_channels,
             edge_channels=edge_channels,
+            types=types,
         )
     sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)
     base = _probe(network, BASE, nnz is not None)
@@ -153,8 +156,11 @@ def _small_graph(network: Network, nodes: int, edges: int) -> Graph:
     hops = torch.arange(edges)
     source = hops % nodes
     target = (source + 1 + hops // nodes) % nodes
-    channels = network.layout.edge_channels
-    return Graph(torch.stack([source, target]), nodes, None, torch.zeros(edges, channels) if channels else None)
+    channels, (node_types, edge_types) = network.layout.edge_channels, network.layout.types
+    attr = torch.zeros(edges, channels) if channels else None
+    edge_type = hops % edge_types if edge_types > 1 else None
+    node_type = torch.arange(nodes) % node_types if node_types > 1 else None
+    return Graph(torch.stack([source, target]), nodes, None, attr, edge_type, node_type)
 
 
 def _small_features(network: Network, nodes: int, nnz: int, sparse: bool) -> Features:

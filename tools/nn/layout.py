@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from agentnas.tools.operators.base import operator
 from agentnas.tools.spec.model import ArchitectureSpec, Node, topological_order
 
+Types = tuple[int, int]  # how many types of nodes, and of edges
+ONE_TYPE: Types = (1, 1)
+
 
 @dataclass(frozen=True)
 class Make:
@@ -54,6 +57,7 @@ class Layout:
     out_channels: int
     encoding_channels: int
     edge_channels: int
+    types: Types = ONE_TYPE
     modules: dict[str, Make] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     result: str = "x"
@@ -78,9 +82,16 @@ MERGES = {"sum": "SumMerge", "mean": "MeanMerge", "max": "MaxMerge", "gate": "Ga
 POOLS = {"mean": "MeanPool", "sum": "SumPool", "max": "MaxPool", "attention": "AttentionPool"}
 
 
-def make_layout(spec: ArchitectureSpec, in_channels: int, out_channels: int, encoding_channels: int = 0, edge_channels: int = 0) -> Layout:
-    """The layout of a spec whose nodes are in the order to be kept; call it on canonical specs."""
-    layout = Layout(in_channels, out_channels, encoding_channels, edge_channels)
+def make_layout(
+    spec: ArchitectureSpec,
+    in_channels: int,
+    out_channels: int,
+    encoding_channels: int = 0,
+    edge_channels: int = 0,
+    types: Types = ONE_TYPE,
+) -> Layout:
+    """The layout of a spec whose nodes are in the order to be kept; call it on canonical specs. ``types``: of nodes, and of edges."""
+    layout = Layout(in_channels, out_channels, encoding_channels, edge_channels, types)
     widths = {"input": _add_input(layout, spec)}
     names = {"input": "h"}
     raw = spec.input.encoder == "none"
@@ -127,6 +138,8 @@ def _operator(layout: Layout, node: Node, width: int, out: int) -> Make:
     keywords: dict[str, object] = {param.name: node.params.get(param.name, param.default) for param in described.params}
     if described.uses_edge_attr and layout.edge_channels:
         keywords["edge_channels"] = layout.edge_channels
+    if described.uses_types and layout.types != ONE_TYPE:
+        keywords["node_types"], keywords["edge_types"] = layout.types
     return Make(described.module, (width, out), keywords, node.op)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn import heads, layers, merge
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.layout import Layout, Make, make_layout
+from agentnas.tools.nn.layout import ONE_TYPE, Layout, Make, Types, make_layout
 from agentnas.tools.nn.sparse import Features
 from agentnas.tools.operators.base import operator, operator_module
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe
@@ -78,17 +78,23 @@ def _class_of(make: Make) -> Any:
 
 
 def build_network(
-    spec: ArchitectureSpec, *, in_channels: int, out_channels: int, encoding_channels: int = 0, edge_channels: int = 0
+    spec: ArchitectureSpec,
+    *,
+    in_channels: int,
+    out_channels: int,
+    encoding_channels: int = 0,
+    edge_channels: int = 0,
+    types: Types = ONE_TYPE,
 ) -> Network:
     """The network of a spec, with fresh weights drawn from torch's global generator.
 
     Built from the canonical form, so equal specs have equal networks. ``encoding_channels``: columns of the encodings that ``forward``
-    will get; ``edge_channels``: columns of the graph's ``edge_attr``.
+    will get; ``edge_channels``: columns of the graph's ``edge_attr``; ``types``: how many types of nodes and of edges it has.
     """
     from agentnas.tools.spec.canonical import canonical
 
     spec = canonical(spec)
-    return Network(spec, make_layout(spec, in_channels, out_channels, encoding_channels, edge_channels))
+    return Network(spec, make_layout(spec, in_channels, out_channels, encoding_channels, edge_channels, types))
 
 
 def count_parameters(network: nn.Module) -> int:

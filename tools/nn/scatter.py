@@ -194,7 +194,12 @@ def row_softmax(pattern: Pattern, scores: Tensor) -> Tensor:
     return raised / _summed(pattern.row, raised, pattern.shape[0]).clamp(min=1e-30)[pattern.row]
 
 
+def entry_max(pattern: Pattern, entries: Tensor) -> Tensor:
+    """Largest of ``entries`` [nnz, width] of each row; [rows, width], 0 where a row is empty."""
+    best = _largest(pattern.row, pattern.only_live(entries, -torch.inf), pattern.shape[0])
+    return torch.where(best == -torch.inf, 0.0, best)
+
+
 def row_max(pattern: Pattern, x: Tensor) -> Tensor:
     """Largest of ``x`` [columns, width] over the columns of each row; [rows, width], 0 where a row is empty."""
-    best = _largest(pattern.row, pattern.only_live(x[pattern.column], -torch.inf), pattern.shape[0])
-    return torch.where(best == -torch.inf, 0.0, best)
+    return entry_max(pattern, x[pattern.column])

@@ -1,6 +1,11 @@
-"""Scores in percent, as tensors: what an exported model prints about itself. Equal to the metrics of the same name in ``tools.metrics``."""
+"""Scores as tensors: what an exported model prints about itself. Equal to the metrics of the same name in ``tools.metrics``.
+
+All in percent but ``mae`` and ``rmse``, which are in the unit of the target.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -26,3 +31,55 @@ def roc_auc(y: Tensor, scores: Tensor) -> float:
     positives = int((y == 1).sum())
     negatives = y.numel() - positives
     return 100.0 * (float(ranks[y == 1].sum()) - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def ap(y: Tensor, scores: Tensor) -> float:
+    """Average precision in percent of ``scores`` [n, 2]; equal scores are one step."""
+    margin, order = (scores[:, 1] - scores[:, 0]).sort(descending=True, stable=True)
+    positive = y[order] == 1
+    end = torch.cat([margin.diff() != 0, margin.new_ones(1, dtype=torch.bool)]).nonzero().squeeze(1)
+    hits = positive.cumsum(0)[end].double()
+    return 100.0 * (hits.diff(prepend=hits.new_zeros(1)) * hits / (end + 1)).sum().item() / int(positive.sum())
+
+
+def mrr(y: Tensor, scores: Tensor) -> float:
+    """Mean over positives of 1 / rank among all negatives, in percent; of equal scores half count as above."""
+    margin = scores[:, 1] - scores[:, 0]
+    positives, negatives = margin[y == 1], margin[y != 1].sort().values
+    below, reached = torch.searchsorted(negatives, positives), torch.searchsorted(negatives, positives, right=True)
+    rank = 1 + negatives.numel() - reached + (reached - below) / 2
+    return 100.0 * (1 / rank.double()).mean().item()
+
+
+def hits(y: Tensor, scores: Tensor, k: int) -> float:
+    """Percent of positives above the k-th best negative; all of them where there are fewer negatives."""
+    margin = scores[:, 1] - scores[:, 0]
+    negatives = margin[y != 1]
+    return 100.0 if negatives.numel() < k else 100.0 * (margin[y == 1] > negatives.topk(k).values[-1]).double().mean().item()
+
+
+def mae(y: Tensor, predicted: Tensor) -> float:
+    """Mean absolute error of ``predicted`` [n, 1], in the unit of ``y`` [n]."""
+    return (y - predicted[:, 0]).double().abs().mean().item()
+
+
+def rmse(y: Tensor, predicted: Tensor) -> float:
+    """Root of the mean squared error of ``predicted`` [n, 1], in the unit of ``y`` [n]."""
+    return (y - predicted[:, 0]).double().pow(2).mean().sqrt().item()
+
+
+def r2(y: Tensor, predicted: Tensor) -> float:
+    """Percent of the variance of ``y`` [n] that ``predicted`` [n, 1] explains; without variance, 100 where all are met and 0 else."""
+    spread, left = (y.double() - y.double().mean()).pow(2).sum().item(), (y - predicted[:, 0]).double().pow(2).sum().item()
+    return 100.0 * (1 - left / spread) if spread else 100.0 * (left == 0)
+
+
+def over_labels(metric: Callable[[Tensor, Tensor], float], y: Tensor, scores: Tensor) -> float:
+    """Mean of a metric over labels [n, labels] of which both kinds are present; rows where a label is not known (NaN) do not count."""
+    found = []
+    for column, predicted in zip(y.unbind(1), scores.unbind(1), strict=True):
+        known = column.isfinite()
+        truth, share = column[known].long(), predicted[known]
+        if truth.unique().numel() == 2:
+            found.append(metric(truth, torch.stack([1 - share, share], 1)))
+    return sum(found) / len(found)

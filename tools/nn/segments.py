@@ -96,6 +96,26 @@ class _Maximum(torch.autograd.Function):
         return pattern.by_column @ (winners * share), None
 
 
+class _EntryMaximum(torch.autograd.Function):
+    """The same of entries that are given one by one."""
+
+    @staticmethod
+    def forward(ctx: Any, entries: Tensor, pattern: Pattern) -> Tensor:
+        entries = _counted(entries, pattern, -torch.inf)
+        best = _largest_of_rows(entries, pattern)
+        ctx.pattern = pattern
+        ctx.save_for_backward(entries == best.index_select(0, pattern.row))
+        return best
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        pattern: Pattern = ctx.pattern
+        winners = ctx.saved_tensors[0].to(grad.dtype)
+        share = (grad / (pattern.by_row @ winners).clamp(min=1)).index_select(0, pattern.row)
+        return winners * share, None
+
+
 def gather_rows(pattern: Pattern, x: Tensor) -> Tensor:
     """``x`` [rows, ...] at the row (target) of each entry; [nnz, ...]."""
     gathered: Tensor = _Gather.apply(x, pattern.row, pattern.by_row)  # type: ignore[no-untyped-call]
@@ -123,4 +143,10 @@ def row_softmax(pattern: Pattern, scores: Tensor) -> Tensor:
 def row_max(pattern: Pattern, x: Tensor) -> Tensor:
     """Largest of ``x`` [columns, width] over the columns of each row; [rows, width], 0 where a row is empty."""
     best: Tensor = _Maximum.apply(x, pattern)  # type: ignore[no-untyped-call]
+    return best
+
+
+def entry_max(pattern: Pattern, entries: Tensor) -> Tensor:
+    """Largest of ``entries`` [nnz, width] of each row; [rows, width], 0 where a row is empty."""
+    best: Tensor = _EntryMaximum.apply(entries, pattern)  # type: ignore[no-untyped-call]
     return best

@@ -21,6 +21,7 @@ from agentnas.tools.errors import ConfigError, UsageError, suggest
 
 Value = bool | int | float | str
 Kind = Literal["convolution", "propagation", "pointwise"]
+Needs = Literal["", "directions", "types"]
 
 _OWN = str(Path(__file__).parent)
 
@@ -50,7 +51,9 @@ class Operator:
     looks at each node alone. ``module`` names the class in the same file; it is called as
     ``module(in_channels, out_channels, **params)`` and its ``forward(x, graph)`` maps ``[num_nodes, in_channels]`` to
     ``[num_nodes, out_channels]``. A class attribute ``takes_sparse = True`` says that ``x`` may be ``SparseFeatures``. With
-    ``uses_edge_attr`` the module also gets ``edge_channels=`` where the task's edges have attributes. ``card`` is the id of the paper
+    ``uses_edge_attr`` the module also gets ``edge_channels=`` where the task's edges have attributes, with ``uses_types`` also
+    ``node_types=`` and ``edge_types=`` where there are several. ``needs`` says what a task's graph must have for a space to hold the
+    operator: ``directions`` or ``types``; it works on any graph. ``card`` is the id of the paper
     card that a proposal with this operator cites.
     """
 
@@ -62,6 +65,8 @@ class Operator:
     params: tuple[Param, ...] = ()
     has_width: bool = True
     uses_edge_attr: bool = False
+    uses_types: bool = False
+    needs: Needs = ""
     card: str = ""
 
     def param(self, name: str) -> Param:

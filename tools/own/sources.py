@@ -9,6 +9,7 @@ import importlib
 import os
 import re
 import sys
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +45,8 @@ def read_source(source: str, folder: Path, data_dir: Path | None, allow_code: bo
         raise DataError(f"{source}: a pickle runs code when it is read, so it is refused; save the graph as GraphML, GML or .npz")
     if suffix not in ALLOWED:
         raise DataError(
-            f"source: {source[:80]}: {suffix or 'no'} ending is not known; allowed: {', '.join(ALLOWED)}, {OGB}NAME, {PYTHON}MODULE:FUNCTION"
+            f"source: {source[:80]}: {suffix or 'no'} ending is not known; allowed: {', '.join(ALLOWED)}, {OGB}NAME,"
+            f" {PYTHON}MODULE:FUNCTION"
         )
     _check_file(path, source)
     if suffix in MARKUP:
@@ -70,10 +72,7 @@ def _markup(path: Path, shown: str) -> Tables:
     if path.suffix.lower() != ".gml" and re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise DataError(f"{shown}: declares a document type or entities, which GraphML does not need; remove them, nothing was read")
     try:
-        if path.suffix.lower() == ".gml":
-            graph = nx.parse_gml(text.splitlines(), label=None)
-        else:
-            graph = nx.parse_graphml(text)
+        graph = nx.parse_gml(text.splitlines(), label=None) if path.suffix.lower() == ".gml" else nx.parse_graphml(text)
     except Exception as error:  # noqa: BLE001
         # The parsers of markup meet damage with errors of many kinds; whatever they say, the file is not one.
         raise DataError(f"{shown}: no {path.suffix[1:].upper()}, or a damaged one: {_short(error)}") from None
@@ -165,7 +164,8 @@ def _torch(path: Path, shown: str) -> dict[str, Any]:
     if path.stat().st_size > LARGEST_ARRAYS:
         raise DataError(f"{shown}: {path.stat().st_size / 2**30:.0f} GiB; allowed: {LARGEST_ARRAYS // 2**30} GiB")
     try:
-        with torch.serialization.safe_globals(_plain_classes()):
+        with torch.serialization.safe_globals(_plain_classes()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it suspects in files that it then refuses
             found = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise

@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import csv
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ PICKLES = (".pkl", ".pickle", ".gpickle", ".joblib")
 MISSING = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "Null", "null", "None", "none", "?"))
 
 Objects = NDArray[np.object_]
+Choice = Callable[[Sequence[str]], Iterable[str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +75,8 @@ def texts_of(series: Series) -> Objects:
     return made
 
 
-def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, as_text: Iterable[str]) -> Table:
-    """The table in a file. ``as_text``: columns whose cells stay as they are written, such as names with leading zeros.
+def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, as_text: Choice) -> Table:
+    """The table in a file. ``as_text``: of the header, the columns whose cells stay as they are written, such as names with leading zeros.
 
     Raises DataError for a file that is missing, too large, no table, or of another format; nothing in it is executed.
     """
@@ -91,7 +92,7 @@ def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, 
         raise DataError(
             f"{shown}: {size / 2**30:.1f} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet, or leave columns out"
         )
-    return _csv(path, shown, separator, _codec(encoding, shown), frozenset(as_text))
+    return _csv(path, shown, separator, _codec(encoding, shown), as_text)
 
 
 def _size(path: Path, shown: str) -> int:
@@ -117,12 +118,13 @@ def _codec(encoding: str, shown: str) -> str:
     return "utf-8-sig" if found.name == "utf-8" else found.name
 
 
-def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: frozenset[str]) -> Table:
+def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: Choice) -> Table:
     from pandas import read_csv
     from pandas.errors import EmptyDataError, ParserError
 
     header, separator, rows = _looked_through(path, shown, separator, encoding)
-    kept = {number: str for number, name in enumerate(header) if name in as_text}
+    written = set(as_text(header))
+    kept = {number: str for number, name in enumerate(header) if name in written}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of columns whose cells are of several kinds, which are told apart below
@@ -252,15 +254,3 @@ def _short(error: BaseException) -> str:
     """The first line of what a library says."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:160]
-
-
-def indexed(names: Any, where: str, column: str) -> dict[str, int]:
-    """Name -> row, counted from 0; DataError where one is empty or stands twice."""
-    found: dict[str, int] = {}
-    for row, name in enumerate(names):
-        if not name:
-            raise DataError(f"{where}: row {row + 1}, column {column!r}: is empty; every row needs its name")
-        if name in found:
-            raise DataError(f"{where}: row {row + 1}, column {column!r}: {name!r} stands twice, first in row {found[name] + 1}")
-        found[name] = row
-    return found

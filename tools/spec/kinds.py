@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
@@ -15,20 +15,28 @@ NO_CLASSES = {"recipe.label_smoothing": (0.0,)}
 OF_KIND: dict[str, dict[str, tuple[Any, ...]]] = {
     "node": {},
     "graph": {
-        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (16, 32, 64, 128), "recipe.epochs": (100, 200, 300, 500),
-        "body.norm": ("none", "batch", "layer", "graph"),
+        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (16, 32, 64, 128),
+        "recipe.epochs": (100, 200, 300, 500), "body.norm": ("none", "batch", "layer", "graph"),
     },
     "link": {
-        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (256, 1024, 4096), "recipe.epochs": (100, 200, 300, 500),
-        "head.decoder": ("dot", "mlp", "common_neighbour"), "recipe.label_smoothing": (0.0,),
+        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (256, 1024, 4096),
+        "recipe.epochs": (100, 200, 300, 500), "head.decoder": ("dot", "mlp", "common_neighbour"), "recipe.label_smoothing": (0.0,),
     },
 }  # fmt: skip
+DIRECTED = {"input.edges": ("as_given", "both", "reversed")}
 BATCH_SIZE = {"graph": 32, "link": 1024}
 
 
-def values_for(kind: str, target: str) -> Mapping[str, tuple[Any, ...]]:
-    """Values of single fields that a space for such tasks searches, where they differ from those of node classification."""
-    return {**OF_KIND[kind], **({} if target == "classes" else {**NODES_ONLY, **NO_CLASSES})}
+def values_for(kind: str, target: str, offers: Collection[str] = ()) -> Mapping[str, tuple[Any, ...]]:
+    """Values of single fields that a space for such tasks searches, where they differ from those of node classification.
+
+    ``offers``: what the task's graph has, as ``Task.offers``.
+    """
+    return {
+        **OF_KIND[kind],
+        **(DIRECTED if "directions" in offers else {}),
+        **({} if target == "classes" else {**NODES_ONLY, **NO_CLASSES}),
+    }
 
 
 def for_kind(spec: ArchitectureSpec, kind: str, target: str = "classes") -> ArchitectureSpec:

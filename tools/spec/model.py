@@ -60,6 +60,9 @@ class Input(Part):
     width: Width = searched(64, WIDTHS, "output width of the encoder")
     activation: Activation = searched("relu", ("none", "relu", "elu"), "activation after the encoder")
     encodings: tuple[Encoding, ...] = Field((), max_length=3, description="positional or structural encodings")
+    edges: Literal["as_given", "both", "reversed"] = searched(
+        "as_given", ("as_given",), "way of messages along directed edges: as given, in both directions, or against"
+    )
 
 
 class Node(Part):

@@ -6,7 +6,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -36,8 +36,10 @@ class SearchSpace(ABC):
     """
 
     name: str
-    is_table: ClassVar[bool] = False
+    is_table: bool = False
     """Whether scores in this space are looked up in a table: they say little about trained ones."""
+    strict: bool = False
+    """Whether a parent outside may have no children outside: the space was asked for, not only the usual one."""
 
     @staticmethod
     def default() -> SearchSpace:
@@ -114,6 +116,11 @@ class SearchSpace(ABC):
         """A design of another task as it would be tried on this one; None where the space cannot say it."""
         return spec
 
+    def keeps(self, spec: ArchitectureSpec) -> bool:
+        """Whether the spec has all that is locked in this space."""
+        del spec
+        return True
+
     def contains(self, spec: ArchitectureSpec) -> str | None:
         """None inside, else one line that says why not."""
         broken = self.violations(spec)
@@ -166,8 +173,8 @@ class SearchSpace(ABC):
         child = checked(candidate)
         if child is None or len(tidied(child).body.nodes) < len(child.body.nodes):
             return None  # a change that idles a node varies the structure, and the structural factors do that by name
-        now = self.violations(child)
-        return child if all(amount <= outside.get(bound, 0.0) for bound, amount in now.items()) else None
+        now, tolerated = self.violations(child), {} if self.strict else outside
+        return child if all(amount <= tolerated.get(bound, 0.0) for bound, amount in now.items()) else None
 
 
 def checked(candidate: ArchitectureSpec) -> ArchitectureSpec | None:

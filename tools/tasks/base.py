@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Kind = Literal["node", "graph", "link"]
 Index = NDArray[np.int64]
 Matrix = Any  # scipy.sparse.csr_matrix or dense float32 array, [rows, columns]; scipy carries no types
+OVERLAPPING = 0.4  # share of training items from which the training parts of two random splits have much in common
 DENSE_ABOVE = 0.2  # share of non-zero features above which a dense matrix is the faster one
 
 
@@ -102,6 +103,11 @@ class GraphData:
         return _count(self.node_type, self.node_types), _count(self.edge_type, self.edge_types)
 
     @property
+    def offers(self) -> tuple[str, ...]:
+        """What the graph has for operators that need it: ``directions``, ``types``."""
+        return (*(["directions"] if self.directed else []), *(["types"] if self.types != (1, 1) else []))
+
+    @property
     def nnz(self) -> int:
         """Non-zero features."""
         return int(self.x.nnz if hasattr(self.x, "nnz") else np.count_nonzero(self.x))
@@ -177,6 +183,20 @@ class Task:
     def target(self) -> Target:
         """Classes, several labels, or a value."""
         return "classes" if self.data is None else self.data.target
+
+    @property
+    def test_to_train(self) -> float:
+        """Size of the test part over that of the training part, where splits are several and many labelled items train in each: then
+        training parts overlap, and scores of splits are correlated. Else 0."""
+        if self.num_splits < 2 or not self.splits:
+            return 0.0
+        train, val, test = self.splits[0].sizes
+        return test / train if train > OVERLAPPING * (train + val + test) else 0.0
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the graph has for operators that need it: ``directions``, ``types``."""
+        return () if self.data is None else self.data.offers
 
     def split(self, seed: int) -> Split:
         """Split ``seed mod num_splits``; UsageError for a table task, which has none."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agentnas.tools.errors import UsageError, suggest
-from agentnas.tools.tasks import powerlaw
+from agentnas.tools.tasks import generated, powerlaw
 
-Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw", "tu", "seal", "molecules"]
+Family = Literal["planetoid", "npz", "webkb", "actor", "heterophilous", "digits", "powerlaw", "generated", "tu", "seal", "molecules"]
 
 PLANETOID_PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 TABLE_PREFIX = "nasbench:"
@@ -19,6 +19,7 @@ _GEOM_GCN_URL = "https://raw.githubusercontent.com/graphdml-uiuc-jlu/geom-gcn/ma
 _SHCHUR_URL = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
 _TU_URL = "https://www.chrsmrrs.com/graphkerneldatasets"
 _SEAL_URL = "https://raw.githubusercontent.com/muhanzhang/SEAL/master/Python/data"
+_MOLECULES_URL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets"
 _YANDEX_URL = "https://github.com/yandex-research/heterophilous-graphs/raw/main/data"
 
 
@@ -43,10 +44,17 @@ class DataSet:
     items: int = 0
     files: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> Literal["node", "graph", "link"]:
+        """What is predicted: something of nodes, of graphs, or of pairs of nodes."""
+        if self.splits == ("links",):
+            return "link"
+        return "graph" if self.family in ("tu", "molecules") else "node"
+
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A raw file: its name in the raw folder and the address that it is hosted at."""
+    """A raw file: its name in the raw folder and the address that it is hosted at; ``archive.zip#member``: inside of that archive."""
 
     name: str
     url: str
@@ -59,6 +67,10 @@ def _graphs(name: str, stem: str, nodes: int, edges: int, features: int, classes
 
 def _links(name: str, family: Family, folder: str, stem: str, nodes: int, edges: int, features: int) -> DataSet:
     return DataSet(name, family, folder, stem, nodes, edges, features, 1, ("links",), "roc_auc", edges // 2)
+
+
+def _molecules(name: str, stem: str, nodes: int, edges: int, items: int) -> DataSet:
+    return DataSet(name, "molecules", f"MoleculeNet/{name}", stem, nodes, edges, 51, 1, ("random", "scaffold"), "rmse", items)
 
 
 _CITATION = ("public", "random", "geom-gcn")
@@ -89,8 +101,11 @@ DATA_SETS: dict[str, DataSet] = {
         _graphs("proteins", "PROTEINS", 43471, 162088, 4, 2, 1113, "node_attributes", "node_labels"),
         _graphs("enzymes", "ENZYMES", 19580, 74564, 21, 6, 600, "node_attributes", "node_labels"),
         _graphs("imdb-binary", "IMDB-BINARY", 19773, 193062, 136, 2, 1000),
+        _molecules("esol", "delaney-processed", 14991, 30856, 1128),
+        _molecules("freesolv", "SAMPL", 5600, 10770, 642),
         _links("cora-links", "planetoid", "Planetoid/Cora", "cora", 2708, 10556, 1433),
         _links("citeseer-links", "planetoid", "Planetoid/CiteSeer", "citeseer", 3327, 9104, 3703),
+        _links("pubmed-links", "planetoid", "Planetoid/PubMed", "pubmed", 19717, 88648, 500),
         _links("usair", "seal", "SEAL", "USAir", 332, 4252, 332),
         _links("ns", "seal", "SEAL", "NS", 1589, 5484, 1589),
     )
@@ -107,11 +122,17 @@ FINGERPRINTS = {
     "actor": "4111e602a9312e34",
     "minesweeper": "b19425e912cf259f",
     "digits": "0d7fca94038a6146",
+    "mutag": "8ea7eb535843d944",
+    "proteins": "64084aaa0f651a11",
+    "enzymes": "aeb1a54c62599a72",
+    "imdb-binary": "bdc2d345e8458afb",
+    "esol": "6e3c7458b8737537",
+    "freesolv": "9b2e382e21a534a7",
 }
 
 
 def task_names() -> tuple[str, ...]:
-    """The names of data sets, then of table tasks. ``load_task`` also knows ``powerlaw:`` names, of which there are countless."""
+    """The names of data sets, then of table tasks. ``load_task`` also knows ``powerlaw:`` and ``generated:`` names, which are countless."""
     return (*DATA_SETS, *(TABLE_PREFIX + name for name in TABLES))
 
 
@@ -125,6 +146,11 @@ def data_set(name: str) -> DataSet:
     if name.startswith(powerlaw.PREFIX):
         made = powerlaw.parse(name)
         return DataSet(made.name, "powerlaw", "", "powerlaw", made.nodes, 2 * made.pairs, made.features, made.classes, ("random",))
+    if name.startswith(generated.PREFIX):
+        one = generated.parse(name)
+        _, score, outputs = generated.FAMILIES[one.family]
+        width = one.features if one.family != "hetero" else 2 * one.features + 2
+        return DataSet(one.name, "generated", "", "generated", one.nodes, one.edges, width, outputs, ("random",), score)
     if name not in DATA_SETS:
         raise UsageError(f"task {name!r} does not exist; {suggest(name, task_names())}{_as_file(name)}")
     return DATA_SETS[name]
@@ -157,6 +183,8 @@ def raw_files(data: DataSet, split: str) -> tuple[RemoteFile, ...]:
         return tuple(RemoteFile(name, f"{_TU_URL}/{data.stem}.zip#{data.stem}/{name}") for name in data.files)
     if data.family == "seal":
         return (RemoteFile(f"{data.stem}.mat", f"{_SEAL_URL}/{data.stem}.mat"),)
+    if data.family == "molecules":
+        return (RemoteFile(f"{data.stem}.csv", f"{_MOLECULES_URL}/{data.stem}.csv"),)
     if data.family in ("webkb", "actor"):
         texts = ("out1_node_feature_label.txt", "out1_graph_edges.txt")
         return tuple(RemoteFile(name, f"{_GEOM_GCN_URL}/new_data/{data.stem}/{name}") for name in texts) + _split_files(data)

@@ -28,6 +28,40 @@ def folds(y: NDArray[Any], labelled: NDArray[np.bool_], count: int = FOLDS) -> t
     return tuple(_split(parts, number) for number in range(count))
 
 
+def random_shares(labelled: NDArray[np.bool_], seed: int) -> Split:
+    """Four fifths to train on, a tenth to choose by, a tenth to test on; the same seed gives the same split on every machine (PCG64)."""
+    return in_shares(np.random.Generator(np.random.PCG64(seed)).permutation(np.flatnonzero(labelled)))
+
+
+def in_shares(items: Index) -> Split:
+    """Items in the order given: the first four fifths are trained on, the last tenth is tested on. UsageError where there are too few."""
+    if len(items) < FEWEST_ITEMS:
+        raise UsageError(f"a split in shares needs at least {FEWEST_ITEMS} labelled items; there are {len(items)}")
+    held = len(items) // 10
+    middle = len(items) - 2 * held
+    return Split(*(np.sort(part) for part in np.split(items, [middle, middle + held])))
+
+
+def scaffold_split(groups: list[str], labelled: NDArray[np.bool_]) -> Split:
+    """Items of one group stay in one part: the largest groups are trained on, the rarest tested on (Wu et al., 2018, MoleculeNet).
+
+    Of groups of one size the one that occurs first comes first. So a part may exceed its share by less than a group.
+    """
+    members: dict[str, list[int]] = {}
+    for item in np.flatnonzero(labelled).tolist():
+        members.setdefault(groups[item], []).append(item)
+    total = int(labelled.sum())
+    if total < FEWEST_ITEMS:
+        raise UsageError(f"a split by scaffold needs at least {FEWEST_ITEMS} labelled items; there are {total}")
+    parts: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for group in sorted(members.values(), key=lambda items: (-len(items), items[0])):
+        fits = len(parts[0]) + len(group) <= 0.8 * total, len(parts[0]) + len(parts[1]) + len(group) <= 0.9 * total
+        parts[0 if fits[0] else 1 if fits[1] else 2].extend(group)
+    if not all(parts):
+        raise UsageError(f"a split by scaffold leaves a part empty: {len(members)} scaffolds of {total} items; choose a random split")
+    return Split(*(np.sort(np.array(part, np.int64)) for part in parts))
+
+
 def _in_order(y: NDArray[Any]) -> Index:
     """Items so ordered that dealing them out in turn spreads labels evenly, and nothing else matters."""
     shuffled = np.random.Generator(np.random.PCG64(0)).permutation(len(y))

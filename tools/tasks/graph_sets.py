@@ -27,7 +27,8 @@ def read_graph_set(data: DataSet, folder: Path) -> GraphData:
         return path if path.name in data.files else None
 
     owner, edges = part("graph_indicator"), part("A")
-    assert owner is not None and edges is not None
+    assert owner is not None
+    assert edges is not None
     graph_of = _numbers(owner, 1)[:, 0].astype(np.int64) - 1
     ends = _numbers(edges, 2).astype(np.int64).T - 1
     n = len(graph_of)
@@ -96,7 +97,7 @@ def _edge_attributes(path: Path | None, edges: int) -> NDArray[np.float32] | Non
 
 
 def _features(attributes: Path | None, labels: Path | None, edge_index: Index, n: int) -> NDArray[Any]:
-    tables = [_numbers(attributes, None)] if attributes is not None else []
+    tables: list[NDArray[Any]] = [_numbers(attributes, None)] if attributes is not None else []
     if labels is not None:
         tables.append(one_hot(_classes(_numbers(labels, 1)[:, 0].astype(np.int64))))
     for path, table in zip([p for p in (attributes, labels) if p is not None], tables, strict=True):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from agentnas.tools.errors import UsageError, suggest
 from agentnas.tools.tasks.catalog import TABLE_PREFIX, TABLES, data_set, is_task_file, raw_files, task_names
+from agentnas.tools.tasks.generated import PREFIX as GENERATED
+from agentnas.tools.tasks.generated import parse as parse_generated
 
 if TYPE_CHECKING:
     from agentnas.tools.tasks.base import GraphData, Split, Task
@@ -18,7 +20,8 @@ def load_task(
 ) -> Task:  # fmt: skip
     """Load a task by name, or from a task file by its path, which ends with ``.yaml`` or ``.yml``.
 
-    ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``.
+    ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``,
+    ``folds``, ``scaffold``, ``links`` or ``links:VAL_PERCENT/TEST_PERCENT[/NEGATIVES]`` (of the edges, and pairs without an edge to each).
     Files are searched in ``data_dir``, $AGENTNAS_DATA_DIR, ./data and the user's cache, then downloaded unless ``download`` is False.
     ``allow_code``: whether a task file may call a Python function that it names.
     Raises UsageError for an unknown task or split, DataError for missing, unreadable or damaged files.
@@ -29,6 +32,10 @@ def load_task(
         return own_task(name, data_dir=Path(data_dir) if data_dir is not None else None, split=split, allow_code=allow_code)
     if name.startswith(TABLE_PREFIX):
         return _table_task(name, split)
+    if name.startswith(GENERATED):
+        from agentnas.tools.tasks.generated_graphs import generated_task
+
+        return generated_task(parse_generated(name), split)
     return _data_task(name, Path(data_dir) if data_dir is not None else None, split, download)
 
 
@@ -45,8 +52,9 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     folder = obtain_data(described, request.kind, data_dir, download) if raw_files(described, request.kind) else None
     data, fingerprint = _data(described, folder)
     if request.kind == "links":
-        data, splits = link_task(data)
-        protocol, fingerprint = pairs_protocol(splits, described.items), data.fingerprint()
+        val, test, negatives = request.links
+        data, splits = link_task(data, val=val / 100, test=test / 100, negatives=negatives)
+        protocol, fingerprint = pairs_protocol(splits, described.items, negatives), data.fingerprint()
     else:
         splits, protocol = make_splits(described, request, data, folder)
     return Task(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.client
 import importlib.util
+import io
 import os
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
+import zlib
 from pathlib import Path
 
 from agentnas.tools.errors import DataError
@@ -18,6 +21,8 @@ DATA_DIR_VARIABLE = "AGENTNAS_DATA_DIR"
 DATA_URL_VARIABLE = "AGENTNAS_DATA_URL"
 TIMEOUT_S = 30.0
 MAX_FILE_BYTES = 2**30
+ARCHIVE_MARK = "#"
+BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError)
 
 
 def data_roots(data_dir: Path | None = None) -> list[Path]:
@@ -56,7 +61,7 @@ def where(name: str, data_dir: Path | None, split: str | None = None) -> str | N
         return str(Path(name).expanduser().absolute())
     if name.startswith(TABLE_PREFIX):
         return "package nas-bench-graph" if importlib.util.find_spec("nas_bench_graph") else None
-    inside = {"digits": "package scikit-learn", "powerlaw": "generated"}.get(data_set(name).family)
+    inside = {"digits": "package scikit-learn", "powerlaw": "generated", "generated": "generated"}.get(data_set(name).family)
     if inside:
         return inside
     folder = find_data(name, data_dir, split)
@@ -116,15 +121,23 @@ def _download(data: DataSet, split: str, root: Path) -> Path:
     folder = root / raw_folders(data, split)[0]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        archives: dict[str, dict[str, Path]] = {}
         for file in raw_files(data, split):
-            if not (folder / file.name).exists():
-                _fetch(data, _url(data, split, file), folder / file.name)
+            url, target = _url(data, split, file), folder / file.name
+            address, mark, member = url.partition(ARCHIVE_MARK)
+            if mark:
+                archives.setdefault(address, {})[member] = target
+            elif not target.exists():
+                _fetch(data, url, target)
+        for address, members in archives.items():
+            _fetch_archive(data, address, members)
     except OSError as error:
         raise DataError(f"{data.name}: cannot write to {folder} ({error.strerror or error}); give another --data-dir") from None
     return folder
 
 
 def _url(data: DataSet, split: str, file: RemoteFile) -> str:
+    """Where a file is fetched from: its public address, or the mirror that the person named, which has our folders and single files."""
     base = os.environ.get(DATA_URL_VARIABLE, "")
     if not base:
         return file.url
@@ -135,14 +148,54 @@ def _url(data: DataSet, split: str, file: RemoteFile) -> str:
 
 def _fetch(data: DataSet, url: str, target: Path) -> None:
     """Download one file; it appears under its name only when it is whole."""
+    _put(_got(data, url, target), target)
+
+
+def _fetch_archive(data: DataSet, url: str, members: dict[str, Path]) -> None:
+    """Download a zip archive once and take the named members out of it; nothing else of it is looked at or written.
+
+    All members are read, and their checksums compared, before the first is written.
+    """
+    content = _got(data, url, next(iter(members.values())))
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            found = {target: _member(archive, name) for name, target in members.items()}
+    except KeyError as error:
+        raise DataError(f"{data.name}: {url} has no member {error.args[0]}; expected {', '.join(members)}") from None
+    except BROKEN_ARCHIVE as error:
+        reason = (str(error).splitlines() or [""])[0][:100] or type(error).__name__
+        raise DataError(
+            f"{data.name}: {url} is truncated or no zip archive ({reason}); try again, or give the files as --data-dir"
+        ) from None
+    for target, inside in found.items():
+        _put(inside, target)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member's content; KeyError names the one that is not there, ValueError says that it is too large."""
+    if name not in archive.namelist():
+        raise KeyError(name)
+    with archive.open(name) as stream:
+        content = stream.read(MAX_FILE_BYTES + 1)  # what the heading claims may be a lie
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"{name} is larger than {MAX_FILE_BYTES} bytes")
+    return content
+
+
+def _got(data: DataSet, url: str, target: Path) -> bytes:
+    """What the address answers; DataError says which file is wanted for what, and what works without it."""
     hint = f"put the raw files of {data.name} into a folder and give it as --data-dir, or use the built-in task digits"
     try:
-        content = _get(url)
+        return _get(url)
     except urllib.error.HTTPError as error:
         raise DataError(f"{data.name}: no {target}, {url} answered {error.code} {error.reason}; {hint}") from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         raise DataError(f"{data.name}: no {target}, cannot download {url} ({reason}); {hint}") from None
+
+
+def _put(content: bytes, target: Path) -> None:
+    """Write a file that is there complete or not at all."""
     handle, part = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

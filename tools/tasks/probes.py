@@ -23,12 +23,12 @@ SPREAD, SPREAD_STEPS = 0.9, 30
 
 @dataclass(frozen=True)
 class Probes:
-    """Validation scores in percent, on the task's first split; None where a method does not apply."""
+    """Validation scores in percent, on the task's first split."""
 
-    majority: float | None = None
-    features: float | None = None
-    label_propagation: float | None = None
-    linear_propagation: float | None = None
+    majority: float
+    features: float
+    label_propagation: float
+    linear_propagation: float
 
 
 def probe(task: Task) -> Probes:

@@ -21,6 +21,7 @@ from agentnas.tools.errors import DataError
 from agentnas.tools.tasks.base import GraphData, Index, compact, sorted_edges
 from agentnas.tools.tasks.catalog import DataSet
 from agentnas.tools.tasks.graph_sets import read_graph_set
+from agentnas.tools.tasks.molecule_sets import read_molecules
 from agentnas.tools.tasks.pairs import read_mat
 from agentnas.tools.tasks.pickles import checked_csr, read_pickle
 
@@ -269,5 +270,5 @@ def _check_counts(data: DataSet, loaded: GraphData, folder: Path) -> None:
 
 READERS = {
     "planetoid": _planetoid, "npz": _npz, "webkb": _webkb, "actor": _actor, "heterophilous": _heterophilous, "tu": read_graph_set,
-    "seal": read_mat,
+    "seal": read_mat, "molecules": read_molecules,
 }  # fmt: skip

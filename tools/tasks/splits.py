@@ -13,25 +13,33 @@ from numpy.typing import NDArray
 from agentnas.tools.errors import DataError, UsageError, suggest
 from agentnas.tools.tasks.base import GraphData, Index, Split
 from agentnas.tools.tasks.catalog import DataSet, split_file
-from agentnas.tools.tasks.folds import folds
+from agentnas.tools.tasks.folds import folds, random_shares, scaffold_split
+from agentnas.tools.tasks.molecule_sets import read_scaffolds
 from agentnas.tools.tasks.pickles import read_pickle
 from agentnas.tools.tasks.readers import read_npz, read_test_index
 
 RANDOM_SPLITS = 10
 TRAIN_PER_CLASS, VAL_PER_CLASS = 20, 30
+LINKS = (5, 10, 1)  # percent of the edges in validation and test, pairs without an edge to each of them
 _RANDOM = re.compile(r"random:(\d{1,6})/(\d{1,6})")
+_LINKS = re.compile(r"links:(\d{1,2})/(\d{1,2})(?:/(\d{1,4}))?")
+NUMBERED = {"random": "random:TRAIN_PER_CLASS/VAL_PER_CLASS", "links": "links:VAL_PERCENT/TEST_PERCENT[/NEGATIVES]"}
 
 
 @dataclass(frozen=True)
 class SplitRequest:
-    """A parsed ``split`` argument; the two numbers are per class and matter for random splits only."""
+    """A parsed ``split`` argument; the numbers per class matter for random splits only, those of edges for links only: percent that is
+    validated and tested on, and pairs without an edge to each of these."""
 
     kind: str
     train_per_class: int = TRAIN_PER_CLASS
     val_per_class: int = VAL_PER_CLASS
+    links: tuple[int, int, int] = LINKS
 
     @property
     def text(self) -> str:
+        if self.links != LINKS:
+            return f"{self.kind}:{'/'.join(map(str, self.links if self.links[2] != 1 else self.links[:2]))}"
         usual = (self.train_per_class, self.val_per_class) == (TRAIN_PER_CLASS, VAL_PER_CLASS)
         return self.kind if usual else f"{self.kind}:{self.train_per_class}/{self.val_per_class}"
 
@@ -41,16 +49,25 @@ def parse_split(data: DataSet, text: str | None) -> SplitRequest:
     if text is None:
         return SplitRequest(data.splits[0])
     match = _RANDOM.fullmatch(text)
-    if match and int(match[1]) and int(match[2]) and "random" in data.splits:
+    per_class = "random" in data.splits and data.family != "molecules"
+    if match and int(match[1]) and int(match[2]) and per_class:
         return SplitRequest("random", int(match[1]), int(match[2]))
+    match = _LINKS.fullmatch(text)
+    if match and "links" in data.splits:
+        return SplitRequest("links", links=(int(match[1]), int(match[2]), int(match[3] or 1)))
+    kind = text.partition(":")[0]
+    if kind in data.splits and kind in NUMBERED and ":" in text:
+        raise UsageError(f"split {text!r} does not exist for {data.name}; allowed: {kind}, {NUMBERED[kind]}")
     if text not in data.splits:
-        allowed = [*data.splits, *(["random:TRAIN_PER_CLASS/VAL_PER_CLASS"] if "random" in data.splits else [])]
+        allowed = [*data.splits, *(how for kind, how in NUMBERED.items() if kind in data.splits and (kind != "random" or per_class))]
         raise UsageError(f"split {text!r} does not exist for {data.name}; {suggest(text, allowed)}")
     return SplitRequest(text)
 
 
 def make_splits(data: DataSet, request: SplitRequest, loaded: GraphData, folder: Path | None) -> tuple[tuple[Split, ...], str]:
     """The splits and the protocol line that describes them; unlabelled nodes are in none of them."""
+    if data.family == "molecules":
+        return _molecules(data, request, loaded, folder)
     if request.kind == "random":
         splits = tuple(random_split(loaded.y, request, seed) for seed in range(RANDOM_SPLITS))
         rule = f"{request.train_per_class}/{request.val_per_class}/rest per class"
@@ -65,6 +82,15 @@ def make_splits(data: DataSet, request: SplitRequest, loaded: GraphData, folder:
     splits = _geom_gcn(data, folder, loaded.y) if request.kind == "geom-gcn" else _own(data, folder, loaded.y)
     name = "geom-gcn splits" if request.kind == "geom-gcn" else "splits of the data set"
     return splits, f"{len(splits)} {name}, {sizes_text(splits)}"
+
+
+def _molecules(data: DataSet, request: SplitRequest, loaded: GraphData, folder: Path | None) -> tuple[tuple[Split, ...], str]:
+    if request.kind == "random":
+        splits = tuple(random_shares(loaded.labelled, seed) for seed in range(RANDOM_SPLITS))
+        return splits, f"{len(splits)} random splits, 80/10/10 %, {sizes_text(splits)}"
+    assert folder is not None
+    splits = (scaffold_split(read_scaffolds(data, folder), loaded.labelled),)
+    return splits, f"scaffold split (Bemis-Murcko), 80/10/10 %, {sizes_text(splits)}"
 
 
 def sizes_text(splits: tuple[Split, ...]) -> str:

@@ -42,6 +42,7 @@ class Batches:
     def __init__(self, network: Network, prepared: PreparedTask) -> None:
         self._recipe, self._prepared = network.spec.recipe, prepared
         self._whole = prepared.features(network.spec.input)
+        self._graph = prepared.messages(0, network.spec.input.edges)
         self._hops = receptive_hops(network, prepared.device) if self._recipe.batching == "neighbour" else 0
         self._pieces: dict[int, tuple[Prepared, Graph]] = {}
 
@@ -55,7 +56,7 @@ class Batches:
         """The batches of one epoch; draws from torch's global generator."""
         match self._recipe.batching:
             case "full":
-                yield Batch(self._whole, self._prepared.graph, self._index, self._y)
+                yield Batch(self._whole, self._graph, self._index, self._y)
             case "neighbour":
                 yield from self._neighbourhoods()
             case "cluster":
@@ -64,7 +65,7 @@ class Batches:
     def _neighbourhoods(self) -> Iterator[Batch]:
         order = torch.randperm(self._index.numel(), device=self._index.device)
         for seeds in torch.split(order, self._recipe.batch_size):
-            nodes, graph = sample_neighbours(self._prepared.graph, self._index[seeds], self._hops, self._recipe.fanout)
+            nodes, graph = sample_neighbours(self._graph, self._index[seeds], self._hops, self._recipe.fanout)
             yield Batch(self._whole.rows(nodes), graph, torch.arange(seeds.numel(), device=seeds.device), self._y[seeds])
 
     def _clusters(self) -> Iterator[Batch]:
@@ -78,7 +79,7 @@ class Batches:
 
     def _piece(self, number: int, nodes: Tensor) -> tuple[Prepared, Graph]:
         if number not in self._pieces:
-            self._pieces[number] = self._whole.rows(nodes), self._prepared.graph.subgraph(nodes)
+            self._pieces[number] = self._whole.rows(nodes), self._graph.subgraph(nodes)
         return self._pieces[number]
 
 
@@ -121,7 +122,8 @@ def sample_neighbours(graph: Graph, seeds: Tensor, hops: int, fanout: int) -> tu
         number[front] = known + torch.arange(front.numel(), device=seeds.device)
         known += front.numel()
         layers.append(front)
-    return torch.cat(layers), _relabelled(graph, torch.cat(drawn) if drawn else seeds[:0], number, known)
+    nodes = torch.cat(layers)
+    return nodes, _relabelled(graph, torch.cat(drawn) if drawn else seeds[:0], number, nodes)
 
 
 def _draw_edges(pointers: Tensor, nodes: Tensor, fanout: int) -> Tensor:
@@ -154,11 +156,9 @@ def _draw_from_shuffled(starts: Tensor, counts: Tensor, fanout: int) -> Tensor:
     return edges[order][rank < fanout]
 
 
-def _relabelled(graph: Graph, edges: Tensor, number: Tensor, num_nodes: int) -> Graph:
+def _relabelled(graph: Graph, edges: Tensor, number: Tensor, nodes: Tensor) -> Graph:
     index = torch.stack([number[graph.pattern.column[edges]], number[graph.pattern.row[edges]]])
-    weight = None if graph.edge_weight is None else graph.edge_weight[edges]
-    attr = None if graph.edge_attr is None else graph.edge_attr[edges]
-    return Graph(index, num_nodes, weight, attr)
+    return Graph(index, nodes.numel(), *graph.of_edges(edges), graph.types_of(nodes))
 
 
 def partition(graph: Graph, parts: int) -> list[Tensor]:

@@ -21,6 +21,7 @@ from agentnas.tools.tasks.base import GraphData, Kind, Split, Task
 from agentnas.tools.train.targets import Objective, objective_of
 
 Scores = NDArray[np.float32]
+SPLITS_KEPT = 4  # of whose messages a task of pairs keeps the graph
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class Labels:
     objective: Objective
 
 
+def graph_of(data: GraphData) -> Graph:
+    """The graph of a task's data, with its attributes and types."""
+    attr, edge_type, node_type = (
+        None if part is None else torch.from_numpy(np.ascontiguousarray(part)) for part in (data.edge_attr, data.edge_type, data.node_type)
+    )
+    return Graph(torch.from_numpy(np.ascontiguousarray(data.edge_index)), data.num_nodes, None, attr, edge_type, node_type)
+
+
 @dataclass(eq=False)
 class PreparedTask:
     """Tensors of a task. ``features`` and ``labels`` are what a training reads; test labels are behind ``test_score`` alone."""
@@ -79,8 +88,7 @@ class PreparedTask:
         if data is None:
             raise UsageError(f"task {task.name} is a table and holds no data to train on; choose a task without 'nasbench:'")
         device = torch.device(device)
-        attr = None if data.edge_attr is None else torch.from_numpy(np.ascontiguousarray(data.edge_attr))
-        graph = Graph(torch.from_numpy(np.ascontiguousarray(data.edge_index)), data.num_nodes, None, attr).to(device)
+        graph = graph_of(data).to(device)
         return cls(task.name, task.metric, graph, task.num_splits, device, data, task.splits)
 
     @property
@@ -101,6 +109,11 @@ class PreparedTask:
         return self._data.edge_channels
 
     @property
+    def types(self) -> tuple[int, int]:
+        """How many types of nodes and of edges there are."""
+        return self._data.types
+
+    @property
     def num_classes(self) -> int:
         """Outputs of a network: classes, labels, or 1 for a value or a pair."""
         return self._data.num_classes
@@ -109,6 +122,11 @@ class PreparedTask:
     def columns(self) -> int:
         """Columns of predictions: a pair has one for each of its two classes."""
         return 2 if self.kind == "link" else self.num_classes
+
+    @property
+    def num_items(self) -> int:
+        """Nodes, graphs or pairs."""
+        return self._data.num_items
 
     @property
     def num_nodes(self) -> int:
@@ -132,12 +150,20 @@ class PreparedTask:
         assert self._data.pairs is not None
         return self._tensor(self._data.pairs)
 
-    def messages(self, split: int) -> Graph:
-        """The edges that a training on this split may pass messages along: all, but of a link task those of its training part."""
+    def messages(self, split: int, edges: str = "as_given") -> Graph:
+        """The edges that a training on this split may pass messages along: all, but of a link task those of its training part.
+
+        ``edges``: which way messages flow along directed ones, as a spec's input says.
+        """
+        return self._given(split).pointing(edges)
+
+    def _given(self, split: int) -> Graph:
         if self.kind != "link":
             return self.graph
         number = split % self.num_splits
         if number not in self._messages:
+            while len(self._messages) >= SPLITS_KEPT:
+                del self._messages[next(iter(self._messages))]
             train = self._splits[number].train
             source, target = self.pairs[:, self._tensor(train[self._data.y[train] == 1])]
             self._messages[number] = self._among(torch.stack([torch.cat([source, target]), torch.cat([target, source])]))
@@ -147,8 +173,7 @@ class PreparedTask:
         """Some edges of the whole graph, with their attributes."""
         n, pattern = self.num_nodes, self.graph.pattern
         at = torch.searchsorted(pattern.row * n + pattern.column, (edge_index[1] * n + edge_index[0]).sort().values)
-        attr = None if self.graph.edge_attr is None else self.graph.edge_attr[at]
-        return Graph(torch.stack([pattern.column[at], pattern.row[at]]), n, None, attr)
+        return Graph(torch.stack([pattern.column[at], pattern.row[at]]), n, *self.graph.of_edges(at), self.graph.node_type)
 
     def nnz(self, part: Input) -> int | None:
         """Non-zero features as a spec's input prepares them; None where they are dense."""
@@ -158,11 +183,13 @@ class PreparedTask:
     def features(self, part: Input, split: int = 0) -> Prepared:
         """Features and encodings for a spec's input, on the device; encodings see the edges that messages pass along in this split."""
         # The settings that prepare_features reads; the others change the network only.
-        key = part.model_dump_json(include={"scale", "encodings"})
+        key = part.model_dump_json(include={"scale", "encodings", *(("edges",) if part.encodings else ())})
         if self.kind == "link" and part.encodings:
             key += f" {split % self.num_splits}"
         if key not in self._prepared:
-            x, encodings = prepare_features(part, self._data.x, self.messages(split))
+            x, encodings = prepare_features(part, self._data.x, self.messages(split, part.edges))
+            if self.kind == "link" and part.encodings:  # the features of all splits are the same ones
+                x = self.features(part.model_copy(update={"encodings": ()})).x
             self._prepared[key] = Prepared(x.to(self.device), None if encodings is None else encodings.to(self.device))
         return self._prepared[key]
 
@@ -177,6 +204,13 @@ class PreparedTask:
             objective = objective_of(self.target, y_train, self.metric)
             self._labels[number] = Labels(train, y_train, val, y_val, y[parts.val], objective)
         return self._labels[number]
+
+    def items_of(self, split: int) -> Tensor | None:
+        """The items of a split (long, rising) where other items are no part of it, as pairs are; None where all items may be predicted."""
+        if self.kind != "link":
+            return None
+        parts = self._splits[split % self.num_splits]
+        return self._tensor(np.sort(np.concatenate([parts.train, parts.val, parts.test])))
 
     def clusters(self, number: int) -> list[Tensor]:
         """The nodes in ``number`` parts of near-equal size with few edges between them; made once."""

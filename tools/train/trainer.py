@@ -60,7 +60,7 @@ def train(
 
 def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Tensor]) -> Scores:
     """Predictions [items, columns] of trained weights: probabilities, or values; after the spec's post-processing with the training labels
-    of the split.
+    of the split. Pairs that are no part of the split have NaN.
 
     Raises DataError where the weights are not those of this spec.
     """
@@ -70,8 +70,15 @@ def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_di
     except RuntimeError as error:
         raise DataError(f"weights do not fit the spec: {' '.join(str(error).split())[:200]}; use the spec they were trained with") from None
     view = view_of(network, prepared, split)
-    scores: Scores = scores_of(network, prepared, view, prepared.labels(split), spec.post).cpu().numpy()
+    items = prepared.items_of(split)
+    found = scores_of(network, prepared, view, prepared.labels(split), spec.post, items).cpu()
+    scores: Scores = (found if items is None else _at(found, items.cpu(), prepared.num_items)).numpy()
     return scores
+
+
+def _at(scores: Tensor, items: Tensor, count: int) -> Tensor:
+    """Scores [n, columns] in the rows of their items, of ``count``; NaN elsewhere."""
+    return scores.new_full((count, scores.shape[1]), torch.nan).index_copy(0, items, scores)
 
 
 class Session:
@@ -195,7 +202,7 @@ def network_for(spec: ArchitectureSpec, prepared: PreparedTask, data: Prepared) 
     """The spec's network with fresh weights on the task's device."""
     network = build_network(
         spec, in_channels=prepared.num_features, out_channels=prepared.num_classes, encoding_channels=data.encoding_channels,
-        edge_channels=prepared.edge_channels,
+        edge_channels=prepared.edge_channels, types=prepared.types,
     )  # fmt: skip
     return network.to(prepared.device)
 
@@ -207,7 +214,8 @@ def scores_of(network: Network, prepared: PreparedTask, view: View, labels: Labe
     if post.kind == "none":
         return labels.objective.predictions(view.outputs(network, items))
     shares = labels.objective.predictions(view.outputs(network))
-    scores = POSTS[post.kind](shares, prepared.graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
+    graph = prepared.messages(0, network.spec.input.edges)
+    scores = POSTS[post.kind](shares, graph, labels.y_train, labels.train, post.alpha, post.hops, post.weight)
     return scores if items is None else scores.index_select(0, items)
 
 

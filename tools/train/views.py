@@ -54,7 +54,7 @@ class NodeView(Batches):
     """Nodes of one graph."""
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
-        outputs: Tensor = network(self._whole.x, self._prepared.graph, self._whole.encodings)
+        outputs: Tensor = network(self._whole.x, self._graph, self._whole.encodings)
         return outputs if items is None else outputs.index_select(0, items)
 
 
@@ -64,6 +64,7 @@ class GraphView:
     def __init__(self, network: Network, prepared: PreparedTask) -> None:
         self._recipe, self._prepared = network.spec.recipe, prepared
         self._whole = prepared.features(network.spec.input)
+        self._graph = prepared.messages(0, network.spec.input.edges)
         self._number = torch.empty(prepared.num_nodes, dtype=torch.long, device=prepared.device)
         self._kept: dict[int, tuple[Tensor, list[Batch]]] = {}
 
@@ -92,12 +93,14 @@ class GraphView:
 
     def _union(self, nodes: Tensor) -> Graph:
         """The graph among nodes (rising) of whole graphs: no edge leaves them, and their order stays."""
-        whole, n = self._prepared.graph, nodes.numel()
+        whole, n = self._graph, nodes.numel()
         self._number[nodes] = torch.arange(n, device=nodes.device)
         edges, _ = whole.pattern.entries_of(nodes)
         row, column = self._number[whole.pattern.row[edges]], self._number[whole.pattern.column[edges]]
-        attr = None if whole.edge_attr is None else whole.edge_attr[edges]
-        return Graph.of_sorted(Pattern(row, column, (n, n)), attr)
+        _, attr, kind = whole.of_edges(edges)
+        union = Graph.of_sorted(Pattern(row, column, (n, n)), attr, kind, whole.types_of(nodes))
+        union.mean_log_degree = whole.mean_log_degree  # a unit of the data: what is said of a graph must not depend on its batch
+        return union
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
         items = torch.arange(self._prepared.graph_starts.numel() - 1, device=self._prepared.device) if items is None else items
@@ -119,9 +122,8 @@ class PairView:
     def __init__(self, network: Network, prepared: PreparedTask, split: int) -> None:
         self._recipe, self._prepared = network.spec.recipe, prepared
         self._whole = prepared.features(network.spec.input, split)
-        self._messages = prepared.messages(split)
-        pattern = self._messages.pattern
-        self._keys = pattern.row * prepared.num_nodes + pattern.column
+        self._messages = prepared.messages(split, network.spec.input.edges)
+        self._keys = self._messages.pattern.keys
 
     def set_labels(self, index: Tensor, y: Tensor) -> None:
         self._edges = self._prepared.pairs[:, index[y == 1]]

@@ -91,6 +91,58 @@ def test_gine_without_edge_features_sums_rectified_neighbours() -> None:
     torch.testing.assert_close(module(x, g), wanted, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("attributes", [0, 3])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_gatedgcn_updates_edges_and_nodes_in_turn(attributes: int, layers: int) -> None:
+    """Edge by edge and node by node, as Bresson and Laurent write it."""
+    g, x = graph(attributes=attributes), features()
+    more = {"edge_channels": attributes} if attributes else {}
+    module = operator_module("gatedgcn")(FEATURES, OUT, layers=layers, **more)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    h = module.lin_in(x)
+    edges = [None if g.edge_attr is None else module.encoder(row) for row in (g.edge_attr if attributes else range(g.num_edges))]
+    for number, layer in enumerate(module.layers):
+        total, gates, mixed = torch.zeros(NODES, OUT), torch.zeros(NODES, OUT), []
+        for place, (source, target) in enumerate(g.edge_index.T.tolist()):
+            e = layer.lin_target(h[target]) + layer.lin_source(h[source])
+            state = edges[place]
+            e = e if state is None else e + layer.lin_edge(state)
+            gates[target] += e.sigmoid()
+            total[target] += e.sigmoid() * layer.lin_value(h[source])
+            mixed.append(e)
+        new = layer.lin_own(h) + total / (gates + 1e-6)
+        if number < layers - 1:
+            risen = [module.edge_norms[number](e).relu() for e in mixed]
+            edges = [r if state is None else state + r for r, state in zip(risen, edges, strict=True)]
+            h = h + module.node_norms[number](new).relu()
+    torch.testing.assert_close(module(x, g), new, atol=1e-5, rtol=1e-5)
+
+
+EDGE_READERS = [name for name, o in operators().items() if o.uses_edge_attr]
+
+
+@pytest.mark.parametrize("name", EDGE_READERS)
+def test_edge_attributes_are_used_and_learned_from(name: str) -> None:
+    module = operator_module(name)(FEATURES, OUT, edge_channels=3)
+    g, x = graph(attributes=3), features()
+    assert g.edge_attr is not None
+    out = module(x, g)
+    other = Graph(g.edge_index, NODES, None, g.edge_attr.flip(0))
+    assert not torch.allclose(out, module(x, other), atol=1e-4), "other attributes, the same result"
+    out.square().sum().backward()
+    idle = [p for p, weight in module.named_parameters() if weight.requires_grad and (weight.grad is None or not weight.grad.any())]
+    assert idle == []
+
+
+@pytest.mark.parametrize("name", EDGE_READERS)
+def test_masked_edges_with_attributes_count_for_nothing(name: str) -> None:
+    module = operator_module(name)(FEATURES, OUT, edge_channels=3).eval()
+    g, x = graph(attributes=3), features()
+    keep = torch.arange(g.num_edges) % 3 > 0
+    torch.testing.assert_close(module(x, g._mask(keep)), module(x, g._select(keep)), atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["gat", "gatv2", "transformer"])
 def test_heads_that_do_not_divide_the_width_are_averaged(name: str) -> None:
     module = operator_module(name)(FEATURES, 7, heads=8)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.server
 import socket
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,67 @@ def test_hosted_files_of_every_data_set_have_an_https_address() -> None:
                 listed = raw_files(DATA_SETS[name], split)
                 assert listed
                 assert all(file.url.startswith("https://") and file.url.endswith(file.name) for file in listed)
+
+
+@pytest.fixture
+def archive(server: Server, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """MUTAG as the TU collection hosts it: one zip archive, with more in it than is wanted."""
+    monkeypatch.delenv("AGENTNAS_DATA_URL")
+    hosted = tmp_path / "hosted"
+    hosted.mkdir()
+    server.root = hosted
+    monkeypatch.setattr("agentnas.tools.tasks.catalog._TU_URL", server.url.rstrip("/"))
+    with zipfile.ZipFile(hosted / "MUTAG.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        for path in (data_dir / "TUDataset/MUTAG/raw").glob("*.txt"):
+            packed.write(path, f"MUTAG/{path.name}")
+        packed.writestr("../../outside.txt", "climbs out")
+        packed.writestr("/tmp/absolute.txt", "climbs out")
+    return hosted / "MUTAG.zip"
+
+
+def test_an_archive_is_fetched_once_and_gives_its_named_members_alone(
+    archive: Path, server: Server, data_dir: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "mine"
+    root.mkdir()
+    task = load_task("mutag", data_dir=root)
+    assert task.fingerprint == load_task("mutag", data_dir=data_dir).fingerprint
+    assert server.asked == ["MUTAG.zip"]
+    assert files(root) == sorted(DATA_SETS["mutag"].files)
+    assert not (tmp_path / "outside.txt").exists()
+    assert not Path("/tmp/absolute.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda content: content[: len(content) // 2], "is truncated or no zip archive"),
+        (lambda content: b"<html>moved</html>", "is truncated or no zip archive"),
+        (lambda content: content.replace(b"MUTAG_node_labels.txt", b"MUTAG_nodes_label.txt"), "has no member MUTAG/MUTAG_node_labels.txt"),
+        (lambda content: content[:200] + bytes(byte ^ 255 for byte in content[200:260]) + content[260:], "is truncated or no zip archive"),
+    ],
+)
+def test_a_damaged_archive_leaves_nothing_behind(archive: Path, tmp_path: Path, damage: Callable[[bytes], bytes], told: str) -> None:
+    archive.write_bytes(damage(archive.read_bytes()))
+    with pytest.raises(DataError, match=told) as caught:
+        load_task("mutag", data_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not [path for path in (tmp_path / "TUDataset").rglob("*") if path.is_file()]
+
+
+def test_a_member_that_unpacks_to_too_much_is_refused(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of a few kilobytes may claim, or hold, any number of gigabytes."""
+    monkeypatch.setattr("agentnas.tools.tasks.locate.MAX_FILE_BYTES", 30_000)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in DATA_SETS["mutag"].files:
+            packed.writestr(f"MUTAG/{name}", b"0" * 10_000_000 if "graph_labels" in name else b"1\n")
+    assert archive.stat().st_size < 30_000
+    with pytest.raises(DataError, match=r"MUTAG/MUTAG_graph_labels\.txt is larger than 30000 bytes"):
+        load_task("mutag", data_dir=tmp_path)
+
+
+def test_plain_files_of_other_sets_come_from_the_mirror(server: Server, tmp_path: Path) -> None:
+    for name in ("proteins", "freesolv", "usair"):
+        assert load_task(name, data_dir=tmp_path).data is not None
+    assert {"SAMPL.csv", "USAir.mat", "PROTEINS_A.txt"} <= set(server.asked)
+    assert not any(name.endswith(".zip") for name in server.asked)

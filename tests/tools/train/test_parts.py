@@ -17,10 +17,11 @@ from agentnas.tools.nn.sparse import SparseFeatures, as_dense
 from agentnas.tools.spec.model import Recipe, parse_spec
 from agentnas.tools.train.choice import CURVE_POINTS, Choice, Validation, thinned
 from agentnas.tools.train.data import Labels, PreparedTask
-from agentnas.tools.train.loss import disagreement, sharpened, supervised, training_loss
+from agentnas.tools.train.loss import disagreement, sharpened, training_loss
 from agentnas.tools.train.optimise import LearningRate, clip, make_optimiser
 from agentnas.tools.train.perturb import perturb
 from agentnas.tools.train.pseudo import pseudo_labels
+from agentnas.tools.train.targets import Classes
 from agentnas.tools.train.trainer import Session, network_for
 
 
@@ -108,7 +109,7 @@ def test_training_loss_adds_weighted_disagreement_to_the_mean_over_passes() -> N
     passes = [torch.randn(5, 3), torch.randn(5, 3)]
     index, y = torch.tensor([1, 3]), torch.tensor([0, 2])
     recipe = Recipe(consistency_samples=2, consistency_weight=0.7, consistency_temperature=0.3)
-    labelled = sum(supervised(logits[index], y, 0.0) for logits in passes) / 2
+    labelled = sum(Classes().loss(logits[index], y, 0.0) for logits in passes) / 2
     assert torch.allclose(training_loss(passes, index, y, recipe), labelled + 0.7 * disagreement(passes, 0.3))
     unlabelled = training_loss(passes, index[:0], y[:0], recipe)
     assert torch.allclose(unlabelled, 0.7 * disagreement(passes, 0.3))
@@ -118,7 +119,7 @@ def test_label_smoothing_by_hand() -> None:
     logits, y = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0])
     logs = logits.log_softmax(1)[0]
     expected = -(0.9 + 0.1 / 3) * logs[0] - 0.1 / 3 * (logs[1] + logs[2])
-    assert float(supervised(logits, y, 0.1)) == pytest.approx(float(expected))
+    assert float(Classes().loss(logits, y, 0.1)) == pytest.approx(float(expected))
 
 
 def rates(epochs: int, better: bool = True, **recipe: Any) -> list[float]:
@@ -198,7 +199,7 @@ def test_a_thinned_curve_is_short_and_keeps_its_ends_and_the_best(length: int, d
 
 def pseudo(probabilities: list[list[float]], **recipe: Any) -> tuple[list[int], list[int]]:
     index, none = torch.tensor([0]), torch.tensor([0])
-    labels = Labels(index, none, torch.tensor([1]), none, none.numpy())
+    labels = Labels(index, none, torch.tensor([1]), none, none.numpy(), Classes())
     nodes, y = pseudo_labels(torch.tensor(probabilities), labels, Recipe(self_training_rounds=1, **recipe))
     return nodes.tolist(), y.tolist()
 
