@@ -37,7 +37,9 @@ class RunStarted(Event):
     unit: float = Field(1.0, description="error of the best constant, where the metric is an error: what its scores are shares of")
     kind: str = Field("node", description="what is predicted of: node, graph, or link (pairs of nodes)")
     target: str = Field("classes", description="what is predicted: classes, labels (several an item), or a value")
-    sizes: dict[str, int] = Field(default_factory=dict, description="columns of features, outputs and attributes of edges; numbers of types")
+    sizes: dict[str, int] = Field(
+        default_factory=dict, description="columns of features, outputs and attributes of edges; numbers of types"
+    )
     class_names: tuple[str, ...] = Field((), description="what classes, or labels, are called, by number; empty where they have no names")
     full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")

@@ -39,7 +39,9 @@ def test_from_files_to_a_report(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     words, said = told[-1]
     printed = run(*_tiny(words))
     assert printed.code == 0, printed.err
-    assert [line for line in said.splitlines() if line.startswith(ANY)] == [line for line in printed.err.splitlines() if line.startswith(ANY)]
+    assert [line for line in said.splitlines() if line.startswith(ANY)] == [
+        line for line in printed.err.splitlines() if line.startswith(ANY)
+    ]
     report = next(line.split()[-1] for line in (printed.out + printed.err).splitlines() if line.startswith("report "))
     assert "<html" in (tmp_path / report).read_text(encoding="utf-8")
 

@@ -233,7 +233,9 @@ def test_every_code_has_advice_and_no_advice_is_unused() -> None:
         path.read_text(encoding="utf-8") for path in (*folder.glob("*.py"), folder.parent / "check.py") if path.name != "advice.py"
     )
     written = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)) | {
-        "leak", "undecided", "outliers",
+        "leak",
+        "undecided",
+        "outliers",
         "imbalance",
         "unlabelled",
         "directed",
