@@ -107,9 +107,9 @@ def _figures(view: JournalView, trial: str, seed: int, task: Task) -> dict[str, 
     test_mean, test_sd = mean_and_sd(list(test.values()))
     val_mean, val_sd = mean_and_sd(list(validation.values()))
     return {
-        "schema_version": 1, "task": task.name, **({"task_file": task.file} if task.file else {}),
-        "protocol": task.protocol, "metric": task.metric.name,
-        "unit": "of the target" if task.metric.is_error else "percent", "predicts": f"{task.target} of {task.kind}s", "trial": trial,
+        "schema_version": 1, "task": task.name, **({"task_file": task.file} if task.file else {}), "protocol": task.protocol,
+        "metric": task.metric.name, "unit": "of the target" if task.metric.is_error else "percent",
+        "predicts": f"{task.target} of {task.kind}s", "trial": trial,
         "shipped_seed": seed, "shipped_test": test[seed], "shipped_validation": validation[seed],
         "test": {"mean": test_mean, "sd": test_sd, "by_seed": test},
         "validation": {"mean": val_mean, "sd": val_sd, "by_seed": validation},

@@ -1,8 +1,8 @@
 """What operators gain from direction and types where these decide: ``python -m tests.benchmarks.structure [TASK ...]``.
 
-Every operator is tried in the same two layers with the same recipe, with the edges as they are given and in both directions; which of the two
-is shown is chosen by validation. The test is read for the table alone. The last line of each table is what the best predictor reaches that
-knows how the task was made, and the classes of all neighbours.
+Every operator is tried in the same two layers with the same recipe, with the edges as they are given and in both directions; which of the
+two is shown is chosen by validation. The test is read for the table alone. The last line of each task is what the best predictor reaches
+that knows how the task was made, and the classes of all neighbours.
 """
 
 from __future__ import annotations

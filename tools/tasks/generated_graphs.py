@@ -1,8 +1,9 @@
 """Small generated tasks of which the best predictions are known: several labels, values, directed and heterogeneous graphs.
 
-Each is made so that one ability decides. ``directed``: a class says what those are like who point to a node, and what those are like whom it
-points to, so who sees one side alone, or both as one, does not know it. ``hetero``: the same users trust and report one another; trust says the same class and a report another one, so who ignores the type of an edge sees a
-blur. The same settings give the same task with the same numpy.
+Each is made so that one ability decides. ``directed``: a class says what those are like who point to a node, and what those are like whom
+it points to, so who sees one side alone, or both as one, does not know it. ``hetero``: the same users trust and report one another; trust
+says the same class and a report another one, so who ignores the type of an edge sees a blur. The same settings give the same task with
+the same numpy.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def _of_classes(settings: Generated, y: Index, classes: int, rng: np.random.Gene
 def _directions(settings: Generated, rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """[rows, columns] of unit length in each half: a node's own features count as much as its neighbours'."""
     found = rng.standard_normal((2, rows // 2, columns))
-    return (found / np.linalg.norm(found, axis=1, keepdims=True)).reshape(rows, columns)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True)).reshape(rows, columns)
 
 
 def _seen(x: NDArray[np.float32], edges: Index) -> NDArray[np.float64]:

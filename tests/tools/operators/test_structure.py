@@ -1,4 +1,4 @@
-"""Operators that see direction and types equal PyTorch Geometric's, outputs and gradients, or their formula; without either they still work."""
+"""Operators that see direction and types equal PyTorch Geometric's, outputs and gradients, or their formula; they work without either."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def typed(seed: int = 0) -> Graph:
     generator = torch.Generator().manual_seed(seed)
     parts = []
     for number, (source, target) in enumerate(ENDS):
-        ends = [torch.randint(FIRST if kind == 0 else NODES - FIRST, (30,), generator=generator) + FIRST * kind for kind in (source, target)]
+        ends = [
+            torch.randint(FIRST if kind == 0 else NODES - FIRST, (30,), generator=generator) + FIRST * kind for kind in (source, target)
+        ]
         parts.append(torch.unique(torch.stack([*ends, torch.full_like(ends[0], number)]), dim=1))
     edges = torch.cat(parts, 1)
     edges = edges[:, torch.randperm(edges.shape[1], generator=generator)]
