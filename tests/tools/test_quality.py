@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
 from agentnas.report_quality import calibration_error
@@ -15,9 +16,9 @@ from agentnas.tools.quality import quality
 RNG = np.random.default_rng(3)
 
 
-def shares(rows: int, columns: int) -> np.ndarray:  # type: ignore[type-arg]
-    raw = np.exp(RNG.normal(size=(rows, columns))).astype(np.float32)
-    return raw / raw.sum(axis=1, keepdims=True)
+def shares(rows: int, columns: int) -> NDArray[np.float32]:
+    raw = np.exp(RNG.normal(size=(rows, columns)))
+    return np.asarray(raw / raw.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def test_counts_of_classes_give_precision_and_recall() -> None:
