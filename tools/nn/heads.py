@@ -83,7 +83,8 @@ def common_neighbours(graph: Graph, pairs: Tensor) -> tuple[Tensor, Tensor]:
 
 def _pieces(pairs: Tensor, graph: Graph | None = None) -> tuple[Tensor, ...]:
     """Pairs [2, n], in pieces of bounded memory where no derivatives are wanted; with a graph also by the edges that are looked at."""
-    if torch.is_grad_enabled() or pairs.shape[1] == 0:
+    traced = not isinstance(pairs.shape[1], int)  # by torch.export, where the number of pairs stays free
+    if traced or torch.is_grad_enabled() or pairs.shape[1] == 0:
         return (pairs,)
     if graph is None:
         return torch.split(pairs, MOST_SCORED, 1)
