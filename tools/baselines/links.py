@@ -17,6 +17,7 @@ from agentnas.tools.tasks.base import Index, Matrix, Split, Task
 LENGTH = 4  # edges of the longest paths that Katz counts
 DAMPING = (0.02, 0.1, 0.3, 0.6)  # of a path's next edge, over one over the largest degree of spectrum
 RANKS = (4, 8, 16, 32, 64, 128)
+TOLERANCE = 1e-3  # of an eigenvalue: ten times as fast as all digits, where many are equal
 CHUNK = 20_000_000  # entries of a block of rows that is made dense, or of neighbours that are compared
 
 
@@ -172,7 +173,7 @@ def _factor_scores(adjacency: sp.csr_matrix) -> Iterator[tuple[str, Callable[[In
 def _spectrum(matrix: sp.csr_matrix) -> tuple[NDArray[Any], NDArray[Any]]:
     """Eigenvalues of a symmetric matrix, largest by size first, and their vectors [nodes, values]: its singular values, with signs."""
     n = matrix.shape[0]
-    values, vectors = sp.linalg.eigsh(matrix, min(RANKS[-1], n - 1), which="LM", v0=np.ones(n))
+    values, vectors = sp.linalg.eigsh(matrix, min(RANKS[-1], n - 1), which="LM", v0=np.ones(n), tol=TOLERANCE)
     order = np.argsort(-np.abs(values), kind="stable")
     return values[order], vectors[:, order]
 
