@@ -15,7 +15,7 @@ from agentnas.tools.baselines.models import fit_boosting
 from agentnas.tools.tasks.base import Index, Matrix, Split, Task
 
 LENGTH = 4  # edges of the longest paths that Katz counts
-DAMPING = (0.02, 0.1, 0.3, 0.6)  # of a path's next edge, over one over the largest degree of spectrum
+DAMPING = (0.02, 0.1, 0.3, 0.6)  # of a path's next edge, relative to one over the spectral radius
 RANKS = (4, 8, 16, 32, 64, 128)
 TOLERANCE = 1e-3  # of an eigenvalue: ten times as fast as all digits, where many are equal
 CHUNK = 20_000_000  # entries of a block of rows that is made dense, or of neighbours that are compared
