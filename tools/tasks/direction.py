@@ -1,7 +1,7 @@
 """Whether the direction of edges says something of labels that the same edges without direction would not say.
 
-After AMUD (Sun et al., 2024): nodes are joined by two steps in three ways that only direction tells apart, and each way is asked how well it
-goes with having the same label. Where the three agree, nothing is lost in treating the graph as undirected. Labels of training and
+After AMUD (Sun et al., 2024): nodes are joined by two steps in three ways that only direction tells apart, and each way is asked how well
+it goes with having the same label. Where the three agree, nothing is lost in treating the graph as undirected. Labels of training and
 validation are read, of test none.
 """
 
