@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from agentnas.run import Run
 from agentnas.shipping.graphs import FORMATS, NewGraph, pair_names, read_graph, read_pairs
 from agentnas.shipping.trained import Labels, Trained
-from agentnas.tools.errors import DataError, RunError, UsageError
+from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
 from agentnas.tools.nn.features import dense_array
+
+if TYPE_CHECKING:
+    from agentnas.tools.tasks.base import GraphData, Task
 
 SUFFIXES = (".csv", ".json")
 
@@ -157,7 +160,8 @@ def _paired(graph: NewGraph, asked: str | None) -> tuple[NewGraph, Sequence[str]
         raise UsageError(
             "which pairs? give --items with names such as 3-8,4-10 or a CSV with the columns source and target, or pairs [2, n] in the .npz"
         )
-    nodes = [str(node) for node in range(len(graph.x))] if graph.pairs is not None else list(graph.names)
+    numbered = [str(node) for node in range(len(graph.x))]
+    nodes = list(graph.nodes) or (numbered if graph.pairs is not None else list(graph.names))
     if asked is not None:
         pairs = read_pairs(Path(asked), nodes) if Path(asked).suffix == ".csv" else pairs_named(asked, nodes)
         names = [f"{nodes[source]}-{nodes[target]}" for source, target in pairs.T.tolist()]
@@ -185,11 +189,42 @@ def _graph(trained: Trained, data: str | None, edges: Path | None) -> tuple[NewG
     if data is None or (data == own and not Path(data).exists()):
         if edges is not None:
             raise UsageError(f"--edges {edges} needs --data with the nodes")
-        return trained.own(), trained.own_labels() if trained.posted else None, (_own_note(trained, own),)
+        return _named(trained.own(), trained.task), trained.own_labels() if trained.posted else None, (_own_note(trained, own),)
     notes: tuple[str, ...] = ()
     if trained.posted:
         notes = (f"{trained.spec.post.kind} was done without known labels, as the new graph has none",)
     return _other(trained, data, edges), None, notes
+
+
+def _named(graph: NewGraph, task: Task) -> NewGraph:
+    """The graph with the names that nodes, graphs and pairs have in the person's own files."""
+    if not task.names:
+        return graph
+    if graph.pairs is None:
+        return replace(graph, names=task.names)
+    names = [f"{task.names[source]}-{task.names[target]}" for source, target in graph.pairs.T.tolist()]
+    return replace(graph, names=names, nodes=task.names)
+
+
+def _check_columns(found: GraphData, trained: Trained, data: str) -> None:
+    """Raise DataError where features are others than those that the model was trained on, though as many."""
+    known = _columns(trained)
+    if not known or not found.feature_names or found.feature_names == known:
+        return
+    lacking = [name for name in known if name not in set(found.feature_names)]
+    more = [name for name in found.feature_names if name not in set(known)]
+    what = (
+        f"lacks the feature {lacking[0]!r}" if lacking else f"has the feature {more[0]!r}" if more else "has the features in another order"
+    )
+    raise DataError(f"--data {data}: {what}, unlike the data that the model was trained on; values of categories are features of their own")
+
+
+def _columns(trained: Trained) -> tuple[str, ...]:
+    """What the features are called that the model was trained on; nothing where the run's own files are gone or have no names."""
+    try:
+        return trained.task.data.feature_names if trained.task.data is not None else ()
+    except AgentNASError:
+        return ()
 
 
 def _own_note(trained: Trained, own: str) -> str:
@@ -207,23 +242,26 @@ def _other(trained: Trained, data: str, edges: Path | None) -> NewGraph:
     path = Path(data)
     if not data.endswith((".yaml", ".yml")) and (path.exists() or path.suffix or edges is not None):
         return read_graph(path, edges, trained.num_features, edge_channels=trained.edge_channels, kind=trained.kind)
+    from agentnas.config import resolve
     from agentnas.tools.tasks import load_task
 
     try:
-        task = load_task(data, data_dir=trained.data_dir)
+        task = load_task(data, data_dir=trained.data_dir, allow_code=resolve().config.allow_code)
     except UsageError as error:
         raise DataError(f"--data {data} is no file, and as a task: {error}; give {FORMATS}") from None
     found = task.data
     if found is None:
         raise DataError(f"--data {data} is a table and holds no graph; give {FORMATS}")
+    _check_columns(found, trained, data)
     if found.num_features != trained.num_features:
         raise DataError(f"--data {data}: {found.num_features} features a node, but the model was trained on {trained.num_features}")
     if found.kind != trained.kind:
         raise DataError(f"--data {data}: its items are {found.kind}s, but the model was trained on {trained.kind}s")
     names = pair_names(found.pairs) if found.pairs is not None else [str(item) for item in range(found.num_items)]
-    return NewGraph(
+    made = NewGraph(
         dense_array(found.x), found.edge_index, names, (), found.edge_attr, found.graph_of, found.pairs, found.edge_type, found.node_type
     )
+    return _named(made, task)
 
 
 def chosen(wanted: str | None, names: Sequence[str], item: str = "node") -> list[int]:

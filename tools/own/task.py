@@ -39,7 +39,7 @@ def own_task(reference: str, *, data_dir: Path | None = None, split: str | None 
     except MemoryError:
         raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
     asked = split or file.split.rule or "usual"
-    return Task(name, chosen, protocol, len(parts), fingerprint(data, parts, chosen), asked, data, parts, file=str(path))
+    return Task(name, chosen, protocol, len(parts), fingerprint(data, parts, chosen), asked, data, parts, file=str(path), names=built.names)
 
 
 def fingerprint(data: GraphData, splits: tuple[Split, ...], chosen: Metric) -> str:
