@@ -18,9 +18,10 @@ from agentnas.shipping.graphs import FORMATS, NewGraph, pair_names, read_graph, 
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
 from agentnas.tools.nn.features import dense_array
+from agentnas.tools.tasks.catalog import is_task_file
 
 if TYPE_CHECKING:
-    from agentnas.tools.tasks.base import GraphData, Task
+    from agentnas.tools.tasks.base import GraphData
 
 SUFFIXES = (".csv", ".json")
 
@@ -189,34 +190,41 @@ def _graph(trained: Trained, data: str | None, edges: Path | None) -> tuple[NewG
     if data is None or (data == own and not Path(data).exists()):
         if edges is not None:
             raise UsageError(f"--edges {edges} needs --data with the nodes")
-        return _named(trained.own(), trained.task), trained.own_labels() if trained.posted else None, (_own_note(trained, own),)
+        return _named(trained.own(), trained.task.names), trained.own_labels() if trained.posted else None, (_own_note(trained, own),)
     notes: tuple[str, ...] = ()
     if trained.posted:
         notes = (f"{trained.spec.post.kind} was done without known labels, as the new graph has none",)
     return _other(trained, data, edges), None, notes
 
 
-def _named(graph: NewGraph, task: Task) -> NewGraph:
+def _named(graph: NewGraph, called: tuple[str, ...]) -> NewGraph:
     """The graph with the names that nodes, graphs and pairs have in the person's own files."""
-    if not task.names:
+    if not called:
         return graph
     if graph.pairs is None:
-        return replace(graph, names=task.names)
-    names = [f"{task.names[source]}-{task.names[target]}" for source, target in graph.pairs.T.tolist()]
-    return replace(graph, names=names, nodes=task.names)
+        return replace(graph, names=called)
+    names = [f"{called[source]}-{called[target]}" for source, target in graph.pairs.T.tolist()]
+    return replace(graph, names=names, nodes=called)
 
 
-def _check_columns(found: GraphData, trained: Trained, data: str) -> None:
-    """Raise DataError where features are others than those that the model was trained on, though as many."""
-    known = _columns(trained)
+def _matched(found: GraphData, trained: Trained) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Features [N, F] in the columns that the model was trained on, by their names where both have them, and what to say of the others."""
+    x, known = dense_array(found.x), _columns(trained)
     if not known or not found.feature_names or found.feature_names == known:
-        return
-    lacking = [name for name in known if name not in set(found.feature_names)]
-    more = [name for name in found.feature_names if name not in set(known)]
-    what = (
-        f"lacks the feature {lacking[0]!r}" if lacking else f"has the feature {more[0]!r}" if more else "has the features in another order"
-    )
-    raise DataError(f"--data {data}: {what}, unlike the data that the model was trained on; values of categories are features of their own")
+        return x, ()
+    at = {name: column for column, name in enumerate(found.feature_names)}
+    matched = np.zeros((len(x), len(known)), np.float32)
+    for column, name in enumerate(known):
+        if name in at:
+            matched[:, column] = x[:, at[name]]
+    missing, more = [name for name in known if name not in at], sorted(set(at) - set(known))
+    notes = [f"{_some(missing)} missing in the new data, taken as 0"] if missing else []
+    return matched, (*notes, *([f"{_some(more)} unknown to the model, left out"] if more else []))
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+    return f"{len(names)} feature{' is' if len(names) == 1 else 's are'} ({shown})"
 
 
 def _columns(trained: Trained) -> tuple[str, ...]:
@@ -240,28 +248,36 @@ def _own_note(trained: Trained, own: str) -> str:
 
 def _other(trained: Trained, data: str, edges: Path | None) -> NewGraph:
     path = Path(data)
-    if not data.endswith((".yaml", ".yml")) and (path.exists() or path.suffix or edges is not None):
+    if not is_task_file(data) and (path.exists() or path.suffix or edges is not None):
         return read_graph(path, edges, trained.num_features, edge_channels=trained.edge_channels, kind=trained.kind)
+    found, named = _loaded(trained, data)
+    x, told = _matched(found, trained)
+    if x.shape[1] != trained.num_features:
+        raise DataError(f"--data {data}: {x.shape[1]} features a node, but the model was trained on {trained.num_features}")
+    if found.kind != trained.kind and not (found.kind == "node" and trained.kind == "link"):
+        raise DataError(f"--data {data}: its items are {found.kind}s, but the model was trained on {trained.kind}s")
+    names = pair_names(found.pairs) if found.pairs is not None else [str(item) for item in range(found.num_items)]
+    made = NewGraph(x, found.edge_index, names, told, found.edge_attr, found.graph_of, found.pairs, found.edge_type, found.node_type)
+    return _named(made, named)
+
+
+def _loaded(trained: Trained, data: str) -> tuple[GraphData, tuple[str, ...]]:
+    """The data of a task or a task file, and the names in it."""
     from agentnas.config import resolve
     from agentnas.tools.tasks import load_task
 
+    allowed = resolve().config.allow_code
+    if is_task_file(data):
+        from agentnas.tools.own.task import own_data
+
+        return own_data(data, data_dir=trained.data_dir, allow_code=allowed)
     try:
-        task = load_task(data, data_dir=trained.data_dir, allow_code=resolve().config.allow_code)
+        task = load_task(data, data_dir=trained.data_dir)
     except UsageError as error:
         raise DataError(f"--data {data} is no file, and as a task: {error}; give {FORMATS}") from None
-    found = task.data
-    if found is None:
+    if task.data is None:
         raise DataError(f"--data {data} is a table and holds no graph; give {FORMATS}")
-    _check_columns(found, trained, data)
-    if found.num_features != trained.num_features:
-        raise DataError(f"--data {data}: {found.num_features} features a node, but the model was trained on {trained.num_features}")
-    if found.kind != trained.kind:
-        raise DataError(f"--data {data}: its items are {found.kind}s, but the model was trained on {trained.kind}s")
-    names = pair_names(found.pairs) if found.pairs is not None else [str(item) for item in range(found.num_items)]
-    made = NewGraph(
-        dense_array(found.x), found.edge_index, names, (), found.edge_attr, found.graph_of, found.pairs, found.edge_type, found.node_type
-    )
-    return _named(made, task)
+    return task.data, task.names
 
 
 def chosen(wanted: str | None, names: Sequence[str], item: str = "node") -> list[int]:

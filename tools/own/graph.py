@@ -63,11 +63,11 @@ def kind_of(file: TaskFile) -> Kind:
     return "node" if file.nodes is not None and file.nodes.label else "link"
 
 
-def build(file: TaskFile, tables: Tables, where: str) -> Built:
-    """The data of a task file's tables; DataError names file, row and column."""
+def build(file: TaskFile, tables: Tables, where: str, labelled: bool = True) -> Built:
+    """The data of a task file's tables, without labels where those are not asked for; DataError names file, row and column."""
     kind, file = kind_of(file), filled_in(file, tables)
     if kind == "graph":
-        return _graphs(file, tables, where)
+        return _graphs(file, tables, where, labelled)
     part = file.nodes or Nodes()
     if kind == "node" and (tables.nodes is None or not part.label):
         raise UsageError(f"{where}: kind node needs nodes: label, the column that is predicted")
@@ -81,7 +81,7 @@ def build(file: TaskFile, tables: Tables, where: str) -> Built:
     if kind == "link" and (directed or ends.type is not None):
         what = "directed" if directed else "edges: type"
         raise UsageError(f"{where}: {what} does not fit kind link, which predicts whether two nodes are joined; leave it out")
-    labels = read_labels(_given(tables.nodes), part.label, file.target, file.metric, "nodes: label") if kind == "node" else None
+    labels = _labels(_given(tables.nodes), part.label, file, "nodes: label", labelled) if kind == "node" else None
     data = _joined(part, tables.nodes, len(names), ends, directed, labels, kind)
     return Built(data, tables.nodes, tuple(map(_plain, names)))
 
@@ -288,11 +288,17 @@ def sorted_all(
     )
 
 
-def _graphs(file: TaskFile, tables: Tables, where: str) -> Built:
+def _labels(table: Table, columns: tuple[str, ...], file: TaskFile, key: str, labelled: bool) -> Labels:
+    if not labelled:
+        return Labels(np.full(len(table), -1, np.int64), 1)
+    return read_labels(table, columns, file.target, file.metric, key)
+
+
+def _graphs(file: TaskFile, tables: Tables, where: str, labelled: bool) -> Built:
     part = file.graphs or Graphs()
     if tables.graphs is None or not part.label:
         raise UsageError(f"{where}: kind graph needs graphs: file and label, a table with one graph a row")
-    labels = read_labels(tables.graphs, part.label, file.target, file.metric, "graphs: label")
+    labels = _labels(tables.graphs, part.label, file, "graphs: label", labelled)
     graph_names = _graph_names(part, tables.graphs)
     if part.smiles is not None:
         return Built(_molecules(part, tables.graphs, labels), tables.graphs, tuple(graph_names))
