@@ -483,7 +483,7 @@ def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     made = {key: dict(value) if isinstance(value, dict) else value for key, value in plan.items()}
     for part in ("nodes", "edges", "graphs"):
         if "file" in made.get(part, {}):
-            made[part]["file"] = Path(os.path.relpath(made[part]["file"], folder)).as_posix()
+            made[part]["file"] = Path(os.path.relpath(str(made[part]["file"]), folder)).as_posix()
     if "source" in made and not str(made["source"]).startswith(("ogb:", "python:")):
         made["source"] = Path(os.path.relpath(made["source"], folder)).as_posix()
     return made
