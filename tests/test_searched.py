@@ -171,5 +171,5 @@ def test_a_run_keeps_what_is_locked_and_tells_what_it_searched(
 
 
 def test_the_command_again_names_what_was_asked_for() -> None:
-    held = config(task="digits", space="attention", lock=("recipe.epochs=50",), trials=5).model_dump(mode="json")
+    held = config(task="digits", space="attention", lock=("recipe.epochs=50",), trials=5, time="none").model_dump(mode="json")
     assert command_of(held) == "agentnas design --task digits --trials 5 --seed 0 --space attention --lock recipe.epochs=50"
