@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from agentnas import thinking
+from agentnas import searched, thinking
 from agentnas.checkpoint import run_graph
 from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
 from agentnas.executing import check_ray, crew_of, device_of, executor, importing, workers_of
@@ -23,6 +23,7 @@ from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
 from agentnas.tools.executors import LOCAL
 
 if TYPE_CHECKING:
+    from agentnas.agents.baselines import Baselines
     from agentnas.agents.checking import Weigh
     from agentnas.agents.house import House
     from agentnas.agents.llm.base import LLM
@@ -54,8 +55,9 @@ BATCH_LIVE = 8
 BATCH_TABLE = 5
 # What a resumed run may be given anew; everything else decided what its trials mean.
 RENEWABLE = frozenset({
-    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm", "analyst_llm",
-    "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review", "memory_dir", "embedder",
+    "time_s", "trials", "workers", "device", "executor", "data_dir", "runs_dir", "allow_code", "llm", "planner_llm", "coder_llm",
+    "analyst_llm", "max_cost", "max_tokens", "max_llm_calls", "llm_timeout_s", "prices", "prompts_dir", "record", "review",
+    "memory_dir", "embedder", "ablate",
 })  # fmt: skip
 DEFAULT_TASK, BUILT_IN_TASK = "cora", "digits"
 FALLBACK = (
@@ -102,12 +104,13 @@ def _design(
     with importing(resolved.config) as server:
         chosen = choose_task(resolved)
         note = fallback(resolved, chosen)
-        config = bounded(resolved.config.model_copy(update={"task": chosen.reference}), resolved)
+        config = searched.settled(bounded(resolved.config.model_copy(update={"task": chosen.reference}), resolved))
         check(config, chosen)
         check_memory(config)
         models = thinking.make_models(config, resolved)
         directory = RunDirectory.create(config.runs_dir, chosen.name)
         directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
+        searched.write_files(config, directory.path)
         return work(directory, config, chosen, models, on_event, on_start, stop, note, server=server)
 
 
@@ -154,6 +157,8 @@ def require_data_dir(resolved: Resolved, task: str) -> None:
 def check(config: Config, task: Task) -> None:
     """Raise UsageError or ConfigError for settings that this task or this machine cannot honour, before anything is written."""
     space_and_anchors(config, task)
+    if config.goal and "planner" not in thinking.named(config):
+        raise UsageError("--goal: only a planner's language model reads words; give --llm MODEL, or say it as --space, such as attention")
     crew_of(config, task)
     if task.table is None and config.executor != LOCAL:
         check_ray(config)
@@ -220,13 +225,16 @@ def renewed(stored: Config, resolved: Resolved, given: Mapping[str, Any], name: 
     changes: dict[str, Any] = {}
     for key, value in given.items():
         field = FIELDS.get(key, key)
-        now = getattr(resolved.config, field)
+        now = getattr(searched.settled(resolved.config) if field in ("space", "start") else resolved.config, field)
         if value is None or now == getattr(stored, field):
             continue
         if field not in RENEWABLE:
-            raise UsageError(
-                f"--{key.replace('_', '-')} is {now!r}, run {name} has {getattr(stored, field)!r}; leave it out, or start a new run"
-            )
+            held = getattr(stored, field)
+            if field in ("space", "start"):  # what a file says is long
+                raise UsageError(
+                    f"--{key} says something else than run {name} has ({searched.named(held)}); leave it out, or start a new run"
+                )
+            raise UsageError(f"--{key.replace('_', '-')} is {now!r}, run {name} has {held!r}; leave it out, or start a new run")
         changes[field] = now
     return stored.model_copy(update=changes)
 
@@ -267,7 +275,22 @@ def work(
             memory.keep()
             journal.append(ev.RunInterrupted(reason="asked to stop"))
             house.report()
+        elif config.ablate and not task.table:
+            _ablate(house, Run(directory))
     return Run(directory)
+
+
+def _ablate(house: House, run: Run) -> None:
+    """What each choice of the winner is worth, in the report of the run that has just ended."""
+    from agentnas.ablation import ablate
+
+    house.evaluator.close()  # its workers' memory is needed
+
+    def tell(line: str) -> None:
+        house.journal.append(ev.Noted(message=line))
+
+    ablate(run, tell=tell, stop=house.stop_requested)
+    house.report()
 
 
 def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task) -> bool:
@@ -283,20 +306,27 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
         journal.append(ev.RunResumed(environment=facts, config=config.model_dump(mode="json")))
         return ended
     directory.write_json("environment.json", facts)
-    rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
+    rungs = TABLE if task.table else (*rungs_for(task.num_splits, task.fewest_val),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
         higher_is_better=task.metric.higher_is_better, unit=task.metric.unit, kind=task.kind, target=task.target,
-        class_names=class_names_of(task),
-        rungs=(*(rung.name for rung in rungs), CONFIRM),
-        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
+        searched=searched_of(config, task).as_dict(), sizes=sizes_of(task), class_names=task.data.class_names if task.data else (),
+        rungs=(*(rung.name for rung in rungs), CONFIRM), full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
+        test_to_train=task.test_to_train,
     ))  # fmt: skip
     return False
 
 
-def class_names_of(task: Task) -> tuple[str, ...]:
-    """What the task's classes are called; empty where they are numbers only."""
-    return tuple(getattr(task.data, "class_names", ()))
+def sizes_of(task: Task) -> dict[str, int]:
+    """What a network for the task takes and gives; nothing for a table."""
+    data = task.data
+    if data is None:
+        return {}
+    node_types, edge_types = data.types
+    return {
+        "features": data.num_features, "outputs": data.num_classes, "edge_channels": data.edge_channels, "node_types": node_types,
+        "edge_types": edge_types,
+    }  # fmt: skip
 
 
 def wire(
@@ -322,7 +352,7 @@ def wire(
     if fitting and fitting.note:
         noting(journal)(fitting.note)
     if room:
-        anchors = tuple(replace(anchor, spec=room.fitted(anchor.spec)[0]) for anchor in anchors)
+        anchors = tuple(replace(anchor, spec=searched.fitted(room, space, anchor.spec)) for anchor in anchors)
     evaluator, workers = _evaluator(directory, config, task, space, server, fitting)
     memory = remembers or InMemory(journal.view, directory.name)
     transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
@@ -349,7 +379,19 @@ def wire(
         review=config.review,
         transfer=transfer,
         room=room,
+        baselines=None if config.without_baselines else _baselines(task),
+        goal=config.goal or "",
     )
+
+
+def _baselines(task: Task) -> Baselines | None:
+    """Methods without a network; None for a table, which has no data for them."""
+    if task.data is None:
+        return None
+    from agentnas.agents.baselines import Baselines
+    from agentnas.tools.baselines import baselines_for, measure
+
+    return Baselines(lambda: baselines_for(task), partial(measure, task))
 
 
 def _weigh(task: Task) -> Weigh | None:
@@ -363,23 +405,31 @@ def _weigh(task: Task) -> Weigh | None:
 
 
 def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:
-    """What is searched, what is tried first, and how many trials a round has."""
+    """What is searched, what is tried first (a person's own designs, then anchors), and how many trials a round has."""
+    found = searched_of(config, task)
+    return found.space, found.first, BATCH_LIVE if task.table is None else BATCH_TABLE
+
+
+def searched_of(config: Config, task: Task) -> searched.Searched:
+    """What is searched, and what is tried first; raises UsageError for a space, a lock or a start that does not fit the task."""
+    return searched.searched(config, task, _anchors(config, task))
+
+
+def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
+    """The anchors of the task; of a space of cells those that are cells."""
     from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
     from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors
-    from agentnas.tools.spec.bounded import BoundedSpace
     from agentnas.tools.spec.kinds import for_kind
-    from agentnas.tools.spec.space import SearchSpace
 
-    if task.table is not None:
-        name = task.table.name
-        return SearchSpace.nasbench(name), select_anchors(cell_anchors(name), config.without_anchor), BATCH_TABLE
-    space = BoundedSpace("default").for_task(task.kind, task.target, task.offers)
+    cells = task.table.name if task.table is not None else searched.cells_of(config)
+    if cells is not None:
+        return select_anchors(cell_anchors(cells), config.without_anchor)
     if task.kind != "node":
         made = graph_anchors() if task.kind == "graph" else link_anchors()
-        return space, select_anchors(made, config.without_anchor), BATCH_LIVE
+        return select_anchors(made, config.without_anchor)
     anchors = select_anchors((*plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
     fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
-    return space, scaled(fitting, _usual_scale(task)), BATCH_LIVE
+    return scaled(fitting, _usual_scale(task))
 
 
 def _usual_scale(task: Task) -> str:
@@ -403,7 +453,9 @@ def _evaluator(
 
     directory.folder("weights")
     pool, workers = executor(config, task, server, fitting.workers if fitting else None)
-    evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
+    evaluator = LiveEvaluator(
+        pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s, task.fewest_val
+    )  # fmt: skip
     return evaluator, workers
 
 

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import from_json
 
 from agentnas.tools.errors import AgentNASError, ConfigError, UsageError, suggest
 from agentnas.tools.tasks.catalog import is_task_file
 
 PREFIX = "AGENTNAS_"
 # The settings that are either on or off.
-SWITCHES = {"review", "forget_task", "allow_code"}
+SWITCHES = {"ablate", "review", "forget_task", "allow_code", "without_baselines", "adapt_start"}
 # Only the person at the machine may set these: a folder that came with data may not.
 PERSONAL = {"allow_code"}
 PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir", "memory_dir"}
@@ -93,7 +94,15 @@ class Config(BaseModel):
     max_latency_ms: float | None = Field(None, gt=0, description="longest full-graph inference, median, ms")
     max_memory_mb: float | None = Field(None, gt=0, description="peak memory of inference, MiB")
     max_train_memory_mb: float | None = Field(None, gt=0, description="peak memory of training, MiB")
+    space: str | dict[str, Any] = Field(
+        "default", description="what is searched: small, default, large, deep, attention, nasbench, or a YAML file of your own"
+    )
+    lock: tuple[str, ...] = Field((), description="parts that every design keeps: input, body.n1, recipe.learning_rate=0.01 ...")
+    start: tuple[str | dict[str, Any], ...] = Field((), description="designs of your own that are tried first: JSON files of specs")
+    goal: str | None = Field(None, max_length=1000, description="what you want searched, in words, for the planner's language model")
+    adapt_start: bool = Field(False, description="change the head of a start, and what means nothing here, for the task's kind")
     without_anchor: tuple[str, ...] = Field((), description="anchors that are left out: a list, or names and commas")
+    without_baselines: bool = Field(False, description="measure no methods without a neural network beside the winner")
     trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training")
     worker_memory_mb: float = Field(8192.0, gt=0, description="most memory of one worker process, MiB")
     llm: str | None = Field(None, description="language model of all agents, such as openai:MODEL; none: rule-based agents")
@@ -108,6 +117,7 @@ class Config(BaseModel):
     prices: Path | None = Field(None, description="JSON file of prices that adds to those shipped")
     prompts_dir: Path | None = Field(None, description="folder of prompt templates that replace those shipped")
     record: Path | None = Field(None, description="file to record the run's calls to, for replay:FILE")
+    ablate: bool = Field(False, description="train the winner without each of its choices at the end, beyond the time given")
     review: bool = Field(False, description="stop before each plan until a person has said what they think of it")
     data_dir: Path | None = Field(None, description="folder of data sets")
     runs_dir: Path = Field(Path("runs"), description="folder of run directories")
@@ -124,12 +134,32 @@ class Config(BaseModel):
             raise ValueError("this setting takes no true or false")
         return None if value == "none" else value
 
-    @field_validator("without_anchor", mode="before")
+    @field_validator("without_anchor", "lock", mode="before")
     @classmethod
     def _names(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(name.strip() for name in value.split(",") if name.strip())
+            value = (value,)
+        if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+            return tuple(name.strip() for names in value for name in names.split(",") if name.strip())
         return () if value is None else value
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _starts(cls, value: Any) -> Any:
+        listed = value if isinstance(value, (list, tuple)) else () if value is None else (value,)
+        return tuple(str(one) if isinstance(one, Path) else one for one in listed)
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _space(cls, value: Any) -> Any:
+        if value is None or value == "":
+            raise ValueError("allowed: small, default, large, deep, attention, nasbench, or a YAML file")
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            try:
+                return from_json(value)
+            except ValueError as error:
+                raise ValueError(f'no JSON ({error}); allowed: bounds such as {{"operators": ["gat"]}}') from None
+        return str(value) if isinstance(value, Path) else value
 
     @field_validator("memory_dir", mode="before")
     @classmethod
@@ -230,10 +260,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _placed(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Paths with ``~`` expanded, relative ones below this folder."""
+    values = values | {key: near(key, values[key], folder) for key in ("space", "start") if key in values}
     paths = {key for key, value in values.items() if key in PATHS and isinstance(value, str) and value != "none" and "://" not in value}
     task = values.get("task")
     placed = {"task": str(folder / Path(task).expanduser())} if isinstance(task, str) and is_task_file(task) else {}
     return values | placed | {key: folder / Path(values[key]).expanduser() for key in paths}
+
+
+def near(key: str, value: Any, folder: Path) -> Any:
+    """Files of spaces and starts below this folder; names of spaces as they are."""
+    if isinstance(value, list):
+        return [near(key, one, folder) for one in value]
+    if not isinstance(value, str) or (key == "space" and not value.lower().endswith((".yaml", ".yml", ".json")) and "/" not in value):
+        return value
+    return str(folder / Path(value).expanduser())
 
 
 def _from_environment(environment: Mapping[str, str]) -> _Layer:

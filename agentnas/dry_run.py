@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentnas.tools.executors import LOCAL
 
 if TYPE_CHECKING:
     from agentnas.config import Config, Resolved
+    from agentnas.tools.anchors import Anchor
     from agentnas.tools.tasks import Task
 
 
 def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Task, protocol, budget, limits, space, anchors and the first plan; nothing is written or trained."""
-    from agentnas import api
+    from agentnas import api, searched
     from agentnas.agents.planner import groups_of
     from agentnas.config import format_duration, resolve
     from agentnas.report import command_of
+    from agentnas.tools.spec.bounded import BoundedSpace
     from agentnas.tools.tasks import make_card
     from agentnas.tools.tasks.locate import where
 
     resolved = resolve(settings)
     task = api.choose_task(resolved)
-    config = api.bounded(resolved.config.model_copy(update={"task": task.reference}), resolved)
+    config = searched.settled(api.bounded(resolved.config.model_copy(update={"task": task.reference}), resolved))
     api.check(config, task)
     space, anchors, batch = api.space_and_anchors(config, task)
     note = api.fallback(resolved, task)
@@ -37,13 +39,20 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         "trials": "no limit" if config.trials is None else config.trials,
         "limits": api.limits_of(config).as_text(),
         **_places(config, task),
-        "anchors": [anchor.name for anchor in anchors],
+        "anchors": [anchor.name for anchor in anchors if not anchor.reference],
+        **({"compared": outside} if (outside := _outside(anchors)) else {}),
         "round": _counted(batch if config.trials is None else min(batch, config.trials), "trial"),
         "confirm": "none: a table is exact" if task.table else f"finalists, best anchors: {_counted(config.confirm_seeds, 'fresh seed')}",
         "factors": [f"{group} ({len(factors)})" for group, factors in groups_of(space.factors()).items()],
-        "space": f"{space.as_dict()['name']}: {_power_of_ten(space.log10_size())} designs at most",
+        "space": f"{space.as_dict()['name']}: {power_of_ten(space.log10_size())} designs at most",
+        **({"locked": str(space.locks)} if isinstance(space, BoundedSpace) and space.locks else {}),
         **_models(config, task, resolved, batch),
     }
+
+
+def _outside(anchors: Sequence[Anchor]) -> str:
+    names = [anchor.name for anchor in anchors if anchor.reference]
+    return f"{', '.join(names)}: outside of the space, evaluated to compare with" if names else ""
 
 
 def _places(config: Config, task: Task) -> dict[str, Any]:
@@ -57,7 +66,7 @@ def _places(config: Config, task: Task) -> dict[str, Any]:
     return {"executor": config.executor, "workers": config.workers or "as many as the cluster has room for", "device": config.device}
 
 
-def _power_of_ten(exponent: float) -> str:
+def power_of_ten(exponent: float) -> str:
     return f"{round(10**exponent):,}" if exponent < 6 else f"10^{exponent:.0f}"
 
 

@@ -14,6 +14,7 @@ from agentnas.memory import events as ev
 from agentnas.memory.memory import one_line
 from agentnas.memory.view import JournalView
 from agentnas.report import verdict
+from agentnas.report_baselines import told
 from agentnas.scores import task_line
 from agentnas.tools.spec.render import shortened
 from agentnas.words import money, plural
@@ -137,7 +138,10 @@ def spending(view: JournalView) -> str:
 
 def _plan(event: ev.PlanMade) -> str:
     """The plan's reason, and, where a model made it, what each direction expects."""
+    from agentnas.tools.spec.narrowing import in_words
+
     lines = [f"round {event.round}: {event.reason}"]
+    lines += [f"  searched, as the owner asked: only {in_words(event.bounds)}"] if event.bounds else []
     if not event.author.endswith("/rules"):
         lines += [f"  {d['share']:.0%} {d['name']}: {one_line(d['hypothesis'], LONGEST)}" for d in event.directions]
     return "\n".join(lines)
@@ -178,7 +182,7 @@ def tell(event: ev.AnyEvent, view: JournalView) -> str | None:
 def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
     match event:
         case ev.TaskCarded():
-            return f"task: {task_line(view)}" if view.started else None
+            return _task(view) if view.started else None
         case ev.RunResumed():
             kept = f"{view.num_evaluations} {_plural('evaluation', view.num_evaluations)} kept"
             return f"resumed after {format_duration(round(event.t))} of work, {kept}"
@@ -195,14 +199,23 @@ def _milestone(event: ev.AnyEvent, view: JournalView) -> str | None:
             return f"confirming {', '.join(dict.fromkeys([*event.finalists, *_anchors(event)]))} with fresh seeds"
         case ev.WinnerChosen():
             return f"winner: {event.trial}, {event.reason}"
+        case ev.BaselineMeasured():
+            return told(event, view)
         case ev.TestOpened():
             return "\n".join(f"test: {verdict(kind, pair, view)}" for kind, pair in event.comparison.items()) or None
         case _:
             return None
 
 
+def _task(view: JournalView) -> str:
+    from agentnas.searched import told_space
+
+    assert view.started is not None
+    return "\n".join([f"task: {task_line(view)}", *told_space(view.started.searched)])
+
+
 def _anchors(event: ev.FinalistsChosen) -> list[str]:
-    return [anchor for anchor in (event.plain_anchor, event.strong_anchor) if anchor]
+    return [anchor for anchor in (event.start, event.plain_anchor, event.strong_anchor) if anchor]
 
 
 def _proposals(event: ev.ProposalsDrafted) -> str:
@@ -212,7 +225,8 @@ def _proposals(event: ev.ProposalsDrafted) -> str:
 
 def _what(proposal: ev.Proposal) -> str:
     if proposal.name:
-        return f"anchor {proposal.name}"
+        outside = ", outside the space: to compare with" if proposal.reference else ""
+        return f"{'your' if proposal.anchor == 'start' else 'anchor'} {proposal.name}{outside}"
     origin = f"from {proposal.parent}: " if proposal.parent else ""
     whole = f"{proposal.change or 'fresh'}: {shortened(proposal.text)}"
     change = f"{proposal.factor} {proposal.change}" if proposal.factor else str(proposal.change) if proposal.parent else whole

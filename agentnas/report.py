@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+import shlex
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.busy import busy_line, race_lines
-from agentnas.memory.events import EvaluationFinished, Proposal
+from agentnas.memory.events import EvaluationFinished, PlanMade, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.report_agents import agents_section, cost_line
+from agentnas.report_baselines import baseline_lines, baselines_section, baselines_summary
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
 from agentnas.run import Run
 from agentnas.scores import asked, gap_text, items_of, scores_summary, with_error
+from agentnas.tools.scale import Scale
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
 from agentnas.words import spread as spread  # those who tell scores ask the report how
@@ -57,9 +60,9 @@ def render_report(run: Run) -> str:
     if view.started is None:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
-        f"# {run.name}", _answer(run), _against_anchors(view), quality_section(view), _architecture(run), _why(view), _task(view),
-        _search(view), _factors(view), agents_section(view), _rungs(view), _race(view), front_section(view), _failures(view), _cost(run),
-        _reproduce(run),
+        f"# {run.name}", _answer(run), _against_anchors(view), baselines_section(view), quality_section(view), _architecture(run), _why(view),
+        _choices(run), _task(view), _search(view), _factors(view), agents_section(view), _rungs(view), _race(view), front_section(view),
+        _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -79,6 +82,7 @@ def summarise(run: Run) -> dict[str, Any]:
         "validation": _validation_summary(view),
         "test": _test_summary(view),
         "anchors": view.test.comparison if view.test else {},
+        "baselines": baselines_summary(view),
         "trials": view.num_tried,
         "rejected": len(view.rejected),
         "failed": len(view.failed_trials()),
@@ -130,7 +134,7 @@ def _answer(run: Run) -> str:
             f"- test: **{scale.spread(test['mean'], test['sd'])}**{scale.sign} over {plural(test['seeds'], 'seed')},"
             " opened once, after the choice"
         )
-    lines += _verdicts(view)
+    lines += [*_verdicts(view), *(f"- {line}" for line in baseline_lines(view))]
     validation = scale.spread(view.winner.val_mean, view.winner.val_sd)
     lines.append(f"- validation: {validation}{scale.sign} over {plural(view.winner.seeds, 'seed')}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
@@ -145,14 +149,12 @@ def reading(view: JournalView) -> list[str]:
     if view.winner is not None and view.winner.seeds > 1:
         best, off = ("lowest", "low") if view.scale.is_error else ("highest", "high")
         lines.append(f"the winner has the {best} of several confirmed means, so its validation is a little too {off}; the test is not")
-    if "splits" in view.started.protocol:
+    if view.started.test_to_train:
+        lines.append("splits overlap: standard errors and p of differences are corrected for it (Nadeau and Bengio, 2003)")
+    elif "splits" in view.started.protocol:
         items = items_of(view)
         lines.append(
             f"splits overlap: validation {items} of one are test {items} of another, and differences look more certain than they are"
-        )
-    if "folds" in view.started.protocol:
-        lines.append(
-            f"folds are tested on different {items_of(view)}, but share most of what they train on: noise over them is a little too small"
         )
     return lines
 
@@ -176,14 +178,40 @@ def _verdicts(view: JournalView) -> list[str]:
 def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
     """The comparison with one anchor in words; a difference inside the noise is called no gain."""
     name, scale = view.proposals[pair["anchor"]].name or pair["anchor"], view.scale
+    if kind == "start":
+        return _verdict_on_start(name, pair, scale)
     if pair["is_winner"]:
         return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
     if pair["se"] is None:
         return f"against the best {kind} anchor {name}: {gap_text(pair, scale)} on one score each, noise unknown"
-    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')})"
+    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
     if pair["inside_noise"]:
         return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
     return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"
+
+
+def chance(pair: Mapping[str, Any]) -> str:
+    """``, p = 0.012``; nothing for a difference of an older run, which has none."""
+    if "p" not in pair:
+        return ""
+    return f", p = {pair['p']:.3f}" if pair["p"] >= 0.001 else ", p < 0.001"
+
+
+def _verdict_on_start(name: str, pair: Mapping[str, Any], scale: Scale) -> str:
+    """The comparison with the design that a person started from."""
+    if pair["is_winner"]:
+        return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
+    if pair["se"] is None:
+        return f"against your own {name}: {gap_text(pair, scale)} on one score each, noise unknown"
+    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
+    what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
+    return f"against your own {name}: {gap}: {what}"
+
+
+def role_of(proposal: Proposal) -> str:
+    """What an anchor is in a table of scores."""
+    role = "your start" if proposal.anchor == "start" else f"best {proposal.anchor} anchor"
+    return f"{role}, outside the space" if proposal.reference else role
 
 
 def _against_anchors(view: JournalView) -> str:
@@ -192,7 +220,7 @@ def _against_anchors(view: JournalView) -> str:
     rows = []
     for trial, scores in view.test.scores.items():
         proposal = view.proposals[trial]
-        role = "winner" if trial == view.winner.trial else f"best {proposal.anchor} anchor"
+        role = "winner" if trial == view.winner.trial else role_of(proposal)
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
         rows.append([trial, role, proposal.name or "", *shown])
@@ -226,6 +254,17 @@ def _why(view: JournalView) -> str:
         return ""
     lines = [_step(view, proposal) for proposal in reversed(ancestry(view, best))]
     return "## Why this one\n\n" + "\n".join(lines) + "\n\n" + _cited(view, best)
+
+
+def _choices(run: Run) -> str:
+    """What the winner loses without each of its choices, where that was measured."""
+    from agentnas.ablation import HEAD, rows
+
+    if (found := rows(run)) is None:
+        return ""
+    seeds = max((len(row.scores) for row in found), default=0)
+    told = f"The winner, trained without each of its choices on {plural(seeds, 'seed')} of its confirmation; validation alone."
+    return "## What each choice is worth\n\n" + told + "\n\n" + markdown_table(HEAD, [row.cells(run.view.scale) for row in found])
 
 
 def ancestry(view: JournalView, trial: str) -> list[Proposal]:
@@ -287,9 +326,18 @@ def _search(view: JournalView) -> str:
         what = proposal.name or proposal.change or "fresh sample"
         rows.append([standing.trial, score, str(standing.seeds), standing.rung, what, shortened(proposal.text)])
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"))
-    counts = ", ".join(plural(count, word) for count, word in numbers) + "."
+    counts = ", ".join(plural(count, word) for count, word in numbers) + "." + _space(view)
     header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
     return f"## The search\n\n{counts}\n\n" + markdown_table(header, rows) + "\n\n" + _progress(view)
+
+
+def _space(view: JournalView) -> str:
+    """What was searched, what was locked, and which anchors lay outside; nothing for the usual space."""
+    from agentnas.searched import told_space
+
+    assert view.started is not None
+    lines = told_space(view.started.searched)
+    return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
 def _progress(view: JournalView) -> str:
@@ -299,8 +347,15 @@ def _progress(view: JournalView) -> str:
         full = [e for t in trials for e in view.evaluations(t) if view.started and e.rung in view.started.full]
         if full:
             best = max(best, max(_by_trial(full)))
-            rows.append([str(round_), str(len(trials)), view.scale.number(best), view.plans[round_].reason])
+            rows.append([str(round_), str(len(trials)), view.scale.number(best), _plan(view.plans[round_])])
     return "Best validation so far, by round:\n\n" + markdown_table(["round", "trials", "best", "plan"], rows)
+
+
+def _plan(event: PlanMade) -> str:
+    """Why a round looked where it did, and within which bounds."""
+    from agentnas.tools.spec.narrowing import in_words
+
+    return event.reason + (f"; only {in_words(event.bounds)}, as the owner asked" if event.bounds else "")
 
 
 def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:
@@ -359,10 +414,14 @@ def _cost(run: Run) -> str:
 def _reproduce(run: Run) -> str:
     view = run.view
     assert view.started is not None
+    from agentnas.searched import file_names
+
     packages = view.started.environment.get("packages", {})
     versions = ", ".join(f"{name} {packages[name]}" for name in ("agentnas", "torch", "torch_geometric") if name in packages)
     lines = [f"- `{command_again(view)}`", f"- {versions}; Python {view.started.environment.get('python')}"]
     lines.append(f"- {view.started.environment.get('processor')}, {view.started.environment.get('cpus')} processors")
+    if files := list(file_names(view.started.config)):
+        lines.append(f"- {', '.join(files)}: in the run's folder, as its settings hold them")
     if view.memory:
         lines.append(f"- {view.memory}; {OTHER_MEMORY}")
     if view.exported:
@@ -379,17 +438,20 @@ def command_again(view: JournalView) -> str:
 def command_of(config: Mapping[str, Any]) -> str:
     """The command that starts a run with this configuration."""
     from agentnas.config import Config, format_duration, usual_trial_time
+    from agentnas.searched import file_names
 
     defaults = Config().model_dump(mode="json")
     # A limit of trials lifts the default limit of time; without one, no limit of time has to be asked for.
     implied = {**defaults, "seed": None, "time_s": defaults["time_s"] if config["trials"] is None else None}
     implied["trial_time_s"] = usual_trial_time(config["time_s"])
-    words = ["agentnas design"]
+    words, files = ["agentnas design"], file_names(config)
     for key, value in config.items():
         if key in ("data_dir", "runs_dir", "memory_dir", "record", "review") or value == implied[key]:
             continue
-        if key == "without_anchor":
-            words += [f"--without-anchor {name}" for name in value]
+        if key in ("without_anchor", "lock"):
+            words += [f"--{key.replace('_', '-')} {shlex.quote(name)}" for name in value]
+        elif key in ("space", "start"):
+            words += [f"--{key} {name}" for name in ([value] if isinstance(value, str) else []) + [f for f in files if f.startswith(key)]]
         else:
             flag = key.removesuffix("_s").replace("_", "-")
             told = "none" if value is None else format_duration(value) if key.endswith("_s") else value

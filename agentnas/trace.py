@@ -115,7 +115,7 @@ def _step(view: JournalView, memory: Memory, proposal: ev.Proposal) -> dict[str,
 def change_of(proposal: ev.Proposal) -> str:
     """What the proposal is: an anchor, a change to its parent, or a fresh sample."""
     if proposal.anchor:
-        return f"{proposal.anchor} anchor {proposal.name}"
+        return f"your own {proposal.name}" if proposal.anchor == "start" else f"{proposal.anchor} anchor {proposal.name}"
     if proposal.factor:
         return f"{proposal.factor}: {proposal.change}"
     return proposal.change or "fresh sample"

@@ -203,7 +203,7 @@ def _proposal_line(view: JournalView, proposal: ev.Proposal) -> Text:
 def _origin(proposal: ev.Proposal) -> str:
     """What was proposed, and from what."""
     if proposal.name:
-        return f"anchor {proposal.name}"
+        return f"{'your' if proposal.anchor == 'start' else 'anchor'} {proposal.name}"
     parent = f"{proposal.parent}: " if proposal.parent else ""
     return f"{parent}{proposal.factor or ''} {proposal.change or shortened(proposal.text)}".strip()
 

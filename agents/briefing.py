@@ -12,19 +12,23 @@ from typing import Literal
 from agentnas.agents import briefing_designs as made
 from agentnas.agents import briefing_history as history
 from agentnas.agents import facts
-from agentnas.agents.briefing_quote import card_text
+from agentnas.agents.briefing_quote import aim_of, card_text
 from agentnas.agents.facts_cells import cell_lines
 from agentnas.agents.facts_curves import curve_lines
 from agentnas.agents.facts_round import round_lines
 from agentnas.agents.llm.base import Message
+from agentnas.agents.llm_planner import may_bound
 from agentnas.agents.roles import Plan
 from agentnas.agents.situation import Situation
 from agentnas.prompts import Prompts
 from agentnas.tools.evaluate.ladder import TABLE
+from agentnas.tools.spec.narrowing import in_words
 
 Form = Literal["diff", "full"]
 # Pieces of evidence that the coder reads: what the plan cites, then what was recalled.
 CODER_EVIDENCE = 7
+# Words of a task's aim, and the piece that says what is special about it.
+ABOUT = {"graph": "graphs", "link": "pairs", "regression": "values", "labels": "labels"}
 
 
 class Briefing:
@@ -41,7 +45,7 @@ class Briefing:
             "forecasts": _lines(round_lines(situation, situation.round - 1)),
             "left": history.left_line(situation.left, situation.batch),
             "earlier": _lines(history.earlier_lines(situation)),
-            "told": "\n".join(history.told_lines(situation)),
+            "told": "\n".join([*history.told_lines(situation), *self._bounds(situation)]),
         })  # fmt: skip
 
     def coder(self, situation: Situation, plan: Plan, count: int, form: Form) -> tuple[Message, ...]:
@@ -67,9 +71,21 @@ class Briefing:
             "plan": _lines(history.round_plan_lines(situation)),
             "forecasts": _lines(round_lines(situation, situation.round)),
             "left": history.ending_line(situation.left),
-            "language": made.language(situation.space, self.prompts, reading=True).strip(),
+            "language": self._language(situation, reading=True),
             "earlier": _lines(history.earlier_lines(situation)),
         })  # fmt: skip
+
+    def _language(self, situation: Situation, *, reading: bool = False) -> str:
+        """How designs are written, and what is different where no classes of nodes are predicted."""
+        about = [self.prompts.piece(name).text for word, name in ABOUT.items() if word in aim_of(situation)]
+        return "\n\n".join(text.strip() for text in (made.language(situation.space, self.prompts, reading=reading), *about))
+
+    def _bounds(self, situation: Situation) -> list[str]:
+        """How a person's words become bounds on the space, and which are in force; nothing where nobody said anything."""
+        if not may_bound(situation):
+            return []
+        held = [f"Bounds in force: {in_words(situation.bounds)}."] if situation.bounds else []
+        return [*held, self.prompts.piece("bounds").fill().strip()]
 
     def _form(self, situation: Situation, form: Form) -> str:
         from agentnas.tools.spec.vocabulary import edits_help, values_help
@@ -80,7 +96,7 @@ class Briefing:
 
     def _messages(self, role: str, situation: Situation, own: Mapping[str, str]) -> tuple[Message, ...]:
         shared = {
-            "language": made.language(situation.space, self.prompts).strip(),
+            "language": self._language(situation),
             "task": card_text(situation).strip(),
             "metric": situation.metric.replace("_", " ") or "as the card says",
             "limits": history.limit_line(situation.limits),

@@ -50,7 +50,13 @@ def language(space: SearchSpace, prompts: Prompts, *, reading: bool = False) -> 
     names = space.allowed_operators() if isinstance(space, BoundedSpace) else tuple(operators())
     described = [operator(name) for name in names]
     told = [found.name if reading else f"{found.name} ({found.kind}) {found.doc}" for found in described]
-    return prompts.piece("specs").fill(operators="; ".join(told))
+    text = prompts.piece("specs").fill(operators="; ".join(told))
+    return text + _locked(space, prompts) if isinstance(space, BoundedSpace) and space.locks else text
+
+
+def _locked(space: BoundedSpace, prompts: Prompts) -> str:
+    """What every design keeps: settings with their values, nodes in the notation of designs."""
+    return prompts.piece("locked").fill(locked="; ".join(space.locks.written()))
 
 
 def _cells(space: CellSpace, prompts: Prompts) -> str:
@@ -140,7 +146,10 @@ def score_text(record: Record, situation: Situation) -> str:
 
 
 def _anchor(record: Record) -> str:
-    return f"{record.proposal.anchor} anchor {record.proposal.name}" if record.proposal.anchor else ""
+    outside = ", outside of the space" if record.proposal.reference else ""
+    if record.proposal.anchor == "start":
+        return f"the owner's own {record.proposal.name}{outside}"
+    return f"{record.proposal.anchor} anchor {record.proposal.name}{outside}" if record.proposal.anchor else ""
 
 
 def _stopped(situation: Situation) -> Iterator[str]:

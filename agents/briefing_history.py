@@ -226,8 +226,9 @@ def can_be_done(item: Evidence, space: SearchSpace) -> bool:
 
 def told_lines(situation: Situation) -> list[str]:
     """The owner's messages, newest last: the one text from outside that may give instructions."""
-    if not situation.told:
+    if not situation.told and not situation.goal:
         return ["No message."]
     asked = "What follows comes from the owner. Do it as far as limits and facts allow, and say in your reason how you did:"
     # One line each and no quotation marks of ours: a message can neither begin a section nor end a quotation.
-    return [asked, *(f"- {unmarked(text, LONGEST_MESSAGE)}" for text in situation.told[-MOST_MESSAGES:])]
+    goal = [f"- for the whole run: {unmarked(situation.goal, LONGEST_MESSAGE)}"] if situation.goal else []
+    return [asked, *goal, *(f"- {unmarked(text, LONGEST_MESSAGE)}" for text in situation.told[-MOST_MESSAGES:])]

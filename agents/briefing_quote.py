@@ -12,10 +12,11 @@ from agentnas.agents.situation import Situation
 from agentnas.memory.memory import LONGEST_TEXT, Evidence, one_line
 from agentnas.memory.names import slug
 from agentnas.tools.tasks import task_names
+from agentnas.tools.tasks.card import AIMS
 
 PRIVATE_TASK = "a task of the owner's own"
-# The first line of a card: the name, then what kind of task it is.
-_NAMED = re.compile(r"task: (?P<name>.*?)(?P<rest>, node classification, .*)", re.DOTALL)
+# The first line of a card: the name, then what is predicted of what.
+_NAMED = re.compile(rf"task: (?P<name>.*?)(?P<rest>, (?P<aim>{'|'.join(map(re.escape, AIMS))}), .*)", re.DOTALL)
 _MENTIONED = re.compile(r"\btask (?P<name>.+?)(?=, similarity)")
 # From a path on, the rest of a line may be its end: names of folders hold spaces.
 _PATH = re.compile(r"(?:(?<![\w.:])(?:~|\.{1,2})?/(?=[\w~.-])|\b[A-Za-z]:[\\/]|\\\\|\b[a-z]+://).*", re.DOTALL)
@@ -50,6 +51,12 @@ def card_text(situation: Situation) -> str:
     found = _NAMED.fullmatch(situation.card_text)
     text = situation.card_text if found is None else f"task: {public_task(found['name'])}{found['rest']}"
     return "\n".join(line for line in text.splitlines() if "?" not in line or re.search(r"\d", line))
+
+
+def aim_of(situation: Situation) -> str:
+    """What the task predicts of what, as its card says; empty where it has none."""
+    found = _NAMED.fullmatch(situation.card_text)
+    return "" if found is None else found["aim"]
 
 
 def evidence_line(evidence: Evidence) -> str:

@@ -24,6 +24,7 @@ from agentnas.tools.errors import SpecError
 from agentnas.tools.operators.base import operator
 from agentnas.tools.scale import Scale
 from agentnas.tools.spec.canonical import spec_hash
+from agentnas.tools.spec.diff import describe, written
 from agentnas.tools.spec.model import ArchitectureSpec
 
 AUTHOR = "coder/evolution"
@@ -53,8 +54,8 @@ class RuleCoder:
     def draft(self, situation: Situation, plan: Plan, count: int) -> list[Draft]:
         if self.transfer and self.transfer.belief(situation.space):
             return self._transferred(self.transfer, situation, plan, count)
-        untried = self.untried_anchors(situation)[:count]
-        if untried and not situation.records:  # the first round is the anchors alone
+        untried = _with_room(self.untried_anchors(situation), count)
+        if not situation.records and any(not draft.reference for draft in untried):  # the first round is the anchors alone
             return untried
         return untried + self.evolve(situation, plan, count - len(untried), untried)
 
@@ -125,6 +126,8 @@ class RuleCoder:
         return list(pool.values())
 
     def _outside(self, spec: ArchitectureSpec, situation: Situation) -> bool:
+        if situation.space.refuses(spec) is not None:
+            return True
         if situation.limits.max_params is None:
             return False
         try:
@@ -149,18 +152,30 @@ class RuleCoder:
         return self._pool(situation, anything, missing, rng, taken, LAST_ATTEMPTS if tight else missing * ATTEMPTS)
 
 
+def _with_room(anchors: Sequence[Draft], count: int) -> list[Draft]:
+    """Of the untried anchors those of a round: what is only compared with takes at most half of it where nothing else is tried yet."""
+    inside = [draft for draft in anchors if not draft.reference][:count]
+    return inside + [draft for draft in anchors if draft.reference][: (count - len(inside)) // (1 if inside else 2)]
+
+
 def _due(anchors: Sequence[Draft], situation: Situation, count: int) -> list[Draft]:
     """Of the untried anchors, most promising first, those of this round: the best of either kind in the first, and a share of each."""
     first = [next((draft for draft in anchors if draft.anchor == kind), None) for kind in ("plain", "strong")]
-    due = [] if situation.records else [draft for draft in first if draft is not None][:count]
+    own = [draft for draft in anchors if draft.anchor == "start"]
+    due = [] if situation.records else _once([*own, *(draft for draft in first if draft is not None)])[:count]
     due += [draft for draft in anchors if draft not in due]
     share = ANCHOR_SHARE if situation.records else FIRST_ANCHORS
     return due[: max(int(count > 1), int(share * count))]
 
 
+def _once(drafts: Sequence[Draft]) -> list[Draft]:
+    """Each draft once, in their order; drafts hold specs, which have no hash of their own."""
+    return [draft for place, draft in enumerate(drafts) if draft not in drafts[:place]]
+
+
 def _as_anchor(draft: Draft, anchor: Draft | None) -> Draft:
     """A design of the past that is also one of this run's anchors."""
-    return draft if anchor is None else replace(draft, anchor=anchor.anchor, name=anchor.name)
+    return draft if anchor is None else replace(draft, anchor=anchor.anchor, name=anchor.name, reference=anchor.reference)
 
 
 def _hashes(drafts: Sequence[Draft]) -> set[str]:
@@ -179,10 +194,14 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
     """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
-    ranked = enumerate(situation.ranked() if direction.parents else (), start=1)
-    named = [(rank, record) for rank, record in ranked if record.trial in direction.parents]
-    chosen = named or list(enumerate(situation.best(ELITES), start=1))
+    guarded = situation.space.guarded
+    ranked = enumerate(situation.ranked() if direction.parents or guarded else (), start=1)
+    known = [(rank, record) for rank, record in ranked if situation.space.refuses(record.spec) is None]
+    named = [(rank, record) for rank, record in known if record.trial in direction.parents]
+    chosen = named or (known[:ELITES] if guarded else list(enumerate(situation.best(ELITES), start=1)))
     elites, ranks = [record for _, record in chosen], {record.trial: rank for rank, record in chosen}
+    if guarded:
+        yield from _adopted(situation)
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:
             yield _sampled(situation, direction, rng)
@@ -190,6 +209,16 @@ def _children(situation: Situation, direction: Direction, attempts: int, rng: ra
             yield _crossed(situation, ranks, elites, rng)
         else:
             yield from _mutated(situation, direction, ranks, elites, rng)
+
+
+def _adopted(situation: Situation) -> Iterator[Draft]:
+    """Designs that were scored outside of the space and can be said inside, with what is locked written into them; the best first."""
+    for record in situation.ranked():
+        spec = situation.space.adopt(record.spec) if record.proposal.reference else None
+        if spec is not None and spec_hash(spec) not in situation.hashes():
+            text = f"{record.trial} with what is locked in this space"
+            change = describe(written(record.spec, spec))
+            yield Draft(spec, AUTHOR, text, (f"trial:{record.trial}",), parent=record.trial, change=change)
 
 
 def _sampled(situation: Situation, direction: Direction, rng: random.Random) -> Draft:
@@ -249,6 +278,11 @@ def _with_expectation(draft: Draft, predicted: float, situation: Situation) -> D
 
 
 def _anchor_draft(anchor: Anchor) -> Draft:
-    evidence = (f"card:{anchor.card}",)
+    evidence = (f"card:{anchor.card}",) if anchor.card else ()
     text = f"{anchor.name} with usual settings: a {anchor.kind} anchor that any design has to beat"
-    return Draft(anchor.spec, "coder/anchors", text, evidence, anchor=anchor.kind, name=anchor.name)
+    if anchor.kind == "start":
+        text = f"{anchor.name}: the design that the owner of this run starts from, which any other has to beat"
+    if anchor.reference:
+        text += "; outside of the space that is searched, to compare with alone"
+    author = "person" if anchor.kind == "start" else "coder/anchors"
+    return Draft(anchor.spec, author, text, evidence, anchor=anchor.kind, name=anchor.name, reference=anchor.reference)

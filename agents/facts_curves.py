@@ -133,7 +133,7 @@ def _fitting(curve: Curve, noise: float) -> str:
     if curve.fall > max(FALL_AT * noise, LEAST_FALL) and not curve.is_late:
         return f"overfits: validation ends {curve.fall:.1f} below its best epoch"
     if curve.gap is not None and curve.train is not None and curve.gap < max(noise, LEAST_GAP) and curve.train < FITTED:
-        return "underfits: no better on its training nodes than on validation"
+        return "underfits: no better on what it is trained on than on validation"
     return ""
 
 

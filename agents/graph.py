@@ -3,7 +3,7 @@
     card -> recall -> plan -> review -> draft -> check -> evaluate -> analyse -> remember -+-> recall (another round)
                        ^        |                                                          |
                        +--------+ rejected                                                 |
-             report <- export <- open_test <- choose <- confirm <--------------------------+
+    report <- export <- baselines <- open_test <- choose <- confirm <----------------------+
 
 A person who asks to stop ends it in review, or after evaluate, remember or confirm; resuming enters at the round that is still open, or at
 confirm.
@@ -16,22 +16,25 @@ journalled by the house's feeder, in a run bounded by time also beside the graph
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypedDict
 
 from agentnas.agents import climbing
+from agentnas.agents.baselines import measure_baselines
 from agentnas.agents.checking import accept, price
 from agentnas.agents.house import House
 from agentnas.agents.outcomes import nothing_to_choose
 from agentnas.agents.people import decide, hear, is_planned, note_unheard
 from agentnas.agents.roles import Direction, Plan
-from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, finalists
+from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, eligible, finalists
 from agentnas.agents.selection import choose as choose_by_validation
 from agentnas.memory import events as ev
 from agentnas.memory.memory import finding_records, trial_records
 from agentnas.prompts import load as load_prompt
 from agentnas.tools.evaluate.base import CONFIRM, Request
 from agentnas.tools.evaluate.ladder import spearman
+from agentnas.tools.spec.narrowing import within
 
 # Rounds in a row without one acceptable trial, after which the search gives up.
 EMPTY_ROUNDS = 5
@@ -48,13 +51,14 @@ def build_graph(house: House) -> Any:
 
     graph = StateGraph(State)
     nodes: Sequence[Callable[[House, State], dict[str, Any]]] = (
-        card, recall, plan, review, draft, check, evaluate, analyse, remember, confirm, choose, open_test, export, report,
+        card, recall, plan, review, draft, check, evaluate, analyse, remember, confirm, choose, open_test, baselines, export,
+        report,
     )  # fmt: skip
     for node in nodes:
         graph.add_node(node.__name__, partial(_synced, node, house))
     for first, second in (
         ("card", "recall"), ("recall", "plan"), ("plan", "review"), ("draft", "check"), ("check", "evaluate"),
-        ("analyse", "remember"), ("choose", "open_test"), ("open_test", "export"), ("export", "report"),
+        ("analyse", "remember"), ("choose", "open_test"), ("open_test", "baselines"), ("baselines", "export"), ("export", "report"),
         ("report", END),
     ):  # fmt: skip
         graph.add_edge(first, second)
@@ -107,7 +111,8 @@ def plan(house: House, state: State) -> dict[str, Any]:
         hear(house, round_)
         made = house.planner.plan(house.situation(round_))
         directions = tuple(direction.as_dict() for direction in made.directions)
-        house.journal.append(ev.PlanMade(round=round_, author=made.author, directions=directions, reason=made.reason))
+        house.journal.append(ev.PlanMade(round=round_, author=made.author, directions=directions, reason=made.reason,
+                                      bounds=dict(made.bounds)))  # fmt: skip
     return {}
 
 
@@ -131,8 +136,10 @@ def draft(house: House, state: State) -> dict[str, Any]:
     if not view.has(ev.ProposalsDrafted, round_):
         event = view.plans[round_]
         made = Plan(event.author, tuple(map(Direction.from_dict, event.directions)), event.reason)
-        drafts = house.coder.draft(house.situation(round_), made, house.round_size(round_))
-        proposals, problems = accept(drafts, view.trial_of, len(view.proposals) + 1, house.memory, house.room)
+        situation = house.situation(round_)
+        situation = replace(situation, space=within(situation.space, event.bounds))
+        drafts = house.coder.draft(situation, made, house.round_size(round_))
+        proposals, problems = accept(drafts, view.trial_of, len(view.proposals) + 1, house.memory, house.room, situation.space)
         for problem in problems:
             house.journal.append(ev.Noted(level="warning", message=problem))
         house.journal.append(ev.ProposalsDrafted(round=round_, proposals=tuple(proposals)))
@@ -161,7 +168,7 @@ def after_evaluation(house: House, state: State) -> str:
     """A round that was asked to stop, or whose time ended before any score, stays open: a resumed run finishes it before it is analysed."""
     if house.stop_requested.is_set():
         return "halt"
-    return "confirm" if house.search_over() and not house.situation_of_scores().ranked() else "analyse"
+    return "confirm" if house.search_over() and not eligible(house.situation_of_scores()) else "analyse"
 
 
 def analyse(house: House, state: State) -> dict[str, Any]:
@@ -200,14 +207,14 @@ def after_round(house: House, state: State) -> str:
 def confirm(house: House, state: State) -> dict[str, Any]:
     """Train the finalists and the best anchors with fresh seeds, keeping their weights; who is behind for good gets no more of them."""
     house.feeder.finish()
-    if not house.situation_of_scores().ranked():
+    if not eligible(house.situation_of_scores()):
         raise nothing_to_choose(house)
     if house.evaluator.confirm_seeds and not house.view.winner:
         if house.view.finalists is None:
             picked = house.pick_finalists()
             reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
             house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
-                                                    strong_anchor=picked.strong_anchor, reason=reason))  # fmt: skip
+                                                    strong_anchor=picked.strong_anchor, start=picked.start, reason=reason))  # fmt: skip
         confirmed = house.chosen_finalists().all()
         house.feeder.run(climbing.confirmation(house.situation_of_scores(), confirmed, house.evaluator.confirm_seeds), house.confirm_over)
     return {}
@@ -238,16 +245,22 @@ def open_test(house: House, state: State) -> dict[str, Any]:
         assert winner is not None
         situation = house.situation_of_scores()
         chosen = best_confirmed(situation, house.chosen_finalists()) if house.view.finalists else finalists(situation)
-        trials = dict.fromkeys(t for t in (winner.trial, chosen.plain_anchor, chosen.strong_anchor) if t)
+        trials = dict.fromkeys(t for t in (winner.trial, *chosen.compared()) if t)
         scores: dict[str, dict[int, float]] = {}
         for (trial, seed), score in house.evaluator.open_test(_test_requests(house, list(trials))).items():
             scores.setdefault(trial, {})[seed] = score
         house.journal.append(ev.TestOpened(
             scores={trial: {str(seed): score for seed, score in sorted(by_seed.items())} for trial, by_seed in scores.items()},
-            comparison=comparison(winner.trial, chosen, scores),
+            comparison=comparison(winner.trial, chosen, scores, house.view.started.test_to_train if house.view.started else 0.0),
             quality={str(seed): found for (trial, seed), found in sorted(house.evaluator.test_quality.items())
-                     if trial == winner.trial and found},
+                      if trial == winner.trial and found},
         ))  # fmt: skip
+    return {}
+
+
+def baselines(house: House, state: State) -> dict[str, Any]:
+    """What methods without a network reach on the same splits: measured last, so that nothing was chosen by them."""
+    measure_baselines(house)
     return {}
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from agentnas.agents.baselines import Baselines, seconds_for
 from agentnas.agents.history import Ledger
 from agentnas.agents.llm.spending import Limits as LLMLimits
 from agentnas.agents.people import messages
 from agentnas.agents.roles import Analyst, Coder, Planner
 from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, estimated, finalists
-from agentnas.agents.situation import Left, Record, Situation, turned_down
+from agentnas.agents.situation import Left, Record, Situation, bounds_before, turned_down
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.memory.events import FinalistsChosen
 from agentnas.memory.inbox import Inbox
@@ -67,7 +68,8 @@ class Budget:
 class House:
     """Everything that a run needs, wired by the caller. ``batch`` is the number of trials a round, ``workers`` how many run at a time;
     with ``review`` each plan waits until a person has left their decision in the ``inbox``; ``transfer`` is what earlier tasks teach;
-    ``room`` is what a training may take of this machine's memory, None where that is not known."""
+    ``room`` is what a training may take of this machine's memory, None where that is not known; ``baselines`` need no network, None where
+    they are not asked for."""
 
     journal: Journal
     evaluator: Evaluator
@@ -89,6 +91,9 @@ class House:
     review: bool = False
     transfer: Transfer | None = None
     room: Room | None = None
+    baselines: Baselines | None = None
+    goal: str = ""
+    """What the owner wants searched, in their words."""
     _reserve: tuple[int, float] = (-1, 0.0)
 
     @property
@@ -152,6 +157,8 @@ class House:
             correlations=tuple(self.view.correlations),
             batch=self.round_size(round_),
             turned_down=tuple(turned_down(self.view)),
+            goal=self.goal,
+            bounds=bounds_before(self.view, round_),
         )
 
     def recalled(self, round_: int, question: str) -> list[Evidence]:
@@ -199,7 +206,8 @@ class House:
     def closing_s(self) -> float:
         """Seconds to keep for what comes after the confirmation."""
         assert self.budget.seconds is not None
-        return min(CLOSING_S, CLOSING_SHARE * self.budget.seconds)
+        baselines = seconds_for(self.budget.seconds) if self.baselines else 0.0
+        return min(CLOSING_S, CLOSING_SHARE * self.budget.seconds) + baselines
 
     def confirm_reserve(self) -> float:
         """Seconds to keep for confirming the finalists and the best anchor of either kind; bounded by a share of the budget."""
@@ -243,4 +251,4 @@ class House:
     def chosen_finalists(self) -> Finalists:
         event = self.view.finalists
         assert isinstance(event, FinalistsChosen)
-        return Finalists(event.finalists, event.plain_anchor, event.strong_anchor)
+        return Finalists(event.finalists, event.plain_anchor, event.strong_anchor, event.start)

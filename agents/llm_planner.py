@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,8 +20,10 @@ from agentnas.agents.planner import RulePlanner, groups_of
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Situation
 from agentnas.memory.memory import Memory, one_line
-from agentnas.tools.errors import suggest
+from agentnas.tools.errors import UsageError, suggest
+from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.edits import CELL_ALIASES
+from agentnas.tools.spec.narrowing import LIFTED, narrowed, read_bounds
 
 ROLE = "planner"
 FEWEST, MOST = 2, 4
@@ -62,6 +64,21 @@ class PlanAnswer(BaseModel):
     directions: list[DirectionAnswer] = Field(description=f"{FEWEST} to {MOST} directions")
 
 
+class Bound(BaseModel):
+    """One bound on what is searched."""
+
+    path: str = Field(description="operators, max_depth, min_depth, max_nodes, max_inputs, a setting such as recipe.learning_rate; or all")
+    value: str = Field(
+        description="what alone is allowed: names or numbers with commas, or 0.001 to 0.01; empty with all, which lifts bounds"
+    )
+
+
+class BoundedPlanAnswer(PlanAnswer):
+    """Where the trials of the next round go, and what alone may be searched because the owner asked for it."""
+
+    bounds: list[Bound] = Field(description="bounds that the owner's words ask for; empty leaves those in force")
+
+
 class PlannerBriefing(Protocol):
     """Who writes the planner's prompt."""
 
@@ -82,18 +99,24 @@ class LLMPlanner:
             return self.fallback.plan(situation)
         opening = self.briefing.planner(situation)
         check = _Check(situation, self.memory)
-        found = converse(self.consultant, ROLE, situation.round, opening, PlanAnswer, check.plan, AGAIN)
+        form = BoundedPlanAnswer if may_bound(situation) else PlanAnswer
+        found = converse(self.consultant, ROLE, situation.round, opening, form, check.plan, AGAIN)
         author = author_of(self.consultant, ROLE, situation.round)
         if (usable := _least_wrong(found)) is not None:
-            reason, directions = usable
-            return Plan(author, directions, reason)
+            reason, directions, bounds = usable
+            return Plan(author, directions, reason, bounds)
         ruled = self.fallback.plan(situation)
         answered = was_answered(self.consultant, ROLE, situation.round)
         return replace(ruled, reason=f"the model gave no usable plan; {ruled.reason}") if answered else ruled
 
 
-# The reason and the directions of a plan that can be carried out.
-Usable = tuple[str, tuple[Direction, ...]]
+# The reason, the directions and the bounds of a plan that can be carried out.
+Usable = tuple[str, tuple[Direction, ...], Mapping[str, Any]]
+
+
+def may_bound(situation: Situation) -> bool:
+    """Whether the planner may narrow the space: only a person's words are a reason to, and only bounds can be narrowed."""
+    return bool(situation.goal or situation.told or situation.bounds) and isinstance(situation.space, BoundedSpace)
 
 
 def _least_wrong(found: Sequence[Checked[Usable | None]]) -> Usable | None:
@@ -108,6 +131,7 @@ class _Check:
     """What may be named in a situation: its factors and groups, and all that memory holds."""
 
     def __init__(self, situation: Situation, memory: Memory) -> None:
+        self.space, self.in_force = situation.space, situation.bounds
         self.factors = tuple(situation.space.factors())
         self.groups: Mapping[str, tuple[str, ...]] = groups_of(self.factors)
         leading = [f"trial:{record.trial}" for record in situation.ranked()[:1]]
@@ -121,9 +145,24 @@ class _Check:
         whole = _wrong_as_a_whole(answer.directions)
         kept = [direction for direction, _ in read if direction.share > 0]
         kept = sorted(sorted(kept, key=lambda d: -d.share)[:MOST], key=kept.index)
-        usable = (one_line(answer.reason, LONGEST_TEXT), _scaled(kept)) if len(kept) >= FEWEST else None
+        bounds, wrong = self._bounds(answer)
+        usable = (one_line(answer.reason, LONGEST_TEXT), _scaled(kept), bounds) if len(kept) >= FEWEST else None
         taken = sum(not problems for _, problems in read)
-        return Checked(usable, len(read), taken, (*whole, *(problem for _, problems in read for problem in problems)))
+        return Checked(usable, len(read), taken, (*whole, *wrong, *(problem for _, problems in read for problem in problems)))
+
+    def _bounds(self, answer: PlanAnswer) -> tuple[Mapping[str, Any], list[str]]:
+        """The bounds from now on, and what is wrong with those that were given; those in force where none are."""
+        given = answer.bounds if isinstance(answer, BoundedPlanAnswer) else []
+        if any(bound.path.strip() == LIFTED for bound in given):
+            return {}, []
+        if not given or not isinstance(self.space, BoundedSpace):
+            return self.in_force, []
+        try:
+            read = read_bounds([(bound.path, bound.value) for bound in given], self.space)
+            narrowed(self.space, read)
+        except UsageError as error:
+            return self.in_force, [str(error)]
+        return read, []
 
     def _direction(self, where: str, given: DirectionAnswer) -> tuple[Direction, list[str]]:
         factors, unknown = self._factors(given.factors)

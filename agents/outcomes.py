@@ -42,5 +42,7 @@ def nothing_to_choose(house: House) -> AgentNASError:
     if failed and len(failed) + len(view.rejected) == len(view.proposals):
         reason = view.failures(failed[0])[0]
         return RunError(f"all {len(failed)} trials failed, the first by {reason.kind}: {reason.reason}")
+    if any(proposal.reference for proposal in view.proposals.values()) and view.num_evaluations:
+        return BudgetEndedError("the budget ended before one design of the space that is searched was scored; give more --trials or --time")
     time = "no limit" if house.budget.seconds is None else f"{house.budget.seconds:g} s"
     return BudgetEndedError(f"the budget ended before one trial finished (time {time}); give more --time and resume")

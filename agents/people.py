@@ -109,6 +109,7 @@ def decide(house: House, round_: int, held: Mapping[str, Any]) -> None:
         plan = house.view.plans[round_]
         if review.decision == "edited" and review.directions != plan.directions:
             reason = review.reason or plan.reason
-            house.journal.append(ev.PlanMade(round=round_, author=PERSON, directions=review.directions, reason=reason))
+            made = ev.PlanMade(round=round_, author=PERSON, directions=review.directions, reason=reason, bounds=plan.bounds)
+            house.journal.append(made)
         house.journal.append(ev.PlanReviewed(round=round_, decision=review.decision, reason=review.reason, item=review.name))
     house.inbox.done(review)

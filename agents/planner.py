@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Situation
@@ -64,6 +65,9 @@ class RulePlanner:
     def plan(self, situation: Situation) -> Plan:
         if not situation.records:
             return _anchors_first(situation)
+        return replace(self._planned(situation), bounds=situation.bounds)
+
+    def _planned(self, situation: Situation) -> Plan:
         grouped = groups_of(situation.space.factors())
         seen = [*effects(situation), *early_effects(situation)]
         known = noise_floor(situation)

@@ -5,7 +5,8 @@ A role never raises because of what it was shown: it answers with what it can. W
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agentnas.agents.situation import Situation
@@ -46,6 +47,8 @@ class Plan:
     author: str
     directions: tuple[Direction, ...]
     reason: str
+    bounds: Mapping[str, Any] = field(default_factory=dict)
+    """What alone may be searched, as ``narrowing.read_bounds`` gives it; empty: the whole space."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Draft:
     anchor: str | None = None
     name: str | None = None
     direction: str | None = None
+    reference: bool = False
+    """Outside of the space that was asked for: compared with, neither chosen nor varied."""
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,16 @@ class Finalists:
     finalists: tuple[str, ...]
     plain_anchor: str | None
     strong_anchor: str | None
+    start: str | None = None
+    """The best of the designs that a person started from."""
 
     def all(self) -> tuple[str, ...]:
         """Everything to confirm, each once, most important first."""
-        anchors = [anchor for anchor in (self.plain_anchor, self.strong_anchor) if anchor]
-        return tuple(dict.fromkeys([*self.finalists[:1], *anchors, *self.finalists[1:]]))
+        return tuple(dict.fromkeys([*self.finalists[:1], *self.compared(), *self.finalists[1:]]))
+
+    def compared(self) -> tuple[str, ...]:
+        """What the winner is compared with."""
+        return tuple(trial for trial in (self.start, self.plain_anchor, self.strong_anchor) if trial)
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,25 @@ def finalists(situation: Situation, count: int = FINALISTS, estimates: Mapping[s
     """The ``count`` best trials, and the best plain and strong anchor by validation. With ``estimates`` of the true scores (``estimated``)
     those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Where several trials are
     confirmed, a cheaper setting of the best strong anchor's method is among them, so that ``choose`` can prefer it."""
-    ranked = situation.trusted(None if estimates else count)
+    ranked = [record for record in situation.trusted(None if estimates or situation.space.guarded else count) if may_win(record)]
     if estimates:
         seeds = {record.trial: len(record.full_scores(situation.rungs)) for record in ranked}
         ranked.sort(key=lambda record: (-seeds[record.trial], -estimates.get(record.trial, -math.inf)))
     best = tuple(record.trial for record in ranked[:count])
-    plain, strong = (situation.anchors(kind) for kind in ("plain", "strong"))
-    cheaper = [record.trial for record in strong if _is_cheaper_setting(record, strong[0])][: 1 if count > 1 else 0]
-    return Finalists(tuple(dict.fromkeys([*best, *cheaper])), plain[0].trial if plain else None, strong[0].trial if strong else None)
+    plain, strong, start = (situation.anchors(kind) for kind in ("plain", "strong", "start"))
+    cheaper = [r.trial for r in strong if may_win(r) and _is_cheaper_setting(r, strong[0])][: 1 if count > 1 else 0]
+    first = [kind[0].trial if kind else None for kind in (plain, strong, start)]
+    return Finalists(tuple(dict.fromkeys([*best, *cheaper])), *first)
+
+
+def may_win(record: Record) -> bool:
+    """Whether the trial lies in the space that is searched; what does not is only compared with."""
+    return not record.proposal.reference
+
+
+def eligible(situation: Situation) -> list[Record]:
+    """Scored trials that may be chosen, best first."""
+    return [record for record in situation.ranked() if may_win(record)]
 
 
 def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
@@ -69,6 +85,7 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     An anchor gives way to the same method in a cheaper setting (fewer hops) that those nodes cannot tell from it.
     """
     records = situation.by_trial()
+    candidates = [trial for trial in candidates if may_win(records[trial])]
     sound = [trial for trial in candidates if not records[trial].failures] or list(candidates)
     # Who was stopped in the race is behind; the others are compared over all their seeds.
     sound = [trial for trial in sound if CONFIRM not in records[trial].stopped] or sound
@@ -133,7 +150,8 @@ def best_confirmed(situation: Situation, chosen: Finalists) -> Finalists:
         common = _shared({trial: found for trial, found in scores.items() if found}) if any(scores.values()) else {}
         return max(common, key=lambda trial: (mean_and_sd(list(common[trial].values()))[0], trial == otherwise), default=otherwise)
 
-    return replace(chosen, plain_anchor=best("plain", chosen.plain_anchor), strong_anchor=best("strong", chosen.strong_anchor))
+    plain, strong = best("plain", chosen.plain_anchor), best("strong", chosen.strong_anchor)
+    return replace(chosen, plain_anchor=plain, strong_anchor=strong, start=best("start", chosen.start))
 
 
 def _shared(confirmed: Mapping[str, Mapping[int, float]]) -> dict[str, dict[int, float]]:
@@ -192,17 +210,18 @@ def _best_smoothed(situation: Situation, estimates: Mapping[str, float], reason:
     return Choice(best, raw, None, 1, reason if best == leader else f"{reason}; the raw leader was {leader}")
 
 
-def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int, float]]) -> dict[str, Any]:
-    """Winner minus best plain and best strong anchor on the test, paired over seeds; an anchor without a common seed is left out."""
+def comparison(winner: str, chosen: Finalists, scores: Mapping[str, Mapping[int, float]], test_to_train: float = 0.0) -> dict[str, Any]:
+    """Winner minus the design that a person started from, the best plain and the best strong anchor on the test, paired over seeds; one
+    without a common seed is left out. ``test_to_train``: see ``paired_difference``."""
     compared: dict[str, Any] = {}
-    for kind, anchor in (("plain", chosen.plain_anchor), ("strong", chosen.strong_anchor)):
+    for kind, anchor in (("start", chosen.start), ("plain", chosen.plain_anchor), ("strong", chosen.strong_anchor)):
         if anchor is None:
             continue
         if anchor == winner:
             compared[kind] = {"anchor": anchor, "is_winner": True}
             continue
         if set(scores[winner]) & set(scores.get(anchor, {})):
-            compared[kind] = {"anchor": anchor, "is_winner": False, **paired_difference(scores[winner], scores[anchor])}
+            compared[kind] = {"anchor": anchor, "is_winner": False, **paired_difference(scores[winner], scores[anchor], test_to_train)}
     return compared
 
 

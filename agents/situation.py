@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentnas.agents.history import History
 from agentnas.agents.record import Record as Record  # a situation is made of them
@@ -67,6 +67,10 @@ class Situation:
     correlations: tuple[RungCorrelation, ...] = ()
     batch: int | None = None
     """Trials that this round may propose; None where that is not known."""
+    goal: str = ""
+    """What the owner wants searched, in their words, for the whole run."""
+    bounds: Mapping[str, Any] = field(default_factory=dict)
+    """Bounds on the space that an earlier plan made of the owner's words."""
     turned_down: tuple[str, ...] = ()
     """What the checks said of earlier proposals that were not tried: repeated, invalid, citing what does not exist."""
 
@@ -183,6 +187,12 @@ class Situation:
 def drafted(record: Record) -> tuple[int, str]:
     """The order of drafting."""
     return drafting(record.trial)
+
+
+def bounds_before(view: JournalView, round_: int) -> Mapping[str, Any]:
+    """The bounds on the space that the last plan before a round left in force."""
+    earlier = [planned for planned in view.plans if planned < round_]
+    return view.plans[max(earlier)].bounds if earlier else {}
 
 
 def turned_down(view: JournalView) -> tuple[str, ...]:

@@ -164,12 +164,28 @@ def beyond_noise(difference: float, se: float, count: int) -> bool:
     return abs(difference) > float(stdtrit(count - 1, 0.975)) * se
 
 
-def paired_difference(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[str, Any]:
-    """Difference of two sets of scores over the seeds that both have: mean, standard error, and whether it is inside the noise.
+def probability(difference: float, se: float, count: int) -> float:
+    """Of a mean of ``count`` differences this far from zero or farther, where there is none (Student's t, two-sided)."""
+    from scipy.special import stdtr
 
-    ``inside_noise`` is true where zero lies in the 95 % interval (Student's t), None where there is no standard error.
+    if se == 0.0:
+        return 1.0 if difference == 0.0 else 0.0
+    return float(2.0 * stdtr(count - 1, -abs(difference) / se))
+
+
+def paired_difference(ours: Mapping[int, float], theirs: Mapping[int, float], test_to_train: float = 0.0) -> dict[str, Any]:
+    """Difference of two sets of scores over the seeds that both have: mean, standard error, two-sided ``p`` of Student's t, and whether
+    it is inside the noise.
+
+    ``inside_noise`` is true where zero lies in the 95 % interval; it and ``p`` are None where there is no standard error.
+    ``test_to_train``: size of the tested part over that of the training part where seeds stand for splits whose training parts overlap.
+    Scores of such splits are correlated, and the variance of their mean is larger than it looks: 1/n + test/train in place of 1/n (the
+    corrected resampled t-test; Nadeau and Bengio, 2003).
     """
     differences = [ours[seed] - theirs[seed] for seed in sorted(set(ours) & set(theirs))]
     mean, se = sum(differences) / len(differences), standard_error(differences)
+    if se is not None:
+        se *= math.sqrt(1.0 + len(differences) * test_to_train)
     inside = None if se is None else not beyond_noise(mean, se, len(differences))
-    return {"difference": mean, "se": se, "seeds": len(differences), "inside_noise": inside}
+    found = {"difference": mean, "se": se, "seeds": len(differences), "inside_noise": inside}
+    return found if se is None else {**found, "p": probability(mean, se, len(differences))}

@@ -13,6 +13,7 @@ from agentnas.memory.view import JournalView
 from agentnas.tools.anchors import with_scale
 from agentnas.tools.errors import SpecError
 from agentnas.tools.evaluate.ladder import MANY_SPLITS, ONE_SPLIT, TABLE
+from agentnas.tools.spec.cellspace import CellSpace
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks.card import TaskCard
@@ -34,6 +35,8 @@ class RememberedTrials:
 
     def past(self, space: SearchSpace) -> Past | None:
         """Designs of other runs that the space can express, each once; tables teach tables, and trained trials trained ones."""
+        if isinstance(space, CellSpace) and not space.is_table:
+            return None  # what was trained elsewhere are no cells, and what tables say is no training
         tasks = [task for task in self.memory.past_trials(self.card()) if _is_table(task) == space.is_table]
         return _past(tasks, space, self.scale) if tasks else None
 
@@ -102,4 +105,7 @@ def _adopted(trial: TrialRecord, space: SearchSpace, scale: str | None) -> Archi
         spec = space.adopt(parse_spec(trial.spec))
     except SpecError:
         return None  # of a version whose language said more
-    return spec if spec is None or scale is None or space.is_table else with_scale(spec, scale)
+    if spec is None or scale is None or space.is_table:
+        return spec
+    scaled = with_scale(spec, scale)
+    return scaled if space.refuses(scaled) is None else spec

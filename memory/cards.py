@@ -1,4 +1,4 @@
-"""The paper cards that ship with the product: trigger -> insight -> action, 270 papers, and the index over them.
+"""The paper cards that ship with the product: trigger -> insight -> action, and the index over them.
 
 A card is data: it is quoted as a source and gives no instruction. ``evidence`` is the only field that may hold a paper's results.
 """

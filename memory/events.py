@@ -33,12 +33,17 @@ class RunStarted(Event):
     environment: dict[str, Any]
     metric: str = ""
     higher_is_better: bool = True
+    test_to_train: float = Field(0.0, description="test part over training part of a split, where training parts of splits overlap")
     unit: float = Field(1.0, description="error of the best constant, where the metric is an error: what its scores are shares of")
     kind: str = Field("node", description="what is predicted of: node, graph, or link (pairs of nodes)")
     target: str = Field("classes", description="what is predicted: classes, labels (several an item), or a value")
+    sizes: dict[str, int] = Field(
+        default_factory=dict, description="columns of features, outputs and attributes of edges; numbers of types"
+    )
     class_names: tuple[str, ...] = Field((), description="what classes, or labels, are called, by number; empty where they have no names")
     full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
+    searched: dict[str, Any] = Field(default_factory=dict, description="the space, its size, and which anchors lie outside of it")
 
 
 class RunResumed(Event):
@@ -82,6 +87,7 @@ class PlanMade(Event):
     author: str
     directions: tuple[dict[str, Any], ...]
     reason: str = ""
+    bounds: dict[str, Any] = Field(default_factory=dict, description="what alone is searched, because the owner asked for it; empty: all")
 
 
 class Proposal(BaseModel):
@@ -100,8 +106,9 @@ class Proposal(BaseModel):
     hypothesis: str = ""
     expected_gain: float | None = None
     evidence: tuple[str, ...] = ()
-    anchor: Literal["plain", "strong"] | None = None
+    anchor: Literal["plain", "strong", "start"] | None = None
     name: str | None = Field(None, description="name of the anchor")
+    reference: bool = Field(False, description="outside of the space that was asked for: compared with, neither chosen nor varied")
     direction: str | None = Field(None, description="name of the direction of the round's plan that it follows")
 
 
@@ -208,6 +215,7 @@ class FinalistsChosen(Event):
     finalists: tuple[str, ...]
     plain_anchor: str | None
     strong_anchor: str | None
+    start: str | None = Field(None, description="the best of the designs that a person started from")
     reason: str
 
 
@@ -233,6 +241,20 @@ class TestOpened(Event):
     quality: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="of the winner, by seed: what happened to each class, calibration, or errors (tools.quality)"
     )
+
+
+class BaselineMeasured(Event):
+    """What a method without a neural network reaches on the splits of the winner's confirmation; comes after the test was opened."""
+
+    durable: ClassVar[bool] = True
+    type: Literal["baseline_measured"] = "baseline_measured"
+    name: str
+    told: str = Field(description="what it is, in words")
+    val: dict[str, float] = Field(description="validation score by split; empty where it was left out")
+    test: dict[str, float] = Field(description="test score by split")
+    setting: str = Field("", description="what validation chose on the first split")
+    seconds: float = 0.0
+    reason: str = Field("", description="why it was left out, or ended before the last split")
 
 
 class Exported(Event):
@@ -364,6 +386,7 @@ AnyEvent = Annotated[
     | FinalistsChosen
     | WinnerChosen
     | TestOpened
+    | BaselineMeasured
     | Exported
     | LLMAsked
     | LLMAnswered

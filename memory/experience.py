@@ -17,7 +17,7 @@ from agentnas.memory.records import FindingRecord, TrialRecord
 from agentnas.memory.view import JournalView
 from agentnas.tools.spec.model import parse_spec
 from agentnas.tools.spec.vectors import vector, vector_names
-from agentnas.tools.tasks.card import TaskCard
+from agentnas.tools.tasks.card import NODES, TaskCard
 
 RULES = "/rules"  # how the names of rule-based agents end: their findings repeat, and the last round's hold for all
 MOST_EDITS = 40
@@ -39,6 +39,7 @@ def experience(view: JournalView, run: str) -> Experience | None:
     card = TaskCard.model_validate(view.card)
     about = {
         "task": view.started.task, "protocol": view.started.protocol, "task_vector": tuple(card.vector()), "graph": graph_of(card),
+        "aim": "" if card.aim == NODES else card.aim,
     }  # fmt: skip
     task = TaskRecord(id="task", text=card.text(), **about)
     task = task.model_copy(update={"id": task.key})

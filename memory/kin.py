@@ -17,7 +17,7 @@ from agentnas.memory.records import TaskCardLike
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec, Body, Node
 
-SLOTS = 24  # entries of a task vector in the store; cards of this version have 15
+SLOTS = 24  # entries of a task vector in the store; cards of this version have 15, or 21
 # The card's distance counts as much as the order of this many shared designs.
 PRIOR_DESIGNS = 6.0
 NEARLY = 0.02  # a graph without its isolated nodes, or another component of it, is the same graph

@@ -23,9 +23,11 @@ from agentnas.memory.records import (
     TaskCardLike,
     TaskTrials,
     TrialRecord,
+    aim_of,
     card_evidence,
     one_line,
     record_evidence,
+    same_aim,
     task_similarity,
 )
 from agentnas.memory.stems import words
@@ -74,7 +76,7 @@ class Memory(Protocol):
 
 
 class InMemory:
-    """Memory over a run's journal view, records that were added, and the 270 cards. Reads the view live: nothing has to be added to it.
+    """Memory over a run's journal view, records that were added, and the cards that ship. Reads the view live: nothing is added to it.
 
     ``run`` is the name of the view's run: records ``<run>/...`` are its own trials and findings, told once and under their ids in the run.
     """
@@ -118,7 +120,7 @@ class InMemory:
         """The added records of other runs, as ``Memory.past_trials`` says."""
         vector, tasks = tuple(card.vector()) if card is not None else (), dict[str, list[TrialRecord]]()
         for id_, record in sorted(self._trials.items()):
-            if self._own(id_) is None:
+            if self._own(id_) is None and same_aim(aim_of(card), record):
                 tasks.setdefault(record.key, []).append(record)
         told = [TaskTrials(key, trials[0].task_vector, tuple(trials)) for key, trials in tasks.items()]
         return sorted(told, key=lambda task: (-task_similarity(vector, task.task_vector), task.key))
@@ -216,7 +218,8 @@ class InMemory:
     def _records(self, records: Iterable[R], card: TaskCardLike | None, question: str) -> Iterator[Evidence]:
         """Records of the most similar tasks first, then those nearest to the question; those of this run are told by its view."""
         asked, vector = frozenset(words(question)), tuple(card.vector()) if card is not None else ()
-        others = [record for record in records if self._own(record.id) is None]
+        aim = aim_of(card)
+        others = [record for record in records if self._own(record.id) is None and same_aim(aim, record)]
         scored = [(task_similarity(vector, record.task_vector), overlap(asked, record.text), record) for record in others]
         for similarity, _, record in sorted(scored, key=lambda item: (-item[0], -item[1], item[2].id)):
             yield record_evidence(record, similarity)
@@ -229,7 +232,7 @@ def trial_records(view: JournalView, trials: Iterable[str], vector: Sequence[flo
     return [
         TrialRecord(
             id=global_id(run, standing.trial), task=task, task_vector=tuple(vector), text=view.proposals[standing.trial].text,
-            spec_hash=view.proposals[standing.trial].spec_hash, val=standing.val_mean, protocol=protocol,
+            spec_hash=view.proposals[standing.trial].spec_hash, val=standing.val_mean, protocol=protocol, aim=_aim(view),
         )
         for standing in standings
     ]  # fmt: skip
@@ -241,10 +244,14 @@ def finding_records(view: JournalView, round: int, vector: Sequence[float] = (),
     return [
         FindingRecord(
             id=global_id(run, name), task=task, task_vector=tuple(vector), text=_told(finding),
-            trials=tuple(global_id(run, trial) for trial in finding.get("trials", ())),
+            trials=tuple(global_id(run, trial) for trial in finding.get("trials", ())), aim=_aim(view),
         )
         for name, finding in (named_findings(made) if made else ())
     ]  # fmt: skip
+
+
+def _aim(view: JournalView) -> str:
+    return str((view.card or {}).get("aim", ""))
 
 
 def global_id(run: str, name: str) -> str:

@@ -119,9 +119,12 @@ RULES: tuple[tuple[str, float, float, str], ...] = (
     (rf"density[^\d\n-]{{0,20}}{NUMBER}", 0.0, 0.05, "feature-sparsity sparse high-dimensional features"),
     (rf"{NUMBER} nodes", 2e5, 1e12, "large-graph sampling memory mini-batch"),
     (rf"(?:^|\n|\b)nodes[^\d\n-]{{0,4}}{NUMBER}", 2e5, 1e12, "large-graph sampling memory mini-batch"),
-    (rf"{NUMBER} (?:molecules|graphs)", 2, 1e12, "graph-level readout pooling"),
+    (rf"{NUMBER} (?:molecules|graphs)", 2, 1e12, "graph-level readout pooling graph classification virtual node"),
     (rf"reciprocity[^\d\n-]{{0,20}}{NUMBER}", 0.0, 0.5, "directed edge direction"),
     (rf"diameter[^\d\n-]{{0,20}}{NUMBER}", 20, 1e12, "long-range over-squashing"),
+    (rf"{NUMBER} of all pairs", 0.0, 1.0, "link-level link prediction pair common neighbours"),
+    (rf"edge attributes[^\d\n-]{{0,4}}{NUMBER}", 1, 1e12, "edge-features edge attributes"),
+    (rf"{NUMBER} types of edges", 2, 1e12, "heterogeneous typed relations"),
     (rf"mean degree[^\d\n-]{{0,20}}{NUMBER}", 0.0, 3.0, "low degree few neighbours"),
 )
 

@@ -16,7 +16,7 @@ from agentnas.memory.codec import TaskRecord, finding_query, pair_of, read, tria
 from agentnas.memory.diversity import overlap, spread_out
 from agentnas.memory.embedding import Vectors
 from agentnas.memory.kin import Belief, belief, same_graph
-from agentnas.memory.records import Evidence, FindingRecord, Record, TrialRecord, record_evidence, task_similarity
+from agentnas.memory.records import Evidence, FindingRecord, Record, TrialRecord, record_evidence, same_aim, task_similarity
 from agentnas.memory.shelf import Data, Name, Shelf
 from agentnas.memory.stems import words
 
@@ -34,7 +34,7 @@ class Asked:
     """A question about a task.
 
     ``own`` holds this run's scores by design (``design_key``), higher being better; records of ``run``, its name, are left out; ``forget``
-    leaves out every task on the same ``graph``.
+    leaves out every task on the same ``graph``; ``aim`` leaves out tasks that predict other things (``same_aim``).
     """
 
     question: str
@@ -43,10 +43,13 @@ class Asked:
     run: str = ""
     own: Mapping[str, float] = field(default_factory=dict)
     forget: bool = False
+    aim: str | None = None
 
     def allows(self, record: Record) -> bool:
         """Whether a record may answer."""
-        return not (self.run and record.run == self.run) and not (self.forget and same_graph(self.graph, record.graph))
+        if self.run and record.run == self.run:
+            return False
+        return same_aim(self.aim, record) and not (self.forget and same_graph(self.graph, record.graph))
 
 
 def beliefs(shelf: Shelf, tasks: Sequence[TaskRecord], asked: Asked) -> dict[str, Belief]:

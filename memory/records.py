@@ -16,6 +16,7 @@ from agentnas.memory.cards import PaperCard
 
 Kind = Literal["trial", "finding", "card"]
 LONGEST_TEXT = 700
+NODES = "node classification"  # the aim of records that name none
 
 
 class Evidence(BaseModel):
@@ -41,6 +42,7 @@ class Record(BaseModel):
     text: str
     protocol: str = ""
     graph: tuple[int, ...] = Field((), description="nodes, edges, features and classes of the task's graph; empty if unknown")
+    aim: str = Field("", description="what the task predicts of what, as its card says; empty: node classification")
 
     @property
     def run(self) -> str:
@@ -110,14 +112,31 @@ class TaskCardLike(Protocol):
         ...
 
     def vector(self) -> Sequence[float]:
-        """Normalised statistics; its length is the same for all tasks."""
+        """Normalised statistics; as many, and of the same things, for all tasks of one aim."""
         ...
 
 
+def aim_of(card: TaskCardLike | None) -> str | None:
+    """What a task predicts of what; None where no task is asked about."""
+    return None if card is None else str(getattr(card, "aim", "") or NODES)
+
+
+def same_aim(asked: str | None, record: Record) -> bool:
+    """Whether what was learnt on the record's task may be told: designs for graphs, pairs or values do not carry over to other aims.
+
+    ``asked``: an aim, its first word, or None for any.
+    """
+    aim = record.aim or NODES
+    return asked is None or asked in (aim, aim.partition(" ")[0])
+
+
 def task_similarity(a: Sequence[float], b: Sequence[float]) -> float:
-    """0 to 1 from two task vectors: 1 for equal ones, falling with their root mean square distance; 0.5 where one is unknown."""
-    if not a or len(a) != len(b):
+    """0 to 1 from two task vectors: 1 for equal ones, falling with their root mean square distance; 0.5 where one is unknown, 0 for those
+    of tasks with different aims, whose entries mean different things."""
+    if not a or not b:
         return 0.5
+    if len(a) != len(b):
+        return 0.0
     return 1 / (1 + math.dist(a, b) / math.sqrt(len(a)))
 
 

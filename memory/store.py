@@ -22,6 +22,7 @@ from agentnas.memory.records import (
     TaskCardLike,
     TaskTrials,
     TrialRecord,
+    aim_of,
     card_evidence,
     record_evidence,
 )
@@ -73,9 +74,9 @@ class Store:
         self._believed: tuple[tuple[int, ...], Asked, dict[str, Belief]] | None = None
         self._put_shipped_cards()
 
-    def recall(self, card: TaskCardLike | None, question: str, k: int = 8) -> list[Evidence]:
-        """Evidence from all runs and the cards, as ``Memory.recall`` says."""
-        asked = self.asked(card, question)
+    def recall(self, card: TaskCardLike | None, question: str, k: int = 8, aim: str | None = None) -> list[Evidence]:
+        """Evidence from all runs and the cards, as ``Memory.recall`` says; with ``aim``, of tasks that predict this (``same_aim``)."""
+        asked = self.asked(card, question, aim=aim)
         with self.shelf.reading():
             trials, findings, library = self.recall_trials(asked), self.recall_findings(asked), self._read_known().library
         kinds = (islice(kind, max(0, k)) for kind in (recall_cards(library, card, question), trials, findings))
@@ -201,10 +202,12 @@ class Store:
         with self.shelf.writing():
             self._mark(mark)
 
-    def asked(self, card: TaskCardLike | None, question: str, run: str = "", own: Mapping[str, float] | None = None) -> Asked:
+    def asked(
+        self, card: TaskCardLike | None, question: str, run: str = "", own: Mapping[str, float] | None = None, aim: str | None = None
+    ) -> Asked:  # fmt: skip
         """A question about a task as this store answers it."""
         vector = tuple(card.vector()) if card is not None else ()
-        return Asked(question, vector, graph_of(card), run, own or {}, self.forget_task)
+        return Asked(question, vector, graph_of(card), run, own or {}, self.forget_task, aim or aim_of(card))
 
     def close(self) -> None:
         """Free the store's files or its connection."""
@@ -266,5 +269,11 @@ def _mark_of(run: str, data: Data) -> RunMark:
 
 def _task_of(record: Record) -> TaskRecord:
     return TaskRecord(
-        id=record.key, task=record.task, task_vector=record.task_vector, protocol=record.protocol, graph=record.graph, text=""
+        id=record.key,
+        task=record.task,
+        task_vector=record.task_vector,
+        protocol=record.protocol,
+        graph=record.graph,
+        aim=record.aim,
+        text="",
     )

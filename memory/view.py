@@ -43,6 +43,7 @@ class JournalView:
         self.finalists: ev.FinalistsChosen | None = None
         self.winner: ev.WinnerChosen | None = None
         self.test: ev.TestOpened | None = None
+        self.baselines: dict[str, ev.BaselineMeasured] = {}
         self.exported: ev.Exported | None = None
         self.card: dict[str, Any] | None = None
         self.active_seconds = 0.0
@@ -161,6 +162,8 @@ class JournalView:
                 self.winner = event
             case ev.TestOpened():
                 self.test = event
+            case ev.BaselineMeasured():
+                self.baselines[event.name] = event
             case ev.Exported():
                 self.exported = event
             case ev.RunFinished():

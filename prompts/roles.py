@@ -37,11 +37,23 @@ PARTIALS: dict[str, frozenset[str]] = {
     "lookups": frozenset(),
     "specs": frozenset({"operators"}),
     "cells": frozenset({"shapes", "operators", "before", "after", "width", "recipe"}),
+    "graphs": frozenset(),
+    "pairs": frozenset(),
+    "values": frozenset(),
+    "labels": frozenset(),
     "diff": frozenset({"edits"}),
     "full": frozenset({"values"}),
+    "bounds": frozenset(),
+    "locked": frozenset({"locked"}),
 }
-# Partials that become the value of a placeholder, one of the two; the others are included by name.
-CHOSEN: dict[str, tuple[str, str]] = {"language": ("specs", "cells"), "form": ("diff", "full"), "numbers": ("seeds", "lookups")}
+# Partials that become the value of a placeholder, one of the first two, and after it what the task asks for;
+# the others are included by name.
+CHOSEN: dict[str, tuple[str, ...]] = {
+    "language": ("specs", "cells", "locked", "graphs", "pairs", "values", "labels"),
+    "told": ("bounds",),
+    "form": ("diff", "full"),
+    "numbers": ("seeds", "lookups"),
+}
 _INCLUDE = re.compile(r"\{include:([^{}]*)\}")
 _PARTS = re.compile(r"# System\n(?P<system>.*?)\n# User\n(?P<user>.*)", re.DOTALL)
 

@@ -42,6 +42,7 @@ def _surroundings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The person's own configuration must not decide whether tests pass; commands find the data sets beside the repository."""
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
     os.environ["AGENTNAS_MEMORY_DIR"] = "none"  # runs remember nothing of each other, and nothing of the person's own
+    os.environ["AGENTNAS_WITHOUT_BASELINES"] = "true"  # seconds a run; the tests that are about them ask for them
     if SHARED_DATA.is_dir():
         os.environ.setdefault("AGENTNAS_DATA_DIR", str(SHARED_DATA))
 

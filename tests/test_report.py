@@ -78,7 +78,7 @@ def test_mermaid_draws_the_winners_body(live_run: Run) -> None:
 
 def test_reproduce_gives_the_command_versions_and_files(live_run: Run) -> None:
     text = sections(live_run)["Reproduce"]
-    assert "`agentnas design --task digits --trials 7 --seed 3 --confirm-seeds 2 --workers 1 --memory-dir none`" in text
+    assert "`agentnas design --task digits --trials 7 --seed 3 --confirm-seeds 2 --workers 1 --without-baselines --memory-dir none`" in text
     assert "torch 2" in text
     assert "winner/model.py" in text
 

@@ -14,12 +14,14 @@ from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 @dataclass(frozen=True)
 class Anchor:
-    """``card`` is the paper card that an anchor's proposal cites."""
+    """``card`` is the paper card that an anchor's proposal cites; a person's own ``start`` has none. A ``reference`` lies outside of the
+    space that is searched: it is compared with, and neither chosen nor varied."""
 
     name: str
-    kind: Literal["plain", "strong"]
+    kind: Literal["plain", "strong", "start"]
     card: str
     spec: ArchitectureSpec
+    reference: bool = False
 
 
 def _node(id_: str, op: str, *inputs: str, **fields: Any) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def export_source(spec: ArchitectureSpec, task: Task, split: int = 0) -> str:
     return model_source(
         spec, data.num_features, data.num_classes, edge_channels=data.edge_channels, types=data.types, metric=task.metric.name,
         target=task.target, scale=centre_and_spread(known) if task.target == "value" else (0.0, 1.0),
+        degree_unit=degree_unit(spec, data),
     )  # fmt: skip
 
 
@@ -77,6 +78,15 @@ def centre_and_spread(y_train: NDArray[Any]) -> tuple[float, float]:
 
     values = Values(torch.from_numpy(y_train), METRICS["rmse"])
     return float(values.centre), float(values.spread)
+
+
+def degree_unit(spec: ArchitectureSpec, data: GraphData) -> float | None:
+    """The mean logarithm of degrees that a network for graphs was trained with, where it has an operator that asks for it."""
+    if data.kind != "graph" or not any(node.op == "pna" for node in spec.body.nodes):
+        return None
+    from agentnas.tools.train.data import graph_of
+
+    return float(graph_of(data).pointing(spec.input.edges).mean_log_degree)
 
 
 def write_data(path: Path, spec: ArchitectureSpec, task: Task, split: int = 0) -> None:
@@ -93,8 +103,9 @@ def write_data(path: Path, spec: ArchitectureSpec, task: Task, split: int = 0) -
     ready = prepared.features(spec.input, split)
     items = _packed_pairs if task.kind == "link" else _packed_items
     draft = path.with_name(f".{path.name}.draft")
-    graph, more = prepared.messages(split, spec.input.edges), items(_data_of(task), task.split(split))
-    torch.save(pack_data(ready.x, graph, ready.encodings, **more), draft)
+    torch.save(
+        pack_data(ready.x, prepared.messages(split, spec.input.edges), ready.encodings, **items(_data_of(task), task.split(split))), draft
+    )
     draft.replace(path)
 
 
@@ -126,7 +137,7 @@ def _tensor(array: NDArray[Any]) -> Tensor:
 
 def model_source(
     spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0, types: Types = ONE_TYPE,
-    metric: str = "accuracy", target: Target = "classes", scale: tuple[float, float] = (0.0, 1.0),
+    metric: str = "accuracy", target: Target = "classes", scale: tuple[float, float] = (0.0, 1.0), degree_unit: float | None = None,
 ) -> str:  # fmt: skip
     """The source of a model.py for this spec; it imports torch and the standard library only (and what added operators import).
 
@@ -138,7 +149,7 @@ def model_source(
 
     spec = canonical(spec)
     layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, types, SHARED)
-    body = [_model(layout), LOAD, predict_source(spec, target, scale), main_source(metric, target)]
+    body = [_model(layout), LOAD, predict_source(spec, target, scale, degree_unit), main_source(metric, target)]
     own = "\n\n\n".join(body)
     used = library.closure([*classes, *_names(ast.parse(own))])
     copied = "\n\n\n".join(definition.source for definition in used)

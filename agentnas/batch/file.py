@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration, what_is_allowed
+from agentnas.config import FIELDS, PATHS, Config, Duration, format_duration, near, what_is_allowed
 from agentnas.memory.names import slug
 from agentnas.tools.tasks.catalog import is_task_file
 from agentnas.tools.yaml_file import Expected, Place, Value, read_yaml, shown
@@ -276,7 +276,9 @@ def _check(key: str, value: Value, job: str) -> None:
 
 
 def _placed(key: str, value: Any, folder: Path) -> Any:
-    """Relative paths begin at the file's folder; so do recordings and scripts that lie there."""
+    """Relative paths begin at the file's folder; so do recordings and scripts that lie there, files of spaces and of starts."""
+    if key in ("space", "start"):
+        return near(key, value, folder.absolute())
     if key in PATHS and isinstance(value, str) and value != "none" and "://" not in value:
         return str((folder / Path(value).expanduser()).absolute())
     if key == "task" and isinstance(value, str) and is_task_file(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -40,7 +41,9 @@ def _flags(settings: dict[str, Any]) -> list[str]:
         flag = f"--{key.replace('_', '-')}"
         if value is True:
             words.append(flag)
-        elif key == "without_anchor":
+        elif isinstance(value, dict):
+            words += [flag, json.dumps(value)]
+        elif key in ("without_anchor", "lock", "start"):
             names = value if isinstance(value, list) else [name.strip() for name in str(value).split(",") if name.strip()]
             words += [word for name in names for word in (flag, str(name))]
         elif not _lifts(value):

@@ -95,7 +95,7 @@ def _relevant(value: object, where: str, known: Collection[str]) -> dict[str, fl
 
 
 def _near(name: str, known: Collection[str]) -> str:
-    """Names that look like it, or where to look; all 270 would be no help."""
+    """Names that look like it, or where to look; all of them would be no help."""
     hint = suggest(name, known)
     return hint if hint.startswith("did you mean") else "the ids are those of the cards that are searched; --cards FILE searches others"
 

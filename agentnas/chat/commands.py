@@ -42,7 +42,7 @@ def call(*words: str) -> Printed:
 
 
 def flag(name: str, value: object) -> Iterator[str]:
-    """The words of a flag; none where the value is None."""
-    if value is not None:
+    """The words of a flag; none where the value is None, one flag for each of a list."""
+    for one in value if isinstance(value, (list, tuple)) else () if value is None else (value,):
         yield f"--{name.replace('_', '-')}"
-        yield str(value)
+        yield str(one)

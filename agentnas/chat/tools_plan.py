@@ -14,7 +14,7 @@ from agentnas.config import FIELDS
 from agentnas.tools.errors import UsageError, suggest
 
 # Of a dry run, what a person decides by.
-SHOWN = ("note", "task", "data", "time", "trials", "limits", "workers", "device", "confirm", "space", "llm", "estimate", "cost")
+SHOWN = ("note", "task", "data", "time", "trials", "limits", "workers", "device", "confirm", "space", "locked", "llm", "estimate", "cost")
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKM])")
 
 
@@ -46,6 +46,15 @@ class Plan(Arguments):
     llm: str | None = Field(None, description="language model of the run's agents, only if the person asks for one; rules: none")
     max_cost: str | None = Field(None, description="most US dollars for the run's language models")
     trial_time: str | None = Field(None, description="most time for one training, such as 1m")
+    space: str | None = Field(
+        None,
+        description="what is searched: small, default, large, deep, attention (only attention), nasbench, or the path of a YAML file; or"
+        ' bounds in JSON, such as {"operators": ["gcn", "sage"], "max_depth": 4, "values": {"recipe.optimiser": ["adam"]}}',
+    )
+    lock: list[str] | None = Field(
+        None, description="what every design keeps, such as recipe.learning_rate=0.01, or input, body.n1 of the start"
+    )
+    start: list[str] | None = Field(None, description="paths of JSON files of specs of the person's own that are tried first")
     clear: list[str] = Field(default_factory=list, description="settings to take back to their defaults, by name; all: every one")
 
 

@@ -28,5 +28,7 @@ def _shown(resolved: Resolved, name: str) -> Any:
     if value is None or value == ():
         return "none"
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(one if isinstance(one, str) else str(one.get("name", "own")) for one in value)
+    if isinstance(value, dict):
+        return f"{value.get('name', 'own')} (its bounds stand there)"
     return format_duration(value) if name.endswith("time") else str(value)

@@ -22,7 +22,10 @@ from agentnas.tools.errors import UsageError
 
 app = command_app()
 
-Task = Annotated[str | None, typer.Option(help="Task, see agentnas tasks list, or a task.yaml of yours; cora or digits if not given.", show_default=False)]
+Task = Annotated[
+    str | None,
+    typer.Option(help="Task, see agentnas tasks list, or a task.yaml of yours; cora or digits if not given.", show_default=False),
+]
 Trials = Annotated[int | None, typer.Option(help="Most trials; lifts the default limit of time.", show_default=False)]
 Time = Annotated[str | None, typer.Option(help="Most active time, such as 45s or 1h30m, or none. [default: 10m]", show_default=False)]
 Seed = Annotated[int | None, typer.Option(help="Seed of search and training. [default: 0]", show_default=False)]
@@ -35,8 +38,39 @@ Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N. [de
 Workers = Annotated[int | None, typer.Option(help="Worker processes; one a core, or up to four a GPU, if not given.", show_default=False)]
 WorkerMemory = Annotated[float | None, typer.Option(help="Most memory of one worker process, MiB. [default: 8192]", show_default=False)]
 Without = Annotated[list[str] | None, typer.Option(help="Leave an anchor out, by name; may be repeated.", show_default=False)]
+WithoutBaselines = Annotated[
+    bool | None, typer.Option("--without-baselines", help="Measure no methods without a neural network.", show_default=False)
+]
+Space = Annotated[
+    str | None,
+    typer.Option(
+        help="What is searched: small, default, large, deep, attention, nasbench or a YAML file. [default: default]",
+        show_default=False,
+    ),
+]
+Lock = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What every design keeps: a part or body.NODE of the --start, or SETTING=VALUE; with commas, or repeated.",
+        show_default=False,
+    ),
+]
+Start = Annotated[
+    list[Path] | None, typer.Option(help="JSON file of a spec of yours that is tried first; may be repeated.", show_default=False)
+]
+Goal = Annotated[
+    str | None, typer.Option(help="What you want searched, in words: 'only attention'. The planner's model reads it.", show_default=False)
+]
+AdaptStart = Annotated[
+    bool | None,
+    typer.Option("--adapt-start", help="Change the head of a --start, and what means nothing here, for the task.", show_default=False),
+]
 TrialTime = Annotated[
     str | None, typer.Option(help="Most time for one training. [default: a tenth of --time, 1m to 3m]", show_default=False)
+]
+Ablate = Annotated[
+    bool | None,
+    typer.Option("--ablate", help="Train the winner without each of its choices at the end, beyond --time.", show_default=False),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a prefix of it, or latest.", show_default=False)]
@@ -44,29 +78,37 @@ Resume = Annotated[str | None, typer.Option(help="Go on with a run: its name, a 
 
 @app.command(help=COMMANDS["design"].help)
 def design(
-    task: Task = None, allow_code: AllowCode = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None, confirm_seeds: Seeds = None,
+    task: Task = None, allow_code: AllowCode = None, split: Split = None, trials: Trials = None, time: Time = None, seed: Seed = None,
+    confirm_seeds: Seeds = None,
     max_params: MaxParams = None, max_latency_ms: MaxLatency = None, max_memory_mb: MaxMemory = None,
-    max_train_memory_mb: MaxTrainMemory = None, without_anchor: Without = None, trial_time: TrialTime = None, device: Device = None,
+    max_train_memory_mb: MaxTrainMemory = None, space: Space = None, lock: Lock = None, start: Start = None,
+    adapt_start: AdaptStart = None, goal: Goal = None, without_anchor: Without = None, without_baselines: WithoutBaselines = None,
+    trial_time: TrialTime = None, device: Device = None,
     executor: Executor = None, workers: Workers = None, worker_memory_mb: WorkerMemory = None, llm: models.Llm = None,
     planner_llm: models.PlannerLlm = None,
     coder_llm: models.CoderLlm = None, analyst_llm: models.AnalystLlm = None, proposals: models.Proposals = None,
     max_cost: models.MaxCost = None, max_tokens: models.MaxTokens = None, max_llm_calls: models.MaxCalls = None,
     llm_timeout: models.LlmTimeout = None, prices: models.Prices = None, prompts_dir: models.PromptsDir = None,
-    record: models.Record = None, review: models.Review = None, memory_dir: MemoryDir = None, embedder: Embedder = None,
-    forget_task: ForgetTask = None, data_dir: DataDir = None, runs_dir: RunsDir = None, resume: Resume = None,
+    record: models.Record = None, ablate: Ablate = None, review: models.Review = None,
+    memory_dir: MemoryDir = None, embedder: Embedder = None, forget_task: ForgetTask = None, data_dir: DataDir = None,
+    runs_dir: RunsDir = None, resume: Resume = None,
     dry_run: DryRun = False, json: Json = False,
 ) -> None:  # fmt: skip
     settings: dict[str, Any] = {
-        "task": task, "allow_code": allow_code, "split": split, "trials": trials, "time": time, "seed": seed, "confirm_seeds": confirm_seeds,
+        "task": task, "allow_code": allow_code, "split": split, "trials": trials, "time": time, "seed": seed,
+        "confirm_seeds": confirm_seeds,
         "max_params": max_params,
         "max_latency_ms": max_latency_ms, "max_memory_mb": max_memory_mb, "max_train_memory_mb": max_train_memory_mb,
-        "without_anchor": tuple(without_anchor) if without_anchor else None, "trial_time": trial_time, "device": device,
+        "space": space, "lock": tuple(lock) if lock else None, "start": tuple(map(str, start)) if start else None,
+        "adapt_start": adapt_start, "goal": goal,
+        "without_anchor": tuple(without_anchor) if without_anchor else None, "without_baselines": without_baselines,
+        "trial_time": trial_time, "device": device,
         "executor": executor, "workers": workers, "worker_memory_mb": worker_memory_mb, "llm": llm, "planner_llm": planner_llm,
         "coder_llm": coder_llm,
         "analyst_llm": analyst_llm, "proposals": proposals, "max_cost": max_cost, "max_tokens": max_tokens,
         "max_llm_calls": max_llm_calls, "llm_timeout": llm_timeout, "prices": prices, "prompts_dir": prompts_dir, "record": record,
-        "review": review, "memory_dir": memory_dir, "embedder": embedder, "forget_task": forget_task, "data_dir": data_dir,
-        "runs_dir": runs_dir,
+        "ablate": ablate, "review": review, "memory_dir": memory_dir, "embedder": embedder, "forget_task": forget_task,
+        "data_dir": data_dir, "runs_dir": runs_dir,
     }  # fmt: skip
     if dry_run and resume is not None:
         raise UsageError("--dry-run shows how a new run would go, --resume goes on with an old one; give one of them")
@@ -188,6 +230,7 @@ def _report_of(run: Any) -> str:
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
     from agentnas.report import verdict
+    from agentnas.report_baselines import baseline_lines
 
     winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
     metric = f"{scale.with_direction}, {summary['protocol']}"
@@ -196,6 +239,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
         f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {counted(test['seeds'], 'seed')} ({metric})",
         f"validation {scale.told(validation['mean'], validation['sd'])}{scale.sign}; {winner['reason']}",
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
+        *baseline_lines(run.view),
         *_models(run.view),
         f"report   {_report_of(run)}",
         f"winner   {run.path / 'winner'}",

@@ -25,6 +25,8 @@ Kinds = Annotated[str | None, typer.Option(help="Only trials, findings or cards.
 ReaderLlm = Annotated[
     str | None, typer.Option("--llm", help="Language model that reads the papers, such as openai:MODEL; else a rule.", show_default=False)
 ]
+Aim = Annotated[str | None, typer.Option(help="Only of tasks that predict something of a node, graph or link.", show_default=False)]
+AIM_WORDS = ("node", "graph", "link")
 KINDS = {"trials": "trial", "findings": "finding", "cards": "card"}
 
 
@@ -34,6 +36,7 @@ def search(
     task: Annotated[str | None, typer.Option(help="Task that it is asked about; its card takes a second.", show_default=False)] = None,
     top: Annotated[int, typer.Option("--top", "-k", min=1, max=100, help="Most answers.")] = 8,
     kind: Kinds = None,
+    aim: Aim = None,
     forget_task: ForgetTask = None,
     split: Split = None,
     data_dir: DataDir = None,
@@ -43,14 +46,16 @@ def search(
 ) -> None:
     """What is known about a question: trials, findings and paper cards, each with its reason.
 
-    With --task, what was learnt on similar tasks comes first.
+    With --task, what was learnt on similar tasks comes first, and nothing of tasks that predict other things.
     """
     if kind is not None and kind not in KINDS:
         raise UsageError(f"--kind is {kind!r}; allowed: {', '.join(KINDS)}")
+    if aim is not None and aim not in AIM_WORDS:
+        raise UsageError(f"--aim is {aim!r}; allowed: {', '.join(AIM_WORDS)}")
     card = _card(task, split, data_dir)
     with _opened(memory_dir, embedder, forget_task) as store:
         # Kinds come in turn: a third of the answers is of the one that was asked for.
-        found = [e for e in store.recall(card, question, top if kind is None else 3 * top) if kind in (None, f"{e.kind}s")][:top]
+        found = [e for e in store.recall(card, question, top if kind is None else 3 * top, aim) if kind in (None, f"{e.kind}s")][:top]
     if json:
         emit_json(found)
         return
@@ -95,12 +100,16 @@ def add(
 @app.command()
 def stats(memory_dir: MemoryDir = None, embedder: Embedder = None, json: Json = False) -> None:
     """How much is remembered, and of which tasks."""
+    from agentnas.memory.records import NODES
     from agentnas.memory.shelf import NAMES
 
     with _opened(memory_dir, embedder) as store, store.shelf.reading():
         counts: dict[str, int] = {name: store.shelf.count(name) for name in NAMES}
         trials = [data["key"] for data in store.shelf.get("trials").values()]
-        tasks = [{"task": task.task, "protocol": task.protocol, "trials": trials.count(key)} for key, task in store.tasks().items()]
+        tasks = [
+            {"task": task.task, "aim": task.aim or NODES, "protocol": task.protocol, "trials": trials.count(key)}
+            for key, task in store.tasks().items()
+        ]
         facts: dict[str, str | int] = {"place": store.shelf.place, "embedder": store.embedder.name, **counts}
     if json:
         emit_json({**facts, "by_task": tasks})
@@ -108,7 +117,7 @@ def stats(memory_dir: MemoryDir = None, embedder: Embedder = None, json: Json = 
     for key, value in facts.items():
         emit(f"{key:<9} {value}")
     if tasks:
-        emit("\n" + table(("task", "protocol", "trials"), (row.values() for row in tasks)))
+        emit("\n" + table(("task", "aim", "protocol", "trials"), (row.values() for row in tasks)))
 
 
 @app.command("export")

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from agentnas.cli.findings import findings_text, tallied
 from agentnas.cli.options import AllowCode, DataDir, Json, Split
 from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.shell import COMMANDS, group_app
+from agentnas.cli.tasks_init import init
 from agentnas.config import resolve
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.tasks import load_task, task_names
@@ -58,7 +60,8 @@ def show(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: 
 def check(name: Name, split: Split = None, data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False) -> None:
     """Look for what would make its scores wrong.
 
-    Leaking splits, classes that are missing, broken features. Ends with 1 if there is an error.
+    Leaking splits, features that give the label away, twins in training and test, classes that are missing, broken values.
+    Each finding says how bad it is, what it means, and what to do. Ends with 1 if there is an error.
     """
     from agentnas.tools.tasks import check_task
 
@@ -66,20 +69,16 @@ def check(name: Name, split: Split = None, data_dir: DataDir = None, allow_code:
     problems = check_task(task)
     if json:
         emit_json(problems)
-    else:
-        for problem in problems:
-            emit(str(problem))
-        found = f", {task.protocol}: {', '.join(_tallied(problems))}"
-        say(name + (found if task.data else " is a table: there is no data to check"))
+    elif problems:
+        emit(findings_text(problems))
+    if not json:
+        say(f"{name}, {task.protocol}: {tallied(problems)}" if task.data else f"{name} is a table: there is no data to check")
     errors = sum(problem.severity == "error" for problem in problems)
     if errors:
         raise AgentNASError(f"{name} has {counted(errors, 'error')}: its scores would be wrong")
 
 
-def _tallied(problems: list[Any]) -> list[str]:
-    """``2 errors``, ``1 warning``, ``no notes``: what is wrong is not counted with what is only worth knowing."""
-    found = [problem.severity for problem in problems]
-    return [counted(found.count(severity), severity) for severity in ("error", "warning", "note")]
+app.command("init")(init)
 
 
 def load(name: str, split: str | None, data_dir: Path | None, allow_code: bool | None = None) -> Any:

@@ -39,7 +39,9 @@ def train(
 
     wanted = read_spec(spec)
     config = resolve({"split": split, "data_dir": data_dir, "allow_code": allow_code}).config
-    training = Training(task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device, allow_code=config.allow_code)
+    training = Training(
+        task_of(spec, task), config.split, config.data_dir, seeds, epochs, test, workers, device, allow_code=config.allow_code
+    )
     result = train_spec(wanted, training, lambda done: None if json else say(_line(done)))
     if json:
         emit_json(result)

@@ -100,7 +100,7 @@ def trials_table(rows: Sequence[TrialRow], winner: str | None, scale: Scale) -> 
 def _table_row(row: TrialRow, winner: bool, scale: Scale) -> Markup:
     score = row.state if row.validation is None else scale.spread(row.validation, row.sd)
     size = "?" if row.parameters is None else f"{row.parameters:,}"
-    by = f"{row.author} ({row.anchor} anchor)" if row.anchor else row.author
+    by = f"{row.author} ({row.anchor} anchor)" if row.anchor and row.anchor != "start" else row.author
     cells = (tag("td", text, class_="figure") for text in (score, row.seeds, size))
     return tag(
         "tr",

@@ -42,7 +42,8 @@ def _body(page: sections.Page) -> dict[str, Any]:
     from agentnas.page.search import search
 
     return {
-        "page": page, "answer": sections.answer(page), "why": sections.why(page), "card": sections.card_text(page),
+        "page": page, "answer": sections.answer(page), "why": sections.why(page), "choices": sections.choices(page),
+        "card": sections.card_text(page),
         "search": search(page), "trials": sections.trials(page), "left_out": len(page.view.proposals) - len(page.rows),
         "rounds": sections.rounds(page), "failures": sections.failures(page), "cost": sections.cost(page),
         "environment": sections.environment(page), "data": script_data(data_of(page)),

@@ -134,7 +134,10 @@ def _grid(x: Axis, y: Axis) -> list[Markup]:
     return [*parts, tag("text", label, x=14, y=middle, class_="label", transform=f"rotate(-90 14 {middle:.0f})")]
 
 
-def bars(effects: Sequence[Bar], words: str = "mean gain over the usual change, points", digits: int = 2) -> Markup:
+GAINS = "mean gain over the usual change, points"
+
+
+def bars(effects: Sequence[Bar], words: str = GAINS, digits: int = 2, title: str = "Mean gain by changed factor") -> Markup:
     """Mean gain of each factor with an interval of two standard errors around it; the line in the middle is no gain."""
     reach = max(abs(bar.mean) + 2 * (bar.se or 0.0) for bar in effects) or 1.0
     x = axis(words, [-reach, reach], 200, WIDTH - 60)
@@ -145,7 +148,7 @@ def bars(effects: Sequence[Bar], words: str = "mean gain over the usual change, 
     parts += [tag("line", x1=x(0), x2=x(0), y1=TOP, y2=base, class_="axis")]
     parts += [mark for row, bar in enumerate(effects) for mark in _bar(bar, x, TOP + BAR * (row + 0.5), digits)]
     parts += [tag("text", x.label, x=(x.start + x.end) / 2, y=base + 38, class_="label")]
-    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", class_="plot", role="img", aria_label="Mean gain by changed factor")
+    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", class_="plot", role="img", aria_label=title)
 
 
 def _bar(bar: Bar, x: Axis, y: float, digits: int) -> list[Markup]:

@@ -15,8 +15,9 @@ from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
 from agentnas.page.reliability import reliability
 from agentnas.page.timeline import timeline
-from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise, verdict
+from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, role_of, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
+from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows
 from agentnas.report_quality import pooled_bins, quality_tables
 from agentnas.scores import OF, predicted
 from agentnas.tools.evaluate.base import Limits
@@ -84,6 +85,19 @@ def _evidence(view: JournalView, line: list[Proposal]) -> dict[str, Evidence]:
     return {name: found for name in cited if name.partition(":")[2] not in view.proposals and (found := memory.get(name)) is not None}
 
 
+def choices(page: Page) -> dict[str, Any] | None:
+    """What the winner loses without each of its choices, where that was measured."""
+    from agentnas.ablation import HEAD, rows
+    from agentnas.page.plots import Bar, bars
+
+    found = rows(page.run)
+    drawn = [Bar(row.change, row.gap["difference"], row.gap["se"], row.gap["seeds"]) for row in found or () if row.gap]
+    if not found or not drawn:
+        return None
+    figure = bars(drawn, "validation score lost without it, points", title="Validation score lost without each choice")
+    return {"head": [*HEAD[:-1], "verdict"], "rows": [row.cells(page.view.scale) for row in found], "figure": figure}
+
+
 def header(page: Page) -> dict[str, Any]:
     """Name, task and state of the run."""
     view, summary = page.view, summarise(page.run)
@@ -106,8 +120,8 @@ def answer(page: Page) -> dict[str, Any]:
         "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"],
         "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
-        "verdicts": [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()] if view.test else [],
-        "anchors": _anchors(page), "limits": _limits(page),
+        "verdicts": [*(verdict(k, pair, view) for k, pair in (view.test.comparison if view.test else {}).items()), *baseline_lines(view)],
+        "baselines": baseline_rows(view), "baseline_head": HEAD, "anchors": _anchors(page), "limits": _limits(page),
         "quality": quality_tables(view), "reliability": reliability(bins) if (bins := pooled_bins(view)) else None,
         "size": profile_text(view.profiles.get(page.winner or "", {})), "reading": reading(view),
     }  # fmt: skip
@@ -129,7 +143,7 @@ def _anchors(page: Page) -> list[list[Any]]:
     rows = []
     for trial, scores in view.test.scores.items():
         proposal = view.proposals[trial]
-        role = "winner" if trial == page.winner else f"best {proposal.anchor} anchor"
+        role = "winner" if trial == page.winner else role_of(proposal)
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         tests = view.scale.spread(*mean_and_sd(list(scores.values())))
         rows.append([page.link(trial), role, proposal.name or "", view.scale.spread(*mean_and_sd(confirmed)), tests])

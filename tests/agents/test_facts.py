@@ -255,7 +255,7 @@ def test_what_nobody_varied_is_counted_by_code() -> None:
     [
         (Curve((*FLAT[:5], (200.0, 0.1, 76.0)), 80.0, 100.0, 81, 200, 200), "overfits: validation ends 4.0 below its best epoch"),
         (Curve(FLAT, 80.0, 100.0, 100, 200, 200), "nothing unusual"),  # a training score of 100 on few nodes is no sign
-        (Curve(FLAT, 80.0, 80.5, 100, 200, 200), "underfits: no better on its training nodes than on validation"),
+        (Curve(FLAT, 80.0, 80.5, 100, 200, 200), "underfits: no better on what it is trained on than on validation"),
         (Curve(FLAT, 80.0, 82.0, 100, 200, 200), "nothing unusual"),
         (Curve(RISING, 80.0, 86.0, 198, 200, 200), "still improving at the end: +4.0 over its last fifth"),
         (Curve(FLAT, 80.0, 86.0, 198, 200, 200), "nothing unusual"),  # the best epoch is late by luck alone

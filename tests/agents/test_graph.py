@@ -259,4 +259,4 @@ def test_the_graph_is_the_picture_at_the_top_of_its_file() -> None:
     assert set(built.nodes) == drawn
     assert set(pairwise(forward)) <= edges | choices
     assert {("review", "plan"), ("remember", "recall"), ("remember", "confirm")} <= choices
-    assert {("choose", "open_test"), ("open_test", "export"), ("export", "report")} <= edges
+    assert {("choose", "open_test"), ("open_test", "baselines"), ("baselines", "export"), ("export", "report")} <= edges

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from agentnas.agents.statistics import beyond_noise, early_effects, effects, noise_floor, paired_difference, rounds_without_progress
 from agentnas.tools.evaluate.base import CONFIRM
@@ -116,3 +120,20 @@ def test_few_seeds_need_a_larger_difference() -> None:
 def test_pairs_are_made_by_seed_and_not_by_position() -> None:
     pair = paired_difference({100: 90.0, 102: 70.0}, {100: 91.0, 101: 60.0, 102: 71.0})
     assert (pair["difference"], pair["seeds"]) == (-1.0, 2)
+
+
+def test_overlapping_splits_make_a_difference_less_certain() -> None:
+    """Nadeau and Bengio (2003): the variance of the mean is (1/n + test/train) of the sample variance, in place of 1/n."""
+    ours, theirs = {i: 80.0 + i for i in range(10)}, {i: 79.0 + 1.1 * i for i in range(10)}
+    plain, corrected = paired_difference(ours, theirs), paired_difference(ours, theirs, 0.125)
+    assert corrected["difference"] == plain["difference"]
+    assert corrected["se"] == pytest.approx(plain["se"] * math.sqrt(10 * (1 / 10 + 0.125)))
+    assert corrected["p"] > plain["p"]
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=12))
+def test_p_is_that_of_the_paired_t_test(differences: list[float]) -> None:
+    assume(np.std(differences) > 1e-6)
+    found = paired_difference(dict(enumerate(differences)), dict.fromkeys(range(len(differences)), 0.0))
+    assert found["p"] == pytest.approx(float(ttest_1samp(differences, 0.0).pvalue), abs=1e-9)
+    assert found["inside_noise"] is (found["p"] > 0.05)

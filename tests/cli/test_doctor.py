@@ -8,6 +8,7 @@ import pytest
 
 from agentnas.cli.doctor import examine
 from agentnas.config import Config
+from agentnas.memory.cards import shipped_cards
 from agentnas.memory.store import Store
 from tests.cli.conftest import Run
 
@@ -65,7 +66,9 @@ def test_the_memory_is_opened_and_counted(run: Run, tmp_path: Path) -> None:
     assert not place.exists()
     Store(str(place)).close()
     before = (place / "memory.json").read_bytes()
-    assert memory_line(run, place).endswith(f"{place}; embedder lexical-1; 0 trials, 0 findings, 270 papers, 0 tasks, 0 runs")
+    assert memory_line(run, place).endswith(
+        f"{place}; embedder lexical-1; 0 trials, 0 findings, {len(shipped_cards())} papers, 0 tasks, 0 runs"
+    )
     assert (place / "memory.json").read_bytes() == before
     assert memory_line(run, "none").endswith("off (memory_dir is none)")
 

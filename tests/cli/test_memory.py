@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentnas.memory.cards import shipped_cards
 from agentnas.memory.keeping import reconcile
 from agentnas.memory.store import Store
 from tests.cli.conftest import Run
@@ -55,10 +56,10 @@ def test_search_leaves_the_same_graph_out(run: Run, own: Path) -> None:
 def test_stats(run: Run, own: Path) -> None:
     facts = run("memory", "stats", "--json").data
     assert facts == {
-        "place": str(own), "embedder": "lexical-1", "trials": 2, "findings": 2, "papers": 270, "tasks": 1, "runs": 1,
-        "by_task": [{"task": "citeseer", "protocol": "public", "trials": 2}],
+        "place": str(own), "embedder": "lexical-1", "trials": 2, "findings": 2, "papers": len(shipped_cards()), "tasks": 1, "runs": 1,
+        "by_task": [{"task": "citeseer", "aim": "node classification", "protocol": "public", "trials": 2}],
     }  # fmt: skip
-    assert "citeseer  public         2" in run("memory", "stats").out
+    assert "citeseer  node classification  public         2" in run("memory", "stats").out
 
 
 def test_cards_are_added_found_replaced_and_forgotten(run: Run, own: Path, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_reindex_says_what_was_kept(run: Run, own: Path, tmp_path: Path) -> None
     assert (lost.code, lost.err.count("\n")) == (2, 1), "a name that was typed wrong must not lose what the runs hold"
     (tmp_path / "none").mkdir()
     assert run("memory", "reindex", "--runs-dir", tmp_path / "none").out == (
-        "kept: 2 trials, 2 findings, 270 papers, 1 tasks, 1 runs\nfrom runs: no runs\n"
+        f"kept: 2 trials, 2 findings, {len(shipped_cards())} papers, 1 tasks, 1 runs\nfrom runs: no runs\n"
     )
     (own / "chroma" / "chroma.sqlite3").write_bytes(b"not a database at all" * 500)
     printed = run("memory", "stats")

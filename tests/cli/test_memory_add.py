@@ -179,7 +179,7 @@ def card_by_rule_of(title: str) -> str:
 def test_the_cards_that_ship_are_duplicates_of_themselves(run: Run, tmp_path: Path) -> None:
     lines = "\n".join(card.model_dump_json() for card in shipped_cards().values())
     printed = run("memory", "add", write(tmp_path / "all.jsonl", lines.encode()))
-    assert (printed.code, printed.out) == (0, "no cards added, none replaced, 270 duplicates left out\n")
+    assert (printed.code, printed.out) == (0, f"no cards added, none replaced, {len(shipped_cards())} duplicates left out\n")
 
 
 def test_the_listings_at_hand(run: Run, papers_dir: Path) -> None:

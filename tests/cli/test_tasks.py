@@ -54,7 +54,11 @@ def test_check_of_sound_data_talks_and_ends_well(run: Run) -> None:
     printed = run("tasks", "check", "digits")
     assert printed.code == 0
     assert printed.err.startswith("digits, ")
-    assert all(not line.startswith("error") for line in printed.out.splitlines())
+    assert printed.out == (
+        "note     constant-features  3 of 64 features are the same for every node\n"
+        "                            A column that never changes says nothing and costs weights.\n"
+        "                            → Leave it out: ignore: [COLUMN] in the task file.\n"
+    )
 
 
 def test_check_of_a_table(run: Run) -> None:
@@ -70,11 +74,11 @@ def test_check_fails_where_scores_would_be_wrong(run: Run, monkeypatch: pytest.M
     monkeypatch.setattr("agentnas.cli.tasks.load_task", lambda *_, **__: task)
     printed = run("tasks", "check", "mine")
     assert printed.code == 1
-    assert printed.out.startswith("error: ")
+    assert printed.out.startswith("error    leak")
     assert "agentnas: error: mine has " in printed.err
     tally = printed.err.splitlines()[0].removeprefix("mine, own split: ").split(", ")
     for severity, told in zip(("error", "warning", "note"), tally, strict=True):
-        count = sum(line.startswith(f"{severity}: ") for line in printed.out.splitlines())
+        count = sum(line.startswith(f"{severity} ") for line in printed.out.splitlines())
         assert told == f"{count or 'no'} {severity}{'' if count == 1 else 's'}"
 
 

@@ -130,7 +130,8 @@ def test_records_carry_a_run_into_another_memory() -> None:
 def test_task_similarity_falls_with_distance() -> None:
     assert task_similarity((0.1, 0.2), (0.1, 0.2)) == 1
     assert task_similarity((0.1, 0.2), (0.2, 0.2)) > task_similarity((0.1, 0.2), (0.9, 0.2)) > 0
-    assert task_similarity((), (0.1,)) == task_similarity((0.1,), (0.1, 0.2)) == 0.5
+    assert task_similarity((), (0.1,)) == 0.5
+    assert task_similarity((0.1,), (0.1, 0.2)) == 0.0
 
 
 def test_text_becomes_one_line() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from agentnas.memory.cards import shipped_cards
 from agentnas.memory.codec import data_of
 from agentnas.memory.embedding import Lexical, Vectors
 from agentnas.memory.keeping import reconcile
@@ -109,7 +110,13 @@ def test_a_store_of_another_embedder_says_so_and_can_be_filled_anew(fresh: Path,
     with pytest.raises(ConfigError, match="was filled with the embedder lexical-1, this run asks for mirrored; agentnas memory reindex"):
         Store(str(fresh), Mirrored())
     done = reindex(str(fresh), Mirrored(), tmp_path / "runs")
-    assert (done.kept["trials"], done.kept["findings"], done.kept["papers"], done.lost, done.set_aside) == (2, 1, 270, {}, None)
+    assert (done.kept["trials"], done.kept["findings"], done.kept["papers"], done.lost, done.set_aside) == (
+        2,
+        1,
+        len(shipped_cards()),
+        {},
+        None,
+    )
     assert list(export_lines(Store(str(fresh), Mirrored()))) == before
     assert sorted(path.name for path in fresh.iterdir()) == ["chroma", "lock", "memory.json"]
 

@@ -19,10 +19,10 @@ from tests.proofs.test_kills import kept, launch, outcome
 FULL = os.environ.get("AGENTNAS_PROVE") == "1"
 SETTINGS = {"task": "nasbench:cora", "trials": 25, "seed": 5}
 NODES = (
-    "card", "recall", "plan", "review", "draft", "check", "evaluate", "analyse", "remember", "confirm", "choose", "open_test", "export",
-    "report",
+    "card", "recall", "plan", "review", "draft", "check", "evaluate", "analyse", "remember", "confirm", "choose", "open_test",
+    "baselines", "export", "report",
 )  # fmt: skip
-ONCE = {"card", "confirm", "choose", "open_test", "export", "report"}
+ONCE = {"card", "confirm", "choose", "open_test", "baselines", "export", "report"}
 # Where a call is in flight, and where its answer has just come, and how often each comes in the run at least.
 CALLS = {"llm_asked": 4, "llm_answered": 4, "llm_judged": 4}
 # In the middle of a node's work too, which a delay of a moment reaches.

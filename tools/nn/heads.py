@@ -7,15 +7,26 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, Perceptron, per_graph
-from agentnas.tools.nn.sparse import Features, as_dense
+from agentnas.tools.nn.sparse import Features, Pattern, SparseMatrix, as_dense
+
+MOST_SCORED = 2**16  # pairs at a time, and MOST_LOOKED_AT edges at their ends, where no derivatives are wanted
+MOST_LOOKED_AT = 2**20
 
 
 class DotHead(nn.Module):
-    """Dot product of the two ends of each pair; [pairs]."""
+    """Dot product of the two ends of each pair, scaled and shifted by two learned numbers; [pairs].
+
+    Without them a pair can only be held for no edge by vectors that point apart, which a body that ends in a relu does not have.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.offset = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
         z = as_dense(x)
-        return (z.index_select(0, pairs[0]) * z.index_select(0, pairs[1])).sum(1)
+        products = [(z.index_select(0, some[0]) * z.index_select(0, some[1])).sum(1) for some in _pieces(pairs)]
+        return torch.cat(products) * self.scale + self.offset
 
 
 class PairHead(nn.Module):
@@ -27,7 +38,8 @@ class PairHead(nn.Module):
 
     def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
         z = as_dense(x)
-        return _one_column(self.perceptron(z.index_select(0, pairs[0]) * z.index_select(0, pairs[1])))
+        scores = [self.perceptron(z.index_select(0, some[0]) * z.index_select(0, some[1])) for some in _pieces(pairs)]
+        return _one_column(torch.cat(scores))
 
 
 class CommonNeighbourHead(nn.Module):
@@ -39,22 +51,46 @@ class CommonNeighbourHead(nn.Module):
 
     def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
         z = as_dense(x)
+        return _one_column(torch.cat([self._scores(z, graph, some) for some in _pieces(pairs, graph)]))
+
+    def _scores(self, z: Tensor, graph: Graph, pairs: Tensor) -> Tensor:
         pair, node = common_neighbours(graph, pairs)
-        common = z.new_zeros(pairs.shape[1], z.shape[1]).index_add(0, pair, z.index_select(0, node))
+        shared = SparseMatrix(Pattern(pair, node, (pairs.shape[1], z.shape[0])), torch.ones_like(pair, dtype=z.dtype))
         product = z.index_select(0, pairs[0]) * z.index_select(0, pairs[1])
-        return _one_column(self.perceptron(torch.cat([product, common], 1)))
+        scores: Tensor = self.perceptron(torch.cat([product, shared @ z], 1))
+        return scores
 
 
 def common_neighbours(graph: Graph, pairs: Tensor) -> tuple[Tensor, Tensor]:
-    """All (number of pair, node) where the node sends an edge to both ends of the pair; two long tensors of one length."""
-    pattern, n = graph.pattern, graph.num_nodes
-    entries, counts = pattern.entries_of(pairs[0])
+    """All (number of pair, node) where the node sends an edge to both ends of the pair, by number of pair; two long tensors of one length.
+
+    The edges of the end that has fewer are looked up among those of the other.
+    """
+    pattern, degree = graph.pattern, graph.pattern.pointers.diff()
+    turned = degree[pairs[0]] > degree[pairs[1]]
+    entries, counts = pattern.entries_of(torch.where(turned, pairs[1], pairs[0]))
     node = pattern.column[entries]
     pair = torch.arange(pairs.shape[1], device=pairs.device).repeat_interleave(counts)
-    wanted = pairs[1][pair] * n + node
-    keys = pattern.row * n + pattern.column
-    found = torch.isin(wanted, keys)
+    if not pattern.nnz:
+        return pair, node
+    wanted = torch.where(turned, pairs[0], pairs[1])[pair] * graph.num_nodes + node
+    at = torch.searchsorted(pattern.keys, wanted).clamp(max=pattern.nnz - 1)
+    found = pattern.keys[at] == wanted
+    if pattern.keep is not None:  # edges that were taken out and stay in their place
+        found &= (pattern.keep[entries] * pattern.keep[at]) > 0
     return pair[found], node[found]
+
+
+def _pieces(pairs: Tensor, graph: Graph | None = None) -> tuple[Tensor, ...]:
+    """Pairs [2, n], in pieces of bounded memory where no derivatives are wanted; with a graph also by the edges that are looked at."""
+    if torch.is_grad_enabled() or pairs.shape[1] == 0:
+        return (pairs,)
+    if graph is None:
+        return torch.split(pairs, MOST_SCORED, 1)
+    degree = graph.pattern.pointers.diff()
+    looked_at = torch.minimum(degree[pairs[0]], degree[pairs[1]]) + MOST_LOOKED_AT // MOST_SCORED
+    number = torch.div(looked_at.cumsum(0) - 1, MOST_LOOKED_AT, rounding_mode="floor")
+    return torch.split(pairs, torch.unique_consecutive(number, return_counts=True)[1].tolist(), 1)
 
 
 def _one_column(scores: Tensor) -> Tensor:

@@ -73,6 +73,11 @@ class Pattern:
         return _pointers(self.row, self.shape[0])
 
     @cached_property
+    def keys(self) -> Tensor:
+        """``row * columns + column`` of each entry; long [nnz], rising where columns rise within a row, as a graph's do."""
+        return self.row * self.shape[1] + self.column
+
+    @cached_property
     def order(self) -> Tensor:
         """Entries sorted by column; long [nnz]."""
         if self._within is None:

@@ -77,6 +77,13 @@ def tidied(spec: ArchitectureSpec) -> ArchitectureSpec:
     return _with_parts(spec, source, body)
 
 
+def canonical_names(spec: ArchitectureSpec) -> dict[str, str]:
+    """The name in the canonical form of each node that is still there, by its own; those that do nothing are left out."""
+    nodes, outputs = _simplified(spec.body, _input(spec.input), operators())
+    nodes = reachable(_absorb_merges(reachable(nodes, outputs), outputs), outputs)
+    return {nodes[i].id: f"n{place}" for place, i in enumerate(_order(nodes, outputs), 1)}
+
+
 def _with_parts(spec: ArchitectureSpec, source: Input, body: Body) -> ArchitectureSpec:
     known = operators()
     # A convolution of width 'out' decays with the group of the outputs.

@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec import cells
@@ -25,7 +25,13 @@ class CellSpace(SearchSpace):
 
     name: str
     dataset: str
-    is_table: ClassVar[bool] = True
+    is_table: bool = True
+
+    @classmethod
+    def live(cls, settings: str) -> CellSpace:
+        """The cells where they are trained, with the training settings of one of the tables; raises UsageError for unknown names."""
+        cells.settings_of(settings)
+        return cls(f"nasbench, settings of {settings}", settings, is_table=False)
 
     @classmethod
     def of(cls, dataset: str) -> CellSpace:
@@ -112,7 +118,7 @@ class CellSpace(SearchSpace):
         return math.log10(sum(1 for _ in cells.all_cells(self.dataset)))
 
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "dataset": self.dataset}
+        return {"name": self.name, "dataset": self.dataset, **({} if self.is_table else {"trained": True})}
 
 
 @lru_cache(maxsize=1024)

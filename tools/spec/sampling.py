@@ -7,6 +7,7 @@ these plans with operators from the registry, so a new operator takes part as so
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from agentnas.tools.errors import SpecError
 from agentnas.tools.operators.base import Value, operator
 from agentnas.tools.spec.canonical import IDENTITY, canonical
+from agentnas.tools.spec.grafting import with_locks
+from agentnas.tools.spec.locks import PARTS
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 50
 PLANS = {"stack": 0.35, "transform_propagate": 0.25, "propagate_transform": 0.15, "branches": 0.1, "jumping": 0.15}
+# Layers upon layers; a jump reads out each of them.
+DEEP_PLANS = {"stack": 0.8, "jumping": 0.2}
 PLAIN = ("gat", "gcn", "sage", "appnp", "sgc", "mlp")
 PLAIN_SHARE = 3.0
 PLAIN_LOOKS: dict[str, Any] = {"dropout": 0.0, "norm": "none", "activation": "none", "residual": False}
@@ -46,7 +51,7 @@ class Draw:
         self.dropout = self.pick("body.dropout")
         self.activation = self.favoured("body.activation", "relu", 0.6)
         self.norm = self.favoured("body.norm", "none", 0.75)
-        self.residual = self.favoured("body.residual", False, 0.8)
+        self.residual = self.favoured("body.residual", space.min_depth > 1, 0.8)
         self.nodes: list[NodeData] = []
 
     def pick(self, factor: str) -> Any:
@@ -83,8 +88,12 @@ class Draw:
         return PLAIN_LOOKS[name] in self.space.values_of(f"body.{name}")
 
     def count(self, weights: Sequence[float]) -> int:
-        """1, 2, ... with these weights, at most the nodes that are left and the depth that is allowed."""
+        """1, 2, ... with these weights, at most the nodes that are left and the depth that is allowed; in a space of deep ones any number
+        from its least depth on, twice as many half as often."""
         most = max(1, min(self.space.max_nodes, self.space.max_depth) - len(self.nodes) - 1)
+        if self.space.min_depth > 1:
+            least = min(most, self.space.min_depth)
+            return round(math.exp(self.rng.uniform(math.log(least), math.log(most))))
         return min(most, self.rng.choices(range(1, len(weights) + 1), weights)[0])
 
 
@@ -93,7 +102,7 @@ def sample(space: BoundedSpace, rng: random.Random) -> ArchitectureSpec:
     reason = ""
     for _ in range(ATTEMPTS):
         try:
-            spec = canonical(parse_spec(_plan(space, rng)))
+            spec = canonical(with_locks(space, parse_spec(_plan(space, rng)), rng))
         except SpecError as error:
             reason = str(error)
             continue
@@ -112,7 +121,8 @@ def _plan(space: BoundedSpace, rng: random.Random) -> dict[str, Any]:
         "branches": _branches,
         "jumping": _jumping,
     }
-    outputs, out = plans[rng.choices(list(PLANS), list(PLANS.values()))[0]](draw)
+    weights = PLANS if space.min_depth == 1 else DEEP_PLANS
+    outputs, out = plans[rng.choices(list(weights), list(weights.values()))[0]](draw)
     settings = {part: _settings(draw, part) for part in ("input", "recipe", "post")}
     settings["input"] |= {"encoder": _encoder(draw), "width": draw.width, "dropout": draw.favoured("input.dropout", draw.dropout, 0.6)}
     settings["recipe"] |= _consistency(draw)
@@ -220,7 +230,7 @@ def _decoder(draw: Draw) -> str:
 
 def _settings(draw: Draw, part: str) -> dict[str, Any]:
     """Fields near their defaults: each strays with its own probability, and always where the space forbids the default."""
-    from agentnas.tools.spec.bounded import PARTS, searched_values
+    from agentnas.tools.spec.bounded import searched_values
 
     found: dict[str, Any] = {}
     for factor in searched_values():
@@ -255,7 +265,7 @@ def crossover(space: BoundedSpace, a: ArchitectureSpec, b: ArchitectureSpec, rng
     """The network of one parent and a recipe drawn field by field from both, or one parent with a node of the other."""
     if rng.random() < 0.5:
         a, b = b, a
-    limits = _worse(space.violations(a), space.violations(b))
+    limits = space.tolerated(_worse(space.violations(a), space.violations(b)))
     for maker in rng.sample((_mixed, _mixed, _grafted), 3):
         try:
             child = canonical(parse_spec(maker(a, b, rng)))

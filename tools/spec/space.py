@@ -6,7 +6,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -36,8 +36,10 @@ class SearchSpace(ABC):
     """
 
     name: str
-    is_table: ClassVar[bool] = False
+    is_table: bool = False
     """Whether scores in this space are looked up in a table: they say little about trained ones."""
+    strict: bool = False
+    """Whether a parent outside may have no children outside: the space was asked for, not only the usual one."""
 
     @staticmethod
     def default() -> SearchSpace:
@@ -114,6 +116,20 @@ class SearchSpace(ABC):
         """A design of another task as it would be tried on this one; None where the space cannot say it."""
         return spec
 
+    @property
+    def guarded(self) -> bool:
+        """Whether there is anything that this space refuses."""
+        return self.strict
+
+    def refuses(self, spec: ArchitectureSpec) -> str | None:
+        """Why no agent may propose the spec, whatever its parent was: it lies outside of a strict space, or lacks what is locked. One line;
+        None where it may."""
+        return self.contains(spec) if self.strict else None
+
+    def tolerated(self, outside: dict[str, float]) -> dict[str, float]:
+        """Of how far a parent is outside, what its children may be."""
+        return {} if self.strict else outside
+
     def contains(self, spec: ArchitectureSpec) -> str | None:
         """None inside, else one line that says why not."""
         broken = self.violations(spec)
@@ -128,6 +144,8 @@ class SearchSpace(ABC):
         spec = tidied(spec)
         weights = {name: self.weight(name) for name in names}
         parent_hash, outside = spec_hash(spec), self.violations(spec)
+        if len(outside) - len(self.tolerated(outside)) > 1:
+            return None  # one factor does not mend two bounds
         while weights:
             factor = rng.choices(list(weights), list(weights.values()))[0]
             del weights[factor]
@@ -166,8 +184,8 @@ class SearchSpace(ABC):
         child = checked(candidate)
         if child is None or len(tidied(child).body.nodes) < len(child.body.nodes):
             return None  # a change that idles a node varies the structure, and the structural factors do that by name
-        now = self.violations(child)
-        return child if all(amount <= outside.get(bound, 0.0) for bound, amount in now.items()) else None
+        now, tolerated = self.violations(child), self.tolerated(outside)
+        return child if all(amount <= tolerated.get(bound, 0.0) for bound, amount in now.items()) else None
 
 
 def checked(candidate: ArchitectureSpec) -> ArchitectureSpec | None:

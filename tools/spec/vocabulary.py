@@ -54,7 +54,8 @@ def values_help(space: SearchSpace) -> str:
 
 
 def _vocabulary(space: BoundedSpace) -> Iterator[str]:
-    yield f"At most {space.max_nodes} nodes, {space.max_depth} deep, {space.max_inputs} inputs a node."
+    least = f" At least {space.min_depth} deep." if space.min_depth > 1 else ""
+    yield f"At most {space.max_nodes} nodes, {space.max_depth} deep, {space.max_inputs} inputs a node.{least}"
     yield "Values, any number between two; in brackets the recipe's where a design does not say it:"
     for part in PARTS:
         if settings := "; ".join(_settings(space, part)):

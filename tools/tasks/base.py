@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Kind = Literal["node", "graph", "link"]
 Index = NDArray[np.int64]
 Matrix = Any  # scipy.sparse.csr_matrix or dense float32 array, [rows, columns]; scipy carries no types
+OVERLAPPING = 0.4  # share of training items from which the training parts of two random splits have much in common
 DENSE_ABOVE = 0.2  # share of non-zero features above which a dense matrix is the faster one
 
 
@@ -39,7 +40,8 @@ class GraphData:
     ``node_type``: [num_nodes] int64, ``edge_type``: [num_edges] int64 in the order of the edges; from 0, where a graph is heterogeneous.
     Edges of several types may join the same two nodes. ``node_types``, ``edge_types``: their names, by number. Features of all types are
     columns of one ``x`` (``typed_features``).
-    ``class_names``: what classes, or labels, are called, by number; empty where they have no names.
+    ``class_names``: what classes, or labels, are called, by number, and ``feature_names`` the columns of ``x``; empty where they have no
+    names.
     """
 
     x: Matrix
@@ -54,6 +56,7 @@ class GraphData:
     node_types: tuple[str, ...] = ()
     edge_types: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -180,6 +183,20 @@ class Task:
     def target(self) -> Target:
         """Classes, several labels, or a value."""
         return "classes" if self.data is None else self.data.target
+
+    @property
+    def fewest_val(self) -> int | None:
+        """Items of the smallest validation part; None for a table."""
+        return min((len(split.val) for split in self.splits), default=None)
+
+    @property
+    def test_to_train(self) -> float:
+        """Size of the test part over that of the training part, where splits are several and many labelled items train in each: then
+        training parts overlap, and scores of splits are correlated. Else 0."""
+        if self.num_splits < 2 or not self.splits:
+            return 0.0
+        train, val, test = self.splits[0].sizes
+        return test / train if train > OVERLAPPING * (train + val + test) else 0.0
 
     @property
     def offers(self) -> tuple[str, ...]:

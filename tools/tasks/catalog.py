@@ -105,6 +105,7 @@ DATA_SETS: dict[str, DataSet] = {
         _molecules("freesolv", "SAMPL", 5600, 10770, 642),
         _links("cora-links", "planetoid", "Planetoid/Cora", "cora", 2708, 10556, 1433),
         _links("citeseer-links", "planetoid", "Planetoid/CiteSeer", "citeseer", 3327, 9104, 3703),
+        _links("pubmed-links", "planetoid", "Planetoid/PubMed", "pubmed", 19717, 88648, 500),
         _links("usair", "seal", "SEAL", "USAir", 332, 4252, 332),
         _links("ns", "seal", "SEAL", "NS", 1589, 5484, 1589),
     )
@@ -121,6 +122,10 @@ FINGERPRINTS = {
     "actor": "4111e602a9312e34",
     "minesweeper": "b19425e912cf259f",
     "digits": "0d7fca94038a6146",
+    "cora-links": "16bf03ef7aa54d91",
+    "citeseer-links": "8afda18e38d19a01",
+    "usair": "00480ad7dabc81d8",
+    "ns": "d6add2a3ee0f2871",
     "mutag": "8ea7eb535843d944",
     "proteins": "64084aaa0f651a11",
     "enzymes": "aeb1a54c62599a72",

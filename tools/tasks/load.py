@@ -21,7 +21,7 @@ def load_task(
     """Load a task by name, or from a task file by its path, which ends with ``.yaml`` or ``.yml``.
 
     ``split``: None for the data set's default, or ``public``, ``random``, ``random:TRAIN_PER_CLASS/VAL_PER_CLASS``, ``geom-gcn``, ``own``,
-    ``scaffold``.
+    ``folds``, ``scaffold``, ``links`` or ``links:VAL_PERCENT/TEST_PERCENT[/NEGATIVES]`` (of the edges, and pairs without an edge to each).
     Files are searched in ``data_dir``, $AGENTNAS_DATA_DIR, ./data and the user's cache, then downloaded unless ``download`` is False.
     ``allow_code``: whether a task file may call a Python function that it names.
     Raises UsageError for an unknown task or split, DataError for missing, unreadable or damaged files.
@@ -43,7 +43,7 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     from agentnas.tools.metrics import metric
     from agentnas.tools.tasks.base import Task
     from agentnas.tools.tasks.locate import obtain_data
-    from agentnas.tools.tasks.pairs import link_task
+    from agentnas.tools.tasks.pairs import link_fingerprint, link_task
     from agentnas.tools.tasks.pairs import protocol as pairs_protocol
     from agentnas.tools.tasks.splits import make_splits, parse_split
 
@@ -52,8 +52,9 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     folder = obtain_data(described, request.kind, data_dir, download) if raw_files(described, request.kind) else None
     data, fingerprint = _data(described, folder)
     if request.kind == "links":
-        data, splits = link_task(data)
-        protocol, fingerprint = pairs_protocol(splits, described.items), data.fingerprint()
+        val, test, negatives = request.links
+        data, splits = link_task(data, val=val / 100, test=test / 100, negatives=negatives)
+        protocol, fingerprint = pairs_protocol(splits, described.items, negatives), link_fingerprint(fingerprint)
     else:
         splits, protocol = make_splits(described, request, data, folder)
     return Task(

@@ -164,7 +164,9 @@ def _fetch_archive(data: DataSet, url: str, members: dict[str, Path]) -> None:
         raise DataError(f"{data.name}: {url} has no member {error.args[0]}; expected {', '.join(members)}") from None
     except BROKEN_ARCHIVE as error:
         reason = (str(error).splitlines() or [""])[0][:100] or type(error).__name__
-        raise DataError(f"{data.name}: {url} is truncated or no zip archive ({reason}); try again, or give the files as --data-dir") from None
+        raise DataError(
+            f"{data.name}: {url} is truncated or no zip archive ({reason}); try again, or give the files as --data-dir"
+        ) from None
     for target, inside in found.items():
         _put(inside, target)
 

@@ -20,19 +20,26 @@ from agentnas.tools.tasks.readers import read_npz, read_test_index
 
 RANDOM_SPLITS = 10
 TRAIN_PER_CLASS, VAL_PER_CLASS = 20, 30
+LINKS = (5, 10, 1)  # percent of the edges in validation and test, pairs without an edge to each of them
 _RANDOM = re.compile(r"random:(\d{1,6})/(\d{1,6})")
+_LINKS = re.compile(r"links:(\d{1,2})/(\d{1,2})(?:/(\d{1,4}))?")
+NUMBERED = {"random": "random:TRAIN_PER_CLASS/VAL_PER_CLASS", "links": "links:VAL_PERCENT/TEST_PERCENT[/NEGATIVES]"}
 
 
 @dataclass(frozen=True)
 class SplitRequest:
-    """A parsed ``split`` argument; the two numbers are per class and matter for random splits only."""
+    """A parsed ``split`` argument; the numbers per class matter for random splits only, those of edges for links only: percent that is
+    validated and tested on, and pairs without an edge to each of these."""
 
     kind: str
     train_per_class: int = TRAIN_PER_CLASS
     val_per_class: int = VAL_PER_CLASS
+    links: tuple[int, int, int] = LINKS
 
     @property
     def text(self) -> str:
+        if self.links != LINKS:
+            return f"{self.kind}:{'/'.join(map(str, self.links if self.links[2] != 1 else self.links[:2]))}"
         usual = (self.train_per_class, self.val_per_class) == (TRAIN_PER_CLASS, VAL_PER_CLASS)
         return self.kind if usual else f"{self.kind}:{self.train_per_class}/{self.val_per_class}"
 
@@ -45,8 +52,14 @@ def parse_split(data: DataSet, text: str | None) -> SplitRequest:
     per_class = "random" in data.splits and data.family != "molecules"
     if match and int(match[1]) and int(match[2]) and per_class:
         return SplitRequest("random", int(match[1]), int(match[2]))
+    match = _LINKS.fullmatch(text)
+    if match and "links" in data.splits:
+        return SplitRequest("links", links=(int(match[1]), int(match[2]), int(match[3] or 1)))
+    kind = text.partition(":")[0]
+    if kind in data.splits and kind in NUMBERED and ":" in text:
+        raise UsageError(f"split {text!r} does not exist for {data.name}; allowed: {kind}, {NUMBERED[kind]}")
     if text not in data.splits:
-        allowed = [*data.splits, *(["random:TRAIN_PER_CLASS/VAL_PER_CLASS"] if per_class else [])]
+        allowed = [*data.splits, *(how for kind, how in NUMBERED.items() if kind in data.splits and (kind != "random" or per_class))]
         raise UsageError(f"split {text!r} does not exist for {data.name}; {suggest(text, allowed)}")
     return SplitRequest(text)
 

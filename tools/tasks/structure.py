@@ -51,7 +51,7 @@ def homophily(data: GraphData, nodes: Index) -> dict[str, float | None]:
     source, target = data.edge_index[:, seen[data.edge_index].all(axis=0)]
     counts = np.bincount(data.y[seen], minlength=data.num_classes)
     if len(source) < FEWEST_EDGES:
-        return {"edge_homophily": None, "node_homophily": None, "adjusted_homophily": None, "class_balance": _balance(counts)}
+        return {"edge_homophily": None, "node_homophily": None, "adjusted_homophily": None, "class_balance": balance(counts)}
     same = (data.y[source] == data.y[target]).astype(np.float64)
     degrees = np.bincount(target, minlength=data.num_nodes)
     agreeing = np.bincount(target, weights=same, minlength=data.num_nodes)
@@ -60,7 +60,7 @@ def homophily(data: GraphData, nodes: Index) -> dict[str, float | None]:
         "edge_homophily": edge,
         "node_homophily": float(np.mean(agreeing[degrees > 0] / degrees[degrees > 0])),
         "adjusted_homophily": _adjusted(edge, data.y[np.concatenate([source, target])]),
-        "class_balance": _balance(counts),
+        "class_balance": balance(counts),
     }
 
 
@@ -69,7 +69,8 @@ def _adjusted(edge: float, end_labels: np.ndarray[Any, Any]) -> float | None:
     return None if expected >= 1.0 else (edge - expected) / (1.0 - expected)
 
 
-def _balance(counts: np.ndarray[Any, Any]) -> float | None:
+def balance(counts: np.ndarray[Any, Any]) -> float | None:
+    """Entropy of the classes' shares over its maximum; None where there is no variety to speak of."""
     if len(counts) < 2 or not counts.sum():
         return None
     shares = counts[counts > 0] / counts.sum()

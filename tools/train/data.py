@@ -21,6 +21,7 @@ from agentnas.tools.tasks.base import GraphData, Kind, Split, Task
 from agentnas.tools.train.targets import Objective, objective_of
 
 Scores = NDArray[np.float32]
+SPLITS_KEPT = 4  # of whose messages a task of pairs keeps the graph
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,11 @@ class PreparedTask:
         return 2 if self.kind == "link" else self.num_classes
 
     @property
+    def num_items(self) -> int:
+        """Nodes, graphs or pairs."""
+        return self._data.num_items
+
+    @property
     def num_nodes(self) -> int:
         return self.graph.num_nodes
 
@@ -156,6 +162,8 @@ class PreparedTask:
             return self.graph
         number = split % self.num_splits
         if number not in self._messages:
+            while len(self._messages) >= SPLITS_KEPT:
+                del self._messages[next(iter(self._messages))]
             train = self._splits[number].train
             source, target = self.pairs[:, self._tensor(train[self._data.y[train] == 1])]
             self._messages[number] = self._among(torch.stack([torch.cat([source, target]), torch.cat([target, source])]))
@@ -180,6 +188,8 @@ class PreparedTask:
             key += f" {split % self.num_splits}"
         if key not in self._prepared:
             x, encodings = prepare_features(part, self._data.x, self.messages(split, part.edges))
+            if self.kind == "link" and part.encodings:  # the features of all splits are the same ones
+                x = self.features(part.model_copy(update={"encodings": ()})).x
             self._prepared[key] = Prepared(x.to(self.device), None if encodings is None else encodings.to(self.device))
         return self._prepared[key]
 
@@ -194,6 +204,13 @@ class PreparedTask:
             objective = objective_of(self.target, y_train, self.metric)
             self._labels[number] = Labels(train, y_train, val, y_val, y[parts.val], objective)
         return self._labels[number]
+
+    def items_of(self, split: int) -> Tensor | None:
+        """The items of a split (long, rising) where other items are no part of it, as pairs are; None where all items may be predicted."""
+        if self.kind != "link":
+            return None
+        parts = self._splits[split % self.num_splits]
+        return self._tensor(np.sort(np.concatenate([parts.train, parts.val, parts.test])))
 
     def clusters(self, number: int) -> list[Tensor]:
         """The nodes in ``number`` parts of near-equal size with few edges between them; made once."""

@@ -32,13 +32,14 @@ WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first tra
 
 def predicted_mib(
     spec: ArchitectureSpec, *, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None = None,
-    edge_channels: int = 0, types: Types = ONE_TYPE,
+    edge_channels: int = 0, types: Types = ONE_TYPE, num_graphs: int = 1,
 ) -> float:  # fmt: skip
     """Most MiB that a full-graph training's own tensors hold at one time on a device, the task's features and edges not counted.
 
     ``num_edges``: directed; ``nnz``: non-zeros of sparse features, None if they are dense. Sampled batches are smaller: for them it is an
-    upper bound.
+    upper bound. ``num_graphs`` does not matter: what a graph adds is small beside its nodes.
     """
+    del num_graphs
     return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz, edge_channels, types)
 
 
@@ -68,23 +69,25 @@ def _predicted(
     return weight_mib * WEIGHT_COPIES + ring_mib + step / MIB + WORKSPACE_MIB
 
 
-def _extended(network: Network, recipe: Recipe, sizes: tuple[int, int, int], sparse: bool, moments_of: Moments | None = None) -> float:
-    """Most bytes that a step holds at one time, or other work whose moments are given."""
+def _extended(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool, moments_of: Moments | None = None) -> float:
+    """Most bytes that a step holds at one time, or other work whose moments are given. ``sizes``: nodes, edges, non-zeros, and pairs of
+    nodes where they are not as many as nodes."""
     moments_of = moments_of or _moments
-    base = moments_of(network, recipe, BASE, sparse)
+    smallest = (*BASE, BASE[0])[: len(sizes)]
+    base = moments_of(network, recipe, smallest, sparse)
     total = base
-    for axis in range(3 if sparse else 2):
-        doubled = tuple(2 * size if i == axis else size for i, size in enumerate(BASE))
+    for axis in (axis for axis in range(len(sizes)) if axis != 2 or sparse):
+        doubled = tuple(2 * size if i == axis else size for i, size in enumerate(smallest))
         moments = moments_of(network, recipe, doubled, sparse)
         if moments.numel() != base.numel():  # an operator that works otherwise on other sizes: the moments are no longer the same ones
             base, total, moments = base.max()[None], total.max()[None], moments.max()[None]
-        total = total + (moments - base) / BASE[axis] * (sizes[axis] - BASE[axis])
+        total = total + (moments - base) / smallest[axis] * (sizes[axis] - smallest[axis])
     return max(0.0, float(total.max()))
 
 
 def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool) -> Tensor:
     """Bytes held after each allocation of a step on a small graph of these sizes; float64 [allocations]."""
-    nodes, edges, nnz = sizes
+    nodes, edges, nnz = sizes[:3]
     graph, features = _small_graph(network, nodes, edges), _small_features(network, nodes, nnz, sparse)
     encodings = torch.zeros(nodes, network.layout.encoding_channels) if network.layout.encoding_channels else None
     others = recipe.model_copy(update={"drop_edge": 0.0})
@@ -95,7 +98,7 @@ def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: b
             # Edges are dropped as a device drops them, where they stay in place.
             dropped = graph._mask(torch.rand(graph.num_edges) >= recipe.drop_edge) if recipe.drop_edge else graph
             x, dropped = perturb(others, features, dropped)
-            loss = loss + network(x, dropped, encodings, None, _pairs(nodes)).log_softmax(-1).mean()
+            loss = loss + network(x, dropped, encodings, None, _pairs(sizes)).log_softmax(-1).mean()
         torch.autograd.backward(loss)
     network.zero_grad()
     return torch.tensor(held.moments, dtype=torch.float64)
@@ -104,18 +107,18 @@ def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: b
 def inference_moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool) -> Tensor:
     """The same of one pass in evaluation mode, without derivatives; the recipe does not matter."""
     del recipe
-    nodes, edges, nnz = sizes
+    nodes, edges, nnz = sizes[:3]
     graph, features = _small_graph(network, nodes, edges), _small_features(network, nodes, nnz, sparse)
     encodings = torch.zeros(nodes, network.layout.encoding_channels) if network.layout.encoding_channels else None
     network.eval()
     with torch.no_grad(), Held() as held:
-        network(features, graph, encodings, None, _pairs(nodes)).softmax(-1)
+        network(features, graph, encodings, None, _pairs(sizes)).softmax(-1)
     return torch.tensor(held.moments, dtype=torch.float64)
 
 
-def _pairs(nodes: int) -> Tensor:
-    """What a link head is asked for: one pair a node."""
-    return torch.arange(nodes).repeat(2, 1)
+def _pairs(sizes: tuple[int, ...]) -> Tensor:
+    """What a link head is asked for: one pair a node, or as many as the fourth size says."""
+    return (torch.arange(sizes[3] if len(sizes) > 3 else sizes[0]) % sizes[0]).repeat(2, 1)
 
 
 class Held(TorchDispatchMode):  # type: ignore[no-untyped-call]

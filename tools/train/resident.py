@@ -7,20 +7,24 @@ validated whatever the batches are. Steps and passes are probed on tiny graphs a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 
 from agentnas.tools.freed_memory import NODES_MAPPED
 from agentnas.tools.nn.features import PROBES
+from agentnas.tools.nn.heads import MOST_LOOKED_AT, MOST_SCORED
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.profiling import Sizes
 from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec
-from agentnas.tools.tasks.base import Task
+from agentnas.tools.tasks.base import GraphData, Task
 from agentnas.tools.train.batching import most_sampled, receptive_hops
+from agentnas.tools.train.data import SPLITS_KEPT
 from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
+from agentnas.tools.train.views import MOST_NODES
 
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
 # Workers keep blocks in a heap that glibc cannot shrink in the middle (freed_memory). Measured on 100,000 nodes (docs/fast-size.md), a
@@ -28,12 +32,18 @@ PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker o
 HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
 EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
 POST_COPIES = 8  # of the scores, in correct-and-smooth
+LOOKED_AT_BYTES = 64  # of an edge at the end of a pair, while common neighbours are looked for
+MESSAGES_BYTES = 120  # of an edge that messages pass along: what a split of pairs has beside the whole graph, its normalisations among it
 
 
 @dataclass(frozen=True)
 class Scale:
     """Sizes of a task that memory follows. ``num_edges``: directed; ``nnz``: non-zero features where they are sparse, else None;
-    ``labelled``: nodes that are trained on."""
+    ``labelled``: items that are trained on.
+
+    Of a set of graphs ``largest`` says how many nodes and edges the largest 1, 2, 4, 8, ... graphs have together, up to all of them.
+    Of a task of pairs: ``pairs`` in the training part (0: none are predicted), ``validated``, ``items`` of all splits, and edges that are
+    ``looked_at`` for the common neighbours of a pair."""
 
     num_nodes: int
     num_edges: int
@@ -44,11 +54,29 @@ class Scale:
     num_splits: int = 1
     edge_channels: int = 0
     types: tuple[int, int] = (1, 1)
+    num_graphs: int = 1
+    largest: tuple[tuple[int, int], ...] = ()
+    pairs: int = 0
+    validated: int = 0
+    items: int = 0
+    looked_at: float = 0.0
 
     @classmethod
     def of(cls, task: Task) -> Scale:
         """Sizes of a task with data."""
-        return cls(**asdict(Sizes.of(task)), labelled=len(task.split(0).train), num_splits=task.num_splits)
+        scale = cls(**asdict(Sizes.of(task)), labelled=len(task.split(0).train), num_splits=task.num_splits)
+        if task.kind == "graph" and task.data is not None:
+            return replace(scale, largest=largest_graphs(task.data))
+        return _with_pairs(scale, task) if task.kind == "link" else scale
+
+
+def _with_pairs(scale: Scale, task: Task) -> Scale:
+    data, split = task.data, task.split(0)
+    assert data is not None
+    assert data.pairs is not None, "items are not pairs"
+    degree = np.bincount(data.edge_index[1], minlength=data.num_nodes)
+    looked_at = float(degree[data.pairs[:, split.train]].min(axis=0).mean())
+    return replace(scale, pairs=len(split.train), validated=len(split.val), items=data.num_items, looked_at=looked_at)
 
 
 @dataclass(frozen=True)
@@ -112,9 +140,25 @@ def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float,
         return features, features
     sparse, recipe = scale.nnz is not None, network.spec.recipe
     whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
-    inference = _extended(network, recipe, whole, sparse, inference_moments)
+    if scale.pairs:
+        return _steps_on_pairs(network, scale, whole, sparse)
+    inference = _extended(network, recipe, _pass(scale, whole), sparse, inference_moments)
     pieces = _pieces_bytes(scale, sparse) if recipe.batching == "cluster" else 0.0
     return pieces + _extended(network, recipe, _batch(network, scale, whole), sparse), inference
+
+
+def _steps_on_pairs(network: Network, scale: Scale, whole: tuple[int, int, int], sparse: bool) -> tuple[float, float]:
+    """The same where pairs are predicted: messages pass along all edges whatever the batch, which decides how many pairs are scored."""
+    recipe = network.spec.recipe
+    half = -(-scale.pairs // 4)  # as many edges as a step takes out of the messages at most; as many other pairs stand beside them
+    trained = 2 * (half if recipe.batching == "full" else min(recipe.batch_size, half))
+    scored = min(scale.validated, MOST_SCORED)
+    step = _extended(network, recipe, (*whole, trained), sparse)
+    inference = _extended(network, recipe, (*whole, scored), sparse, inference_moments)
+    if network.spec.head.decoder == "common_neighbour":
+        step += LOOKED_AT_BYTES * scale.looked_at * trained
+        inference += LOOKED_AT_BYTES * min(scale.looked_at * scored, MOST_LOOKED_AT)
+    return step, inference
 
 
 def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:
@@ -131,6 +175,8 @@ def _sampled(network: Network, scale: Scale) -> int:
 def _batch(network: Network, scale: Scale, whole: tuple[int, int, int]) -> tuple[int, int, int]:
     """Nodes, edges and non-zeros of a step, at most; clusters are taken to have equally many edges."""
     recipe, (nodes, edges, nnz) = network.spec.recipe, whole
+    if recipe.batching == "minibatch" and scale.largest:
+        return _minibatch(scale, min(recipe.batch_size, scale.labelled), whole)
     if recipe.batching == "cluster":
         parts = min(recipe.clusters, nodes)
         return -(-nodes // parts), -(-edges // parts), -(-nnz // parts)
@@ -138,6 +184,31 @@ def _batch(network: Network, scale: Scale, whole: tuple[int, int, int]) -> tuple
         sampled = _sampled(network, scale)
         return min(nodes, sampled), min(edges, sampled), int(nnz * min(1.0, sampled / nodes))
     return whole
+
+
+def largest_graphs(data: GraphData) -> tuple[tuple[int, int], ...]:
+    """Nodes and edges that the 1, 2, 4, ... graphs with most of them have at most, up to all graphs."""
+    assert data.graph_of is not None
+    nodes = np.bincount(data.graph_of)
+    edges = np.bincount(data.graph_of[data.edge_index[0]], minlength=len(nodes))
+    sums = [np.cumsum(np.sort(sizes)[::-1]) for sizes in (nodes, edges)]
+    counts = [2**power for power in range(len(nodes).bit_length())] + [len(nodes)]
+    return tuple((int(sums[0][count - 1]), int(sums[1][count - 1])) for count in counts)
+
+
+def _minibatch(scale: Scale, graphs: int, whole: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Nodes, edges and non-zeros of the largest batch of so many graphs, rounded up to a power of two."""
+    place = min(max(0, graphs - 1).bit_length(), len(scale.largest) - 1)
+    nodes, edges = scale.largest[place]
+    return nodes, edges, -(-whole[2] * nodes // max(1, whole[0]))
+
+
+def _pass(scale: Scale, whole: tuple[int, int, int]) -> tuple[int, int, int]:
+    """What one pass without training sees: the whole graph, or graphs of at most ``MOST_NODES`` nodes, or one that has more."""
+    if not scale.largest or whole[0] <= MOST_NODES:
+        return whole
+    nodes = MOST_NODES + scale.largest[0][0]
+    return nodes, -(-whole[1] * nodes // whole[0]) + scale.largest[0][1], -(-whole[2] * nodes // whole[0])
 
 
 def _pieces_bytes(scale: Scale, sparse: bool) -> float:
@@ -151,7 +222,10 @@ def task_mib(spec: ArchitectureSpec, scale: Scale) -> float:
     dense = 4.0 * scale.num_nodes * scale.in_channels
     features = dense + (dense if spec.input.scale != "none" else 0.0) if scale.nnz is None else 40.0 * scale.nnz
     encodings = 4.0 * scale.num_nodes * sum(encoding.dim for encoding in spec.input.encodings)
-    return (features + encodings + EDGE_BYTES * scale.num_edges + 8.0 * scale.num_nodes * (1 + scale.num_splits)) / MIB
+    rows = 24.0 * scale.items + 16.0 * (scale.pairs + scale.validated) * scale.num_splits if scale.pairs else 0.0
+    messages = MESSAGES_BYTES * scale.num_edges * min(scale.num_splits, SPLITS_KEPT) if scale.pairs else 0.0
+    labels = 8.0 * scale.num_nodes * (1 + scale.num_splits)
+    return (features + encodings + EDGE_BYTES * scale.num_edges + labels + rows + messages) / MIB
 
 
 def loading_mib(spec: ArchitectureSpec, scale: Scale) -> float:

@@ -60,7 +60,7 @@ def train(
 
 def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Tensor]) -> Scores:
     """Predictions [items, columns] of trained weights: probabilities, or values; after the spec's post-processing with the training labels
-    of the split.
+    of the split. Pairs that are no part of the split have NaN.
 
     Raises DataError where the weights are not those of this spec.
     """
@@ -70,8 +70,15 @@ def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_di
     except RuntimeError as error:
         raise DataError(f"weights do not fit the spec: {' '.join(str(error).split())[:200]}; use the spec they were trained with") from None
     view = view_of(network, prepared, split)
-    scores: Scores = scores_of(network, prepared, view, prepared.labels(split), spec.post).cpu().numpy()
+    items = prepared.items_of(split)
+    found = scores_of(network, prepared, view, prepared.labels(split), spec.post, items).cpu()
+    scores: Scores = (found if items is None else _at(found, items.cpu(), prepared.num_items)).numpy()
     return scores
+
+
+def _at(scores: Tensor, items: Tensor, count: int) -> Tensor:
+    """Scores [n, columns] in the rows of their items, of ``count``; NaN elsewhere."""
+    return scores.new_full((count, scores.shape[1]), torch.nan).index_copy(0, items, scores)
 
 
 class Session:

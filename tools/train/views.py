@@ -123,8 +123,7 @@ class PairView:
         self._recipe, self._prepared = network.spec.recipe, prepared
         self._whole = prepared.features(network.spec.input, split)
         self._messages = prepared.messages(split, network.spec.input.edges)
-        pattern = self._messages.pattern
-        self._keys = pattern.row * prepared.num_nodes + pattern.column
+        self._keys = self._messages.pattern.keys
 
     def set_labels(self, index: Tensor, y: Tensor) -> None:
         self._edges = self._prepared.pairs[:, index[y == 1]]

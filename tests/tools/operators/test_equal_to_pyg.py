@@ -329,7 +329,9 @@ def test_equals_pyg_forwards_and_backwards(case: Case, loops: bool) -> None:
         gradient, wanted_gradient = own[same[0]].grad, other[same[1]].grad
         assert gradient is not None
         assert wanted_gradient is not None
-        torch.testing.assert_close(same[2](gradient), _slot(case, same, wanted_gradient).float(), atol=2e-4 if case.exact else 2e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            same[2](gradient), _slot(case, same, wanted_gradient).float(), atol=2e-4 if case.exact else 2e-5, rtol=1e-4
+        )
 
 
 @pytest.mark.usefixtures("_kernels")

@@ -119,8 +119,6 @@ def test_gatedgcn_updates_edges_and_nodes_in_turn(attributes: int, layers: int) 
     torch.testing.assert_close(module(x, g), new, atol=1e-5, rtol=1e-5)
 
 
-
-
 EDGE_READERS = [name for name, o in operators().items() if o.uses_edge_attr]
 
 

@@ -64,7 +64,9 @@ def test_sound_data_has_no_problems() -> None:
     [
         (changed(edge_index=edges((0, 1))), "duplicate-edges", "warning"),
         (changed(edge_index=edges((3, 3))), "self-loops", "note"),
-        (changed(edge_index=edges((0, 7))), "directed", "note"),
+        (changed(edge_index=edges((0, 7))), "nearly-undirected", "warning"),
+        (changed(edge_index=np.stack([np.arange(NODES), np.roll(np.arange(NODES), 1)])), "directed", "note"),
+        (changed(edge_index=np.stack([np.arange(NODES - 1), np.arange(1, NODES)])), "edges-listed-once", "warning"),
         (changed(edge_index=edges((0, NODES))), "edge-range", "error"),
         (changed(edge_index=np.zeros((2, 0), np.int64)), "no-edges", "warning"),
         (changed(edge_index=edges()[:, (edges() != 5).all(axis=0)]), "isolated-nodes", "note"),

@@ -194,7 +194,9 @@ def archive(server: Server, data_dir: Path, tmp_path: Path, monkeypatch: pytest.
     return hosted / "MUTAG.zip"
 
 
-def test_an_archive_is_fetched_once_and_gives_its_named_members_alone(archive: Path, server: Server, data_dir: Path, tmp_path: Path) -> None:
+def test_an_archive_is_fetched_once_and_gives_its_named_members_alone(
+    archive: Path, server: Server, data_dir: Path, tmp_path: Path
+) -> None:
     root = tmp_path / "mine"
     root.mkdir()
     task = load_task("mutag", data_dir=root)

@@ -1,0 +1,118 @@
+"""What methods without a neural network reach beside the winner, and whether the network is worth its while, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.memory.events import BaselineMeasured
+from agentnas.memory.view import JournalView
+from agentnas.scores import gap_text
+from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.scale import Scale
+from agentnas.words import markdown_table, plural
+
+HEAD = ("baseline", "validation", "test", "the network's gain")
+
+
+class Compared(NamedTuple):
+    """A baseline beside the winner: ``gap`` as ``paired_difference`` gives it, the winner's seeds against the splits they were trained on;
+    None where no split is shared."""
+
+    measured: BaselineMeasured
+    gap: Mapping[str, Any] | None
+
+    @property
+    def needless(self) -> bool:
+        """Whether the network does no better than this."""
+        return self.gap is not None and (self.gap["inside_noise"] is True or self.gap["difference"] <= 0)
+
+
+def compared(view: JournalView) -> list[Compared]:
+    """The baselines that have a score, the best by validation first."""
+    scored = [measured for measured in view.baselines.values() if measured.val]
+    return [Compared(measured, _gap(view, measured)) for measured in sorted(scored, key=lambda m: -mean_and_sd(list(m.val.values()))[0])]
+
+
+def baseline_lines(view: JournalView) -> list[str]:
+    """The best baseline by validation in one sentence, and whether a network is needed; nothing where none was measured."""
+    return [sentence(view, best) for best in compared(view)[:1]]
+
+
+def told(event: BaselineMeasured, view: JournalView) -> str:
+    """One line for the screen when a baseline was measured, or left out."""
+    if not event.val:
+        return f"baseline: {event.told} was left out: {event.reason}"
+    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view.scale)}"
+
+
+def sentence(view: JournalView, best: Compared) -> str:
+    """``gradient boosting on features and degrees 87.10 ± 0.60: the network gains +1.20 ± 0.50``, or that it may not be needed."""
+    said = f"without a network, {best.measured.told} reaches {_score(best.measured.test, view.scale)}{_gain(best, view.scale)}"
+    return f"{said}: a graph neural network may not be needed here" if best.needless else said
+
+
+def baseline_rows(view: JournalView) -> list[list[str]]:
+    """A row of ``HEAD`` for each baseline, the best by validation first, those that were left out last."""
+    scale = view.scale
+    rows = [
+        [c.measured.told, _score(c.measured.val, scale), _score(c.measured.test, scale), _difference(c, scale) + _partly(c.measured)]
+        for c in compared(view)
+    ]
+    return rows + [[m.told, "left out", "", m.reason] for m in view.baselines.values() if not m.val]
+
+
+def baselines_section(view: JournalView) -> str:
+    """The table of the report; empty where none was measured."""
+    rows = baseline_rows(view)
+    return "## Without a neural network\n\n" + markdown_table(HEAD, rows) if rows else ""
+
+
+def baselines_summary(view: JournalView) -> list[dict[str, Any]]:
+    """The baselines as plain data, for ``--json``."""
+    done = {
+        c.measured.name: {
+            "name": c.measured.name, "told": c.measured.told, "setting": c.measured.setting, "validation": c.measured.val,
+            "test": c.measured.test, "seconds": c.measured.seconds, "winner_gains": c.gap, "network_needless": c.needless,
+        }
+        for c in compared(view)
+    }  # fmt: skip
+    return [*done.values(), *({"name": m.name, "told": m.told, "left_out": m.reason} for m in view.baselines.values() if not m.val)]
+
+
+def _gap(view: JournalView, measured: BaselineMeasured) -> Mapping[str, Any] | None:
+    if view.test is None or view.winner is None:
+        return None
+    scores = view.test.scores.get(view.winner.trial, {})
+    split_of = {str(e.seed): str(e.split) for e in view.evaluations(view.winner.trial, CONFIRM)}
+    seeds = [seed for seed in scores if split_of.get(seed) in measured.test]
+    ours = {int(seed): scores[seed] for seed in seeds}
+    theirs = {int(seed): measured.test[split_of[seed]] for seed in seeds}
+    overlap = view.started.test_to_train if view.started else 0.0
+    return paired_difference(ours, theirs, overlap) if seeds else None
+
+
+def _score(scores: Mapping[str, float], scale: Scale) -> str:
+    mean, sd = mean_and_sd(list(scores.values()))
+    return scale.told(mean) if sd is None else scale.told(mean, sd)
+
+
+def _difference(c: Compared, scale: Scale) -> str:
+    return "?" if c.gap is None else gap_text(c.gap, scale)
+
+
+def _gain(c: Compared, scale: Scale) -> str:
+    """What the network gains, after a colon; of an error by how much it is better."""
+    if c.gap is None:
+        return ""
+    if c.gap["inside_noise"] is True:
+        return f": the network's difference of {_difference(c, scale)} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
+    better = c.gap["difference"] > 0
+    if scale.is_error:
+        return f": the network is {'better' if better else 'worse'}, {_difference(c, scale)}"
+    return f": the network {'gains' if better else 'loses'} {_difference(c, scale).lstrip('-')}"
+
+
+def _partly(measured: BaselineMeasured) -> str:
+    return f" ({measured.reason})" if measured.reason else ""

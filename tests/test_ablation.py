@@ -1,0 +1,97 @@
+"""What each choice of a winner is worth: paired with its confirmation, kept as it comes, told in the report; the test stays as it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agentnas.ablation import FILE, Row, ablate, rows
+from agentnas.cli import main
+from agentnas.memory.rundir import RunDirectory
+from agentnas.report import render_report
+from agentnas.run import Run
+from agentnas.tools.errors import RunError, UsageError
+from agentnas.tools.evaluate.base import CONFIRM
+
+
+@pytest.fixture(scope="module")
+def measured(live_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy of a finished run, with two choices of its winner taken back."""
+    path = tmp_path_factory.mktemp("ablation") / live_run.name
+    shutil.copytree(live_run.path, path)
+    run = Run(RunDirectory.open(path))
+    ablate(run, seeds=2, most=2, workers=2)
+    return run
+
+
+def test_the_winner_is_compared_with_itself_on_the_same_seeds(measured: Run) -> None:
+    found = rows(measured)
+    assert found is not None
+    own = {e.seed: e.val for e in measured.view.evaluations(str(measured.winner), CONFIRM)}
+    for row in found:
+        assert row.gap is not None
+        assert set(row.scores) == set(sorted(own)[:2])
+        assert row.gap["difference"] == pytest.approx(sum(own[seed] - score for seed, score in row.scores.items()) / 2)
+    assert [row.gap["difference"] for row in found if row.gap] == sorted((r.gap["difference"] for r in found if r.gap), reverse=True)
+
+
+def test_what_is_known_is_not_trained_again(measured: Run) -> None:
+    before = (measured.path / FILE).read_bytes()
+    told: list[str] = []
+    ablate(measured, seeds=2, most=2, tell=told.append, on_training=told.append)
+    assert told == [f"what each choice of {measured.winner} is worth: 0 trainings, about 1s, 4 known already"]
+    assert (measured.path / FILE).read_bytes() == before
+
+
+def test_report_and_page_tell_it_and_the_test_stays_opened_once(measured: Run) -> None:
+    report, page = render_report(measured), measured.page()
+    assert "## What each choice is worth" in report
+    assert "What each choice is worth" in page
+    assert all(row.change in report for row in rows(measured) or ())
+    assert sum(event.type == "test_opened" for event in measured.events) == 1
+
+
+def test_a_report_without_it_has_no_such_section(live_run: Run) -> None:
+    assert rows(live_run) is None
+    assert "What each choice is worth" not in render_report(live_run)
+
+
+def test_a_file_of_another_winner_is_not_believed(measured: Run, tmp_path: Path) -> None:
+    path = tmp_path / measured.name
+    shutil.copytree(measured.path, path)
+    stored = json.loads((path / FILE).read_text())
+    (path / FILE).write_text(json.dumps({**stored, "trial": "t9999"}))
+    assert rows(Run(RunDirectory.open(path))) is None
+
+
+def test_verdicts() -> None:
+    def verdict(difference: float, inside: bool, se: float | None = 0.1) -> str:
+        return Row("f", "c", {0: 1.0}, {"difference": difference, "se": se, "inside_noise": inside}).verdict
+
+    assert verdict(2.0, False) == "worth it"
+    assert verdict(-2.0, False) == "better without"
+    assert verdict(2.0, True) == "inside the noise"
+    assert verdict(2.0, True, None) == "one seed, noise unknown"
+    assert Row("f", "c", {}, None, "diverged: loss").verdict == "could not be trained: diverged: loss"
+
+
+def test_tables_and_unfinished_runs_are_told_so(table_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nothing to compare with|is a table"):
+        ablate(table_run)
+    begun = RunDirectory.create(tmp_path, "digits")
+    with begun.journal():
+        pass
+    with pytest.raises(RunError, match="has no winner yet; resume it first"):
+        ablate(Run(begun))
+
+
+def test_the_command_answers_with_a_table_and_refuses_in_one_line(measured: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ablate", str(measured.path), "--seeds", "2", "--most", "2"]) == 0
+    said = capsys.readouterr()
+    assert said.out.split()[:3] == ["without", "validation", "winner"]
+    assert "known already" in said.err
+    assert main(["ablate", "no-such-run"]) != 0
+    assert capsys.readouterr().err.count("\n") == 1

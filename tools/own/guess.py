@@ -1,0 +1,489 @@
+"""A task file guessed from data files: what each table and column is, by which evidence, and what is not sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agentnas.tools.errors import UsageError
+from agentnas.tools.metrics import Target, fitting
+from agentnas.tools.own.answers import CLEAR, LEAST, Answer, candidates, metric_of, several, target_of, told
+from agentnas.tools.own.arrays import Arrays, data_of
+from agentnas.tools.own.looking import PARTS, Column, Seen
+from agentnas.tools.own.roles import DIRECTED, Roles, find_roles
+from agentnas.tools.yaml_file import nearest
+
+SMALL_SET = 500  # labelled items up to which every item should be tested once
+TYPE_NAMES = {"type", "edge_type", "node_type", "relation", "relation_type", "rel", "edgetype", "nodetype"}
+MOST_TYPES = 20
+CODES = {
+    "code",
+    "zip",
+    "postcode",
+    "country",
+    "category",
+    "cluster",
+    "type",
+    "region",
+    "branch",
+    "channel",
+    "sector",
+    "group",
+    "month",
+    "plan",
+}
+MOST_CODES = 60
+HIDDEN = "some edges are hidden, to be predicted: 5 % to choose by, 10 % to test on"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the person said; None or nothing: to be guessed. ``target`` is the column of edges, ``predict`` what a label is."""
+
+    label: tuple[str, ...] = ()
+    id: str | None = None
+    source: str | None = None
+    target: str | None = None
+    graph: str | None = None
+    smiles: str | None = None
+    kind: str | None = None
+    predict: Target | None = None
+    metric: str | None = None
+    split: str | None = None
+    ignore: tuple[str, ...] = ()
+    directed: bool | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was guessed: its key in the task file, the value, why, and the option that changes it."""
+
+    key: str
+    value: str
+    why: str
+    option: str = ""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something that the files do not settle, the option that does, and the values that could be meant, the taken one first."""
+
+    about: str
+    text: str
+    option: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass
+class Guess:
+    """A task file in the making. ``plan``: its keys and values, paths as they were given; ``reasons``: key path -> comment."""
+
+    plan: dict[str, Any] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def say(self, key: str, value: Any, why: str, option: str = "") -> None:
+        """Put a value in the plan (``nodes.label``), and why."""
+        at, parts = self.plan, key.split(".")
+        for part in parts[:-1]:
+            at = at.setdefault(part, {})
+        at[parts[-1]] = value
+        shown = (
+            ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+        )
+        self.lines.append(Line(key.replace(".", " "), shown, why, option))
+        self.reasons[key] = why
+
+    def doubt(self, about: str, text: str, option: str, choices: Sequence[str] = ()) -> None:
+        self.doubts.append(Doubt(about, text, option, tuple(choices)))
+
+
+def guess_tables(tables: Sequence[Seen], wishes: Wishes) -> Guess:
+    """The task that these tables seem to hold; UsageError where no edges, and no molecules, are found in them."""
+    _known(tables, wishes)
+    roles = find_roles(tables, {
+        "id": wishes.id, "source": wishes.source, "target": wishes.target, "owner": wishes.graph, "smiles": wishes.smiles, "graph_id": None,
+    })  # fmt: skip
+    if roles.edges is None and roles.smiles is None:
+        raise UsageError(_no_edges(tables))
+    guess = Guess()
+    items = _items(roles, wishes)
+    answers = _answers(guess, roles, items, wishes)
+    kind = wishes.kind or (("graph" if items is roles.graphs else "node") if answers else "link")
+    _check_kind(kind, answers, roles)
+    guess.say("kind", kind, _why_kind(kind, roles), "--kind")
+    columns = answers if kind != "link" else []
+    target = _target(guess, columns, kind, wishes)
+    _metric(guess, kind, target, list(columns[0].counts.values()) if columns else (), wishes)
+    _nodes(guess, roles, items, columns, wishes)
+    _edges(guess, roles, wishes)
+    _graphs(guess, roles, items, columns, wishes)
+    _split(guess, items, columns, kind, wishes)
+    _leftovers(guess, roles)
+    return guess
+
+
+def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
+    """The task that arrays under known names hold; DataError where they do not fit together."""
+    if wishes.label or wishes.id or wishes.source or wishes.smiles or wishes.graph:
+        raise UsageError(f"{file.name} holds arrays without columns; --label and other options of columns do not fit it")
+    data = data_of(arrays, "link" if wishes.kind == "link" else None, wishes.predict, wishes.directed, file.name)
+    kind = "link" if wishes.kind == "link" or "y" not in arrays else data.kind
+    if wishes.kind and wishes.kind != kind:
+        raise UsageError(f"--kind {wishes.kind} does not fit {file.name}, whose y says {kind}; allowed: {kind}, link")
+    target, guess = data.target, Guess()
+    told = ", ".join(f"{name} {list(np.shape(value))}" for name, value in arrays.items() if np.ndim(value))
+    guess.say("source", str(file), told)
+    guess.say("kind", kind, "there is no y" if "y" not in arrays else f"y holds {data.num_items} labels", "--kind")
+    if kind != "link":
+        guess.say("target", target, f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
+    counts = np.bincount(data.y[data.y >= 0]).tolist() if target == "classes" and kind != "link" else ()
+    _metric(guess, kind, target, [count for count in counts if count], wishes)
+    if kind != "link":
+        guess.say("directed", data.directed, "as the edges stand" if wishes.directed is None else "you said so", "--directed")
+    _split_of_arrays(guess, arrays, int(data.labelled.sum()), kind, wishes)
+    return guess
+
+
+def _metric(guess: Guess, kind: str, target: Target, counts: Sequence[int], wishes: Wishes) -> None:
+    allowed = fitting(target, pairs=kind == "link")
+    if wishes.metric is None:
+        guess.say("metric", *metric_of(kind, target, counts), "--metric")
+    elif wishes.metric not in allowed:
+        raise UsageError(f"--metric {wishes.metric} does not fit {'links' if kind == 'link' else target}; allowed: {', '.join(allowed)}")
+    else:
+        guess.say("metric", wishes.metric, "you said so", "--metric")
+
+
+def _split_of_arrays(guess: Guess, arrays: Arrays, labelled: int, kind: str, wishes: Wishes) -> None:
+    if kind == "link":
+        guess.say("split.kind", "links", HIDDEN, "--split")
+    elif wishes.split is not None:
+        guess.say("split.kind", wishes.split, "you said so", "--split")
+    elif "train_mask" in arrays:
+        guess.say("split.kind", "given", "there are train_mask, val_mask and test_mask", "--split")
+    else:
+        guess.say("split.kind", *_by_size(labelled), "--split")
+
+
+def _known(tables: Sequence[Seen], wishes: Wishes) -> None:
+    """Raise UsageError for a column that no table has."""
+    names = {name for seen in tables for name in seen.columns}
+    said = {"--label": wishes.label, "--ignore": wishes.ignore, **{
+        f"--{key}": (value,) if (value := getattr(wishes, key)) else () for key in ("id", "source", "target", "graph", "smiles")
+    }}  # fmt: skip
+    for option, columns in said.items():
+        for column in columns:
+            if column not in names:
+                raise UsageError(f"{option} {column}: no file has such a column; {nearest(column, names)}")
+    if (wishes.source is None) != (wishes.target is None):
+        raise UsageError("--source and --target belong together: give both columns of the edges")
+
+
+def _no_edges(tables: Sequence[Seen]) -> str:
+    seen = tables[0]
+    told = ", ".join(f"{table.file.name} ({', '.join(list(table.columns)[:5])})" for table in tables[:3])
+    if len(tables) == 1:
+        return (
+            f"{seen.file.name} seems to hold one thing a row and no edges between them (columns {', '.join(list(seen.columns)[:6])}); give"
+            " the file of edges too, or say which columns join two nodes: --source COLUMN --target COLUMN"
+        )
+    return f"no two columns of {told} name nodes of another table; say which join two nodes: --source COLUMN --target COLUMN"
+
+
+def _items(roles: Roles, wishes: Wishes) -> Seen | None:
+    """The table whose rows are predicted."""
+    if roles.smiles or roles.graphs:
+        graphs_only = wishes.kind == "graph" or wishes.kind is None
+        in_nodes = roles.nodes is not None and wishes.label and wishes.label[0] in roles.nodes.columns
+        return roles.nodes if (not graphs_only or in_nodes) and roles.nodes is not None else roles.graphs
+    return roles.nodes
+
+
+def _answers(guess: Guess, roles: Roles, items: Seen | None, wishes: Wishes) -> list[Column]:
+    """The columns that are predicted; none: links are."""
+    if items is None or wishes.kind == "link":
+        return []
+    if wishes.label:
+        missing = [name for name in wishes.label if name not in items.columns]
+        if missing:
+            raise UsageError(f"--label {missing[0]}: {items.file.name}, whose rows are predicted, has no such column; {_such(items)}")
+        return [items.columns[name] for name in wishes.label]
+    taken = [roles.id, roles.owner, roles.graph_id, roles.smiles, *wishes.ignore]
+    found = candidates(items, taken)
+    if many := several(found):
+        return [items.columns[name] for name in many]
+    return _likeliest(guess, items, found, taken)
+
+
+def _such(seen: Seen) -> str:
+    return f"allowed: {', '.join(list(seen.columns)[:12])}"
+
+
+def _likeliest(guess: Guess, items: Seen, found: list[Answer], taken: list[str | None]) -> list[Column]:
+    if not found or found[0].score < LEAST:
+        could = _could(items, taken)
+        what = f"no column of {items.file.name} looks like a label" + (f" (those that could be: {', '.join(could[:4])})" if could else "")
+        guess.doubt("label", f"{what}: links are predicted", "--label COLUMN", ("", *could))
+        return []
+    close = [answer for answer in found[1:] if answer.score > found[0].score - CLEAR]
+    if close:
+        others = ", ".join(f"{answer.column.name} ({told(answer.column)})" for answer in close[:3])
+        text = f"{found[0].column.name} is taken; it could also be {others}"
+        guess.doubt("label", text, f"--label {close[0].column.name}", [answer.column.name for answer in (found[0], *close)])
+    return [found[0].column]
+
+
+def _could(items: Seen, taken: list[str | None]) -> list[str]:
+    """Columns of few values that may be labels, though nothing says so."""
+    columns = [column for name, column in items.columns.items() if name not in taken and not column.is_parts]
+    fit = [column for column in columns if column.holds in ("categories", "yes or no") or (column.whole and len(column.values) <= 20)]
+    return [column.name for column in fit if 2 <= len(column.values) <= max(20, len(items.table) // 20)]
+
+
+def _check_kind(kind: str, answers: list[Column], roles: Roles) -> None:
+    if kind not in ("node", "graph", "link"):
+        raise UsageError(f"--kind {kind} does not exist; {nearest(kind, ('node', 'graph', 'link'))}")
+    if kind in ("node", "graph") and not answers:
+        raise UsageError(f"--kind {kind} needs a label; say which column: --label COLUMN")
+    if kind == "link" and roles.smiles:
+        raise UsageError("--kind link does not fit molecules; allowed: graph")
+
+
+def _why_kind(kind: str, roles: Roles) -> str:
+    if kind == "graph":
+        return "each molecule is a graph" if roles.smiles else f"the label stands with the graphs, in {_name(roles.graphs)}"
+    return f"the label stands with the nodes, in {_name(roles.nodes)}" if kind == "node" else "no column is a label: which nodes are joined"
+
+
+def _name(seen: Seen | None) -> str:
+    return seen.file.name if seen is not None else "no file"
+
+
+def _target(guess: Guess, columns: list[Column], kind: str, wishes: Wishes) -> Target:
+    if not columns:
+        return "classes"
+    if wishes.predict:
+        guess.say("target", wishes.predict, "you said so", "--predict")
+        return wishes.predict
+    if len(columns) > 1:
+        guess.say("target", "labels", f"{len(columns)} columns of 0 and 1", "--predict")
+        return "labels"
+    target, clear = target_of(columns[0])
+    guess.say("target", target, told(columns[0]), "--predict")
+    if not clear:
+        other: Target = "value" if target == "classes" else "classes"
+        text = f"{columns[0].name} holds whole numbers ({len(columns[0].values)} different); {target} is taken, {other} fits if they are "
+        text += "amounts" if other == "value" else "names"
+        guess.doubt("target", text, f"--predict {other}", (target, other))
+    return target
+
+
+def _nodes(guess: Guess, roles: Roles, items: Seen | None, columns: list[Column], wishes: Wishes) -> None:
+    seen = roles.nodes
+    if seen is None:
+        if roles.edges is not None:
+            guess.doubt("nodes", "no file of nodes: nodes are what edges name, and have no features", "another FILE")
+        return
+    _file(guess, "nodes", seen, "node")
+    if roles.id:
+        share = f"{100 * roles.found:.0f} % of the ends of edges are among them"
+        guess.say("nodes.id", roles.id, "you said so" if wishes.id else f"all values differ; {share}", "--id")
+    if roles.found < 1 and roles.id:
+        guess.doubt("nodes", f"{100 * (1 - roles.found):.1f} % of the ends of edges are no {roles.id} of {seen.file.name}", "--id COLUMN")
+    if roles.owner:
+        guess.say("nodes.graph", roles.owner, f"its cells are ids of {_name(roles.graphs)}", "--graph")
+    if columns and items is seen:
+        _label(guess, "nodes", columns, wishes)
+    taken = {roles.id, roles.owner, *(column.name for column in columns if items is seen), *_split_columns(seen, wishes)}
+    _typed(guess, "nodes", seen, taken)
+    _features(guess, "nodes", seen, taken, wishes)
+
+
+def _file(guess: Guess, part: str, seen: Seen, what: str) -> None:
+    if not seen.whole:
+        guess.say(f"{part}.file", str(seen.file), f"{seen.rows:,} rows, one a{'n' if what == 'edge' else ''} {what}")
+    elif "source" not in guess.plan:
+        guess.say("source", str(seen.file), "holds nodes and edges")
+
+
+def _label(guess: Guess, part: str, columns: list[Column], wishes: Wishes) -> None:
+    names = [column.name for column in columns]
+    why = "you said so" if wishes.label else "its name says so" if len(names) == 1 else "their names say so"
+    guess.say(f"{part}.label", names[0] if len(names) == 1 else names, f"{why}; {told(columns[0])}", "--label")
+
+
+def _typed(guess: Guess, part: str, seen: Seen, taken: set[str | None]) -> None:
+    """A column that says the type of a row, for operators that have weights for each."""
+    for name, column in seen.columns.items():
+        if name not in taken and "_".join(column.words) in TYPE_NAMES and 2 <= len(column.values) <= MOST_TYPES and not column.empty:
+            guess.say(f"{part}.type", name, told(column), "--ignore")
+            taken.add(name)
+            return
+
+
+def _features(guess: Guess, part: str, seen: Seen, taken: set[str | None], wishes: Wishes) -> None:
+    """Columns that are left: numbers speak for themselves; codes are categories; what differs in every row is left out."""
+    left = {name: column for name, column in seen.columns.items() if name not in taken}
+    ignored = {name: _why_not(column) for name, column in left.items() if name in wishes.ignore or _why_not(column)}
+    codes = [name for name, column in left.items() if name not in ignored and _is_code(column)]
+    used = [name for name in left if name not in ignored]
+    if used:
+        guess.lines.append(Line(f"{part} features", _some(used), _kinds([left[name] for name in used], codes), "--ignore"))
+    if codes:
+        guess.say(f"{part}.categories", codes, "whole numbers that are codes, not amounts")
+    if ignored:
+        whys = sorted({"you said so" if name in wishes.ignore else why for name, why in ignored.items()})
+        guess.say(f"{part}.ignore", list(ignored), "; ".join(whys))
+
+
+def _why_not(column: Column) -> str:
+    if column.holds == "nothing":
+        return "empty in every row"
+    if column.holds == "names":
+        return "nearly every row has a text of its own: a name, not a feature"
+    if len(column.values) == 1 and not column.empty:
+        return "the same in every row"
+    if column.unique and column.whole and (column.words[-1:] == ("id",) or column.words == ("index",)):
+        return "an identifier"
+    return "parts of a split" if column.is_parts else ""
+
+
+def _is_code(column: Column) -> bool:
+    return column.whole and column.holds == "numbers" and bool(set(column.words) & CODES) and 2 < len(column.values) <= MOST_CODES
+
+
+def _kinds(columns: Sequence[Column], codes: Sequence[str]) -> str:
+    kinds = [("categories" if column.name in codes else column.holds) for column in columns]
+    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    gaps = sum(column.empty > 0 for column in columns)
+    return counted + (f"; {gaps} with empty cells, which are filled and marked" if gaps else "")
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _edges(guess: Guess, roles: Roles, wishes: Wishes) -> None:
+    seen, ends = roles.edges, roles.ends
+    if seen is None or ends is None:
+        return
+    _file(guess, "edges", seen, "edge")
+    guess.say("edges.source", ends.source, ends.why, "--source")
+    guess.say("edges.target", ends.target, ends.why, "--target")
+    taken: set[str | None] = {ends.source, ends.target, *_split_columns(seen, wishes)}
+    if roles.owner and roles.owner in seen.columns:
+        guess.say("edges.graph", roles.owner, f"as in {_name(roles.nodes)}")
+        taken.add(roles.owner)
+    if guess.plan["kind"] != "link":
+        _typed(guess, "edges", seen, taken)
+    _features(guess, "edges", seen, taken, wishes)
+    _direction(guess, seen, wishes)
+
+
+def _direction(guess: Guess, seen: Seen, wishes: Wishes) -> None:
+    if wishes.directed is not None:
+        guess.say("directed", wishes.directed, "you said so", "--directed")
+        return
+    source, target = guess.plan["edges"]["source"], guess.plan["edges"]["target"]
+    pairs = set(zip(seen.columns[source].texts, seen.columns[target].texts, strict=True))
+    back = sum((other, one) in pairs for one, other in pairs if one != other) / max(1, len(pairs))
+    guess.say(
+        "directed", False, f"messages run both ways along an edge; {100 * back:.0f} % of edges stand in the file both ways", "--directed"
+    )
+    if set(seen.columns[source].words) & DIRECTED and back < 0.5 and guess.plan["kind"] != "link":
+        text = f"{source} and {target} say that edges have a direction; it is not used"
+        guess.doubt("direction", text, "--directed", ("both ways", "as given"))
+
+
+def _graphs(guess: Guess, roles: Roles, items: Seen | None, columns: list[Column], wishes: Wishes) -> None:
+    seen = roles.graphs
+    if seen is None or items is not seen:
+        return
+    _file(guess, "graphs", seen, "molecule" if roles.smiles else "graph")
+    if roles.graph_id:
+        guess.say("graphs.id", roles.graph_id, "all values differ", "" if roles.smiles is None else "--id")
+    if roles.smiles:
+        guess.say("graphs.smiles", roles.smiles, "its cells are molecules as SMILES", "--smiles")
+    if columns:
+        _label(guess, "graphs", columns, wishes)
+    names = [column.name for column in columns]
+    taken = {roles.graph_id, roles.smiles, *names, *_split_columns(seen, wishes)}
+    _features(guess, "graphs", seen, taken, wishes)
+
+
+def _split_columns(seen: Seen, wishes: Wishes) -> set[str]:
+    """The column that says train, val and test."""
+    if wishes.split in seen.columns:
+        return {str(wishes.split)}
+    named = [name for name, column in seen.columns.items() if column.is_parts and len(column.values) >= 3]
+    return set(named[:1]) if wishes.split is None else set()
+
+
+def _split(guess: Guess, items: Seen | None, columns: list[Column], kind: str, wishes: Wishes) -> None:
+    if kind == "link" or items is None:
+        guess.say("split.kind", "links", HIDDEN, "--split")
+        return
+    found = _split_columns(items, wishes)
+    if found:
+        name = next(iter(found))
+        guess.say("split.column", name, _parts_told(items.columns[name]), "--split")
+        return
+    if wishes.split is not None:
+        if wishes.split not in ("random", "folds"):
+            raise UsageError(f"--split {wishes.split}: no such column; {nearest(wishes.split, ('random', 'folds', *items.columns))}")
+        guess.say("split.kind", wishes.split, "you said so", "--split")
+        return
+    _usual_split(guess, items, columns)
+
+
+def _usual_split(guess: Guess, items: Seen, columns: list[Column]) -> None:
+    halves = [name for name, column in items.columns.items() if column.is_parts]
+    if halves:
+        parts = " and ".join(sorted(items.columns[halves[0]].values))
+        guess.doubt(
+            "split", f"{halves[0]} says {parts} only; validation is missing, so a new split is made", "a column with train, val and test"
+        )
+    labelled = items.rows - (columns[0].empty if columns else 0)
+    guess.say("split.kind", *_by_size(labelled), "--split")
+    if times := [name for name, column in items.columns.items() if column.holds == "dates"]:
+        guess.doubt(
+            "split", f"{times[0]} is a date: if the future is to be predicted, split by time", f"split: {{kind: time, column: {times[0]}}}"
+        )
+
+
+def _by_size(labelled: int) -> tuple[str, str]:
+    if labelled <= SMALL_SET:
+        return "folds", f"{labelled} labels are few: in ten folds each is tested once"
+    return "random", "ten random splits, 60/20/20 %, with the same shares of each class"
+
+
+def _parts_told(column: Column) -> str:
+    words = {part: [value for value in column.values if value.lower() in known] for part, known in PARTS.items()}
+    return ", ".join(f"{sum(column.counts[value] for value in values)} {part}" for part, values in words.items() if values)
+
+
+def _leftovers(guess: Guess, roles: Roles) -> None:
+    for seen in roles.others:
+        guess.doubt(
+            "files", f"{seen.file.name} is not used; join its columns to those of another table if they matter", "name the FILES to use"
+        )
+
+
+def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The plan with paths as the task file in this folder says them."""
+    import os
+
+    made = {key: dict(value) if isinstance(value, dict) else value for key, value in plan.items()}
+    for part in ("nodes", "edges", "graphs"):
+        if "file" in made.get(part, {}):
+            made[part]["file"] = Path(os.path.relpath(made[part]["file"], folder)).as_posix()
+    if "source" in made and not str(made["source"]).startswith(("ogb:", "python:")):
+        made["source"] = Path(os.path.relpath(made["source"], folder)).as_posix()
+    return made

@@ -1,0 +1,121 @@
+"""Pairs: targets that messages or features know, pairs without an edge that have one, nodes that lose all edges to the split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from agentnas.tools.tasks.base import GraphData, Index, Split, Task
+from agentnas.tools.tasks.checks.findings import Problem, Severity, column_name, data_of, numbered, problem, range_text
+
+DENSE = 0.25  # share of all pairs that are edges
+GOOD = 0.98
+MOST_COLUMNS = 200
+ROWS = 2000
+Finding = tuple[Severity, str, str]
+
+
+def links(task: Task) -> Iterator[Problem]:
+    """Link prediction: every pair is in one part, whichever way round it is written."""
+    data = data_of(task)
+    if data.pairs is None:
+        return
+    if data.pairs.min(initial=0) < 0 or data.pairs.max(initial=0) >= data.num_nodes:
+        yield problem("error", "pair-range", f"a pair names a node outside 0..{data.num_nodes - 1}")
+        return
+    codes = _codes(data, data.pairs)
+    findings: dict[Finding, list[int]] = {}
+    for number, split in enumerate(task.splits):
+        for found in _split(data, codes, split):
+            findings.setdefault(found, []).append(number)
+    yield from numbered(task, findings)
+    yield from _graph(data)
+    yield from _stranded(task, data)
+    yield from _known_by_features(task, data)
+
+
+def _codes(data: GraphData, pairs: Index) -> Index:
+    """One number a pair, the same both ways round."""
+    return np.asarray(pairs.min(axis=0) * np.int64(data.num_nodes) + pairs.max(axis=0))
+
+
+def _split(data: GraphData, codes: Index, split: Split) -> Iterator[Finding]:
+    edges = np.unique(_codes(data, data.edge_index))
+    parts = {"train": split.train, "val": split.val, "test": split.test}
+    known = {name: codes[items][data.y[items] == 1] for name, items in parts.items()}
+    others = {name: codes[items][data.y[items] == 0] for name, items in parts.items()}
+    for name in ("val", "test"):
+        if shared := int(np.isin(known[name], known["train"]).sum()):
+            yield (
+                "error",
+                "target-in-messages",
+                f"{shared} of {len(known[name])} edges of {name} are edges of training too: messages run along them",
+            )
+        if false := int(np.isin(others[name], edges).sum()):
+            yield "error", "negative-is-edge", f"{false} of {len(others[name])} pairs without an edge of {name} do have one"
+        if not len(others[name]) or not len(known[name]):
+            yield (
+                "error",
+                "one-sided-pairs",
+                f"{name} has {len(known[name])} edges and {len(others[name])} pairs without one; both are needed",
+            )
+    if shared := int(np.isin(known["val"], known["test"]).sum()):
+        yield "error", "leak", f"edges are in both val and test ({shared})"
+
+
+def _graph(data: GraphData) -> Iterator[Problem]:
+    count, n = len(np.unique(_codes(data, data.edge_index))), data.num_nodes
+    share = count / max(1, n * (n - 1) // 2)
+    if share > DENSE:
+        yield problem("warning", "near-complete", f"{100 * share:.0f} % of all pairs of nodes are edges")
+
+
+def _stranded(task: Task, data: GraphData) -> Iterator[Problem]:
+    """Nodes that have edges, all of them hidden."""
+    linked = np.bincount(data.edge_index.ravel(), minlength=data.num_nodes) > 0
+    lost = []
+    for split in task.splits:
+        seen = data.pairs[:, split.train[data.y[split.train] == 1]]  # type: ignore[index]
+        lost.append(int((linked & (np.bincount(seen.ravel(), minlength=data.num_nodes) == 0)).sum()))
+    if lost and max(lost):
+        share = np.mean(lost) / max(1, linked.sum())
+        text = f"{range_text(lost)} of {linked.sum()} nodes lose all their edges to validation and test"
+        yield problem("warning" if share > 0.1 else "note", "isolated-after-split", f"{text} ({100 * share:.0f} %)")
+
+
+def _known_by_features(task: Task, data: GraphData) -> Iterator[Problem]:
+    """Features that name the neighbours, or one column that is alike exactly where there is an edge."""
+    items = task.split(0).val
+    items = items if len(items) <= ROWS else np.random.Generator(np.random.PCG64(0)).permutation(items)[:ROWS]
+    y, (source, target) = data.y[items], data.pairs[:, items]  # type: ignore[index]
+    if len(np.unique(y)) < 2:
+        return
+    if data.num_features == data.num_nodes:
+        cells = np.asarray(data.x[source, target] != 0).ravel() | np.asarray(data.x[target, source] != 0).ravel()
+        if cells[y == 1].mean() > 0.5 > 10 * cells[y == 0].mean():
+            yield problem(
+                "error",
+                "edges-in-features",
+                f"features name the neighbours: {100 * cells[y == 1].mean():.0f} % of hidden edges are in them",
+            )
+            return
+    column, score = _best_column(data, source, target, y)
+    if score >= GOOD:
+        text = f"two nodes are alike in {column_name(data, column)} where there is an edge (AUC {100 * score:.1f} on validation)"
+        yield problem("warning", "too-good-feature", f"{text}: suspiciously good")
+
+
+def _best_column(data: GraphData, source: Index, target: Index, y: NDArray[Any]) -> tuple[int, float]:
+    from sklearn.metrics import roc_auc_score
+
+    found = (0, 0.0)
+    for column in range(min(data.num_features, MOST_COLUMNS)):
+        values = data.x[:, [column]]
+        values = np.asarray(values.toarray() if sp.issparse(values) else values).ravel()
+        score = float(roc_auc_score(y, -np.abs(values[source] - values[target])))
+        found = max(found, (column, score), key=lambda one: one[1])
+    return found
