@@ -43,8 +43,10 @@ class Direction:
         told = ", ".join(f"{name} {value:+.3f}" for name, value in self.excess.items())
         if self.helps:
             advice = "keep it, with weights of their own for in- and out-neighbours"
+        elif self.score >= MUCH:
+            advice = "no more than chance might do with so few labels, so both ways of edges are worth trying (input.edges)"
         else:
-            advice = f"{'no more than chance, ' if self.score >= MUCH else ''}edges in both directions (input.edges both) lose little"
+            advice = "edges in both directions (input.edges both) lose little"
         return f"direction score {self.score:.2f} of 1 (same label beyond chance, for nodes {told}): {advice}"
 
 
