@@ -310,10 +310,23 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
         higher_is_better=task.metric.higher_is_better, unit=task.metric.unit, kind=task.kind, target=task.target,
-        searched=searched_of(config, task).as_dict(), rungs=(*(rung.name for rung in rungs), CONFIRM),
-        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0), test_to_train=task.test_to_train,
+        searched=searched_of(config, task).as_dict(), sizes=sizes_of(task), class_names=task.data.class_names if task.data else (),
+        rungs=(*(rung.name for rung in rungs), CONFIRM), full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
+        test_to_train=task.test_to_train,
     ))  # fmt: skip
     return False
+
+
+def sizes_of(task: Task) -> dict[str, int]:
+    """What a network for the task takes and gives; nothing for a table."""
+    data = task.data
+    if data is None:
+        return {}
+    node_types, edge_types = data.types
+    return {
+        "features": data.num_features, "outputs": data.num_classes, "edge_channels": data.edge_channels, "node_types": node_types,
+        "edge_types": edge_types,
+    }  # fmt: skip
 
 
 def wire(
@@ -405,7 +418,7 @@ def searched_of(config: Config, task: Task) -> searched.Searched:
 def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
     """The anchors of the task; of a space of cells those that are cells."""
     from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
-    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
+    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors
     from agentnas.tools.spec.kinds import for_kind
 
     cells = task.table.name if task.table is not None else searched.cells_of(config)
@@ -414,7 +427,7 @@ def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
     if task.kind != "node":
         made = graph_anchors() if task.kind == "graph" else link_anchors()
         return select_anchors(made, config.without_anchor)
-    anchors = select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor)
+    anchors = select_anchors((*plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
     fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
     return scaled(fitting, _usual_scale(task))
 

@@ -62,7 +62,7 @@ def molecules(folder: Path, seed: int = 0, count: int = 160) -> None:
     _write(folder / "compounds.csv", ("compound", "smiles", "log_solubility"), rows)
 
 
-def social(folder: Path, seed: int = 0, people: int = 240) -> None:
+def social(folder: Path, seed: int = 0, people: int = 400) -> None:
     """``members.graphml``: people of four towns who write to each other, mostly within their party; some do not say which."""
     import networkx as nx
 

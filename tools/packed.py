@@ -35,7 +35,8 @@ def arrays_of(task: Task) -> tuple[dict[str, Any], Arrays]:
         "name": task.name, "metric": task.metric.name, "unit": task.metric.unit, "protocol": task.protocol, "num_splits": task.num_splits,
         "fingerprint": task.fingerprint, "split_name": task.split_name, "num_classes": data.num_classes, "shape": list(data.x.shape),
         "node_types": data.node_types, "edge_types": data.edge_types, "class_names": data.class_names, "file": task.file,
-        "feature_names": data.feature_names, "splits": len(task.splits), "sorted": not sp.issparse(data.x) or bool(data.x.has_sorted_indices),
+        "feature_names": data.feature_names, "splits": len(task.splits),
+        "sorted": not sp.issparse(data.x) or bool(data.x.has_sorted_indices),
     }  # fmt: skip
     features = {"data": data.x.data, "indices": data.x.indices, "indptr": data.x.indptr} if sp.issparse(data.x) else {"dense": data.x}
     splits = {f"{part}{i}": getattr(split, part) for i, split in enumerate(task.splits) for part in PARTS}
@@ -47,7 +48,7 @@ def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> T
     """The task again; it shares the arrays' memory."""
     x = arrays["dense"] if "dense" in arrays else _csr(facts, arrays)
     splits = tuple(Split(*(arrays[f"{part}{i}"] for part in PARTS)) for i in range(facts["splits"]))
-    more = {name: arrays[name] for name in MORE if name in arrays}
+    more: dict[str, Any] = {name: arrays[name] for name in MORE if name in arrays}
     data = GraphData(x, arrays["edge_index"], arrays["y"], facts["num_classes"], **more, **_names(facts))
     return Task(
         facts["name"], metric(facts["metric"], facts["unit"]), facts["protocol"], facts["num_splits"], facts["fingerprint"],
@@ -55,7 +56,7 @@ def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> T
     )  # fmt: skip
 
 
-def _names(facts: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _names(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(facts[name]) for name in ("node_types", "edge_types", "class_names", "feature_names")}
 
 

@@ -21,7 +21,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 @app.command(help=COMMANDS["profile"].help)
 def profile(
-    spec: SpecFile, task: TaskName = None, device: Device = "auto", data_dir: DataDir = None, allow_code: AllowCode = None, json: Json = False,
+    spec: SpecFile, task: TaskName = None, device: Device = "auto", data_dir: DataDir = None, allow_code: AllowCode = None,
+    json: Json = False,
 ) -> None:  # fmt: skip
     from agentnas.one_spec import task_of
     from agentnas.spec_file import read_spec

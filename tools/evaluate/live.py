@@ -35,6 +35,7 @@ class LiveEvaluator:
         self.rungs = rungs_for(num_splits, val_items)
         self.num_splits = num_splits
         self.confirm_seeds = confirm_seeds
+        self.test_quality: dict[tuple[str, int], dict[str, Any]] = {}
         self._pool = pool
         self._sizes = sizes
         self._directory = run_directory
@@ -69,6 +70,7 @@ class LiveEvaluator:
             if result.state != "done":
                 raise RunError(f"the test of {request.trial}, seed {request.seed}, could not be opened: {result.reason}; resume the run")
             scores[request.trial, request.seed] = float(result.details["test"])
+            self.test_quality[request.trial, request.seed] = result.details.get("quality", {})
         return scores
 
     def close(self) -> None:

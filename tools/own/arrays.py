@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError
 from agentnas.tools.metrics import Target
-from agentnas.tools.own.graph import MOST_NODES, sorted_all
+from agentnas.tools.own.graph import MOST_NODES, sorted_all, without_features
 from agentnas.tools.own.labels import MOST_CLASSES
 from agentnas.tools.tasks.base import GraphData, Index, Kind, Split, compact
-from agentnas.tools.tasks.graph_sets import degree_features
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 KNOWN = ("x", "edge_index", "y", "edge_attr", "batch", *MASKS, "node_type", "edge_type", "num_nodes")
@@ -51,7 +50,7 @@ def data_of(arrays: Arrays, kind: Kind | None, target: Target | None, directed: 
     as_given = is_directed(ends, count) if directed is None else directed
     edge_index, attr, edge_type = sorted_all(ends, attr, edge_type, count, as_given)
     x = _floats(arrays, "x", count, where)
-    features = compact(x) if x is not None and x.shape[1] else _stand_in(kind, edge_index, count)
+    features = compact(x) if x is not None and x.shape[1] else without_features(kind, edge_index, count)
     y, classes = _labels(arrays, kind, target, where) if kind != "link" else (np.full(count, -1, np.int64), 1)
     data = GraphData(features, edge_index, y, classes, attr, None, None, node_type, edge_type)
     if kind == "node" and len(y) != count:
@@ -64,12 +63,6 @@ def is_directed(ends: Index, count: int) -> bool:
     codes, back = ends[0] * np.int64(count) + ends[1], ends[1] * np.int64(count) + ends[0]
     found = np.isin(codes, back)[ends[0] != ends[1]]
     return bool(len(found)) and bool(found.any()) and not bool(found.all())
-
-
-def _stand_in(kind: Kind, edge_index: Index, count: int) -> Any:
-    from scipy.sparse import identity
-
-    return identity(count, dtype=np.float32, format="csr") if kind == "link" else compact(degree_features(edge_index, count))
 
 
 def _edges(arrays: Arrays, where: str) -> Index:
@@ -206,7 +199,7 @@ def given_splits(arrays: Arrays, items: int, labelled: NDArray[np.bool_], where:
     masks = [_mask(arrays, name, items, where) for name in MASKS]
     if len({mask.shape for mask in masks}) > 1:
         raise DataError(f"{where}: masks are {', '.join(str(list(mask.shape)) for mask in masks)}; expected the same shapes")
-    if (sum(mask.astype(np.int64) for mask in masks) > 1).any():
+    if (np.stack(masks).sum(axis=0) > 1).any():
         raise DataError(f"{where}: an item is in two of {', '.join(MASKS)}")
     return tuple(Split(*(np.flatnonzero(mask[number] & labelled) for mask in masks)) for number in range(len(masks[0])))
 

@@ -82,7 +82,7 @@ def numbers(table: Table, name: str, key: str) -> NDArray[np.float64]:
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(f"{table.at(row, name)}: {str(cells[row])[:40]!r} is no finite number; {key} holds numbers")
-    return found
+    return np.array(found, np.float64)
 
 
 def truths(table: Table, name: str, key: str) -> NDArray[np.float64]:
@@ -93,7 +93,7 @@ def truths(table: Table, name: str, key: str) -> NDArray[np.float64]:
     if wrong.any():
         row = int(wrong.argmax())
         raise DataError(f"{table.at(row, name)}: {cells[row][:40]!r}; {key} takes 0 and 1, or yes and no")
-    return found
+    return np.array(found, np.float64)
 
 
 _MISSING = frozenset(cell.lower() for cell in MISSING)

@@ -56,8 +56,8 @@ def _told(table: Table, name: str, said: Holds | None, key: str) -> Holds:
     if said is None and found == "names":
         count = len(set(table.texts(name, key)))
         raise DataError(
-            f"{table.where}: column {name!r} holds {count:,} different texts in {len(table):,} rows; say what it is in {key}: text, categories"
-            " or ignore"
+            f"{table.where}: column {name!r} holds {count:,} different texts in {len(table):,} rows; say what it is in {key}:"
+            " text, categories or ignore"
         )
     return said or found
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError
-from agentnas.tools.own.encoders import encode
+from agentnas.tools.own.encoders import Encoded, encode
 from agentnas.tools.own.labels import Labels, read_labels
 from agentnas.tools.own.schema import Edges, Graphs, Nodes, TaskFile
 from agentnas.tools.own.tables import Objects, Table
 from agentnas.tools.tasks.base import GraphData, Index, Kind, Matrix, compact, one_hot
 from agentnas.tools.tasks.graph_sets import degree_features
+from agentnas.tools.tasks.pairs import identity_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ SOURCES, TARGETS = ("source", "src", "from", "u", "node1"), ("target", "dst", "t
 NODE_IDS, GRAPH_IDS = ("id", "node", "node_id"), ("id", "graph", "graph_id")
 GRAPHS_OF = ("graph", "graph_id")
 MOST_TYPES = 100
-MOST_NODES = 2**31 - 1
+MOST_NODES = 200_000_000  # two of them and a type are one number of 64 bits
 BETWEEN = "\x1f"  # stands between the name of a graph and that of a node; texts of tables hardly hold it
 
 
@@ -46,7 +47,7 @@ class Built(NamedTuple):
 class _Ends(NamedTuple):
     """Edges as they stand in their table: the rows of nodes that each joins [2, rows], features and types."""
 
-    index: Index
+    joined: Index
     attr: NDArray[np.float32] | None = None
     type: Index | None = None
     types: tuple[str, ...] = ()
@@ -130,29 +131,19 @@ def _directed(file: TaskFile, tables: Tables) -> bool:
 
 def _joined(
     part: Nodes, nodes: Table | None, count: int, ends: _Ends, directed: bool, labels: Labels | None, kind: Kind,
-    graph_of: Index | None = None, more: Matrix | None = None,
+    graph_of: Index | None = None, more: Encoded | None = None,
 ) -> GraphData:  # fmt: skip
     """All that was read as one graph of ``count`` nodes; ``more``: features beside those of the nodes' table."""
-    edge_index, attr, edge_type = sorted_all(ends.index, ends.attr, ends.type, count, directed)
+    edge_index, attr, edge_type = sorted_all(ends.joined, ends.attr, ends.type, count, directed)
     node_type, types = _types(nodes, part.type, "nodes: type") if nodes is not None else (None, ())
-    blocks = [
-        matrix for matrix in (node_type if node_type is None else one_hot(node_type), _encoded(part, nodes), more) if matrix is not None
-    ]
-    x = _side_by_side(blocks) if blocks else _without_features(kind, edge_index, count)
+    found = [
+        None if node_type is None else Encoded(one_hot(node_type), types), None if nodes is None else encode(nodes, part, "nodes"), more,
+    ]  # fmt: skip
+    blocks = [block for block in found if block is not None]
+    x = _side_by_side([block.matrix for block in blocks]) if blocks else without_features(kind, edge_index, count)
+    columns = tuple(name for block in blocks for name in block.names)
     y, classes, names = labels or Labels(np.full(count, -1, np.int64), 1)
-    columns = _names(part, nodes, types) if more is None else ()
     return GraphData(x, edge_index, y, classes, attr, graph_of, None, node_type, edge_type, types, ends.types, names, columns)
-
-
-def _names(part: Nodes, nodes: Table | None, types: tuple[str, ...]) -> tuple[str, ...]:
-    """What the columns of features are called."""
-    found = encode(nodes, part, "nodes") if nodes is not None else None
-    return (*types, *found.names) if found is not None else types
-
-
-def _encoded(part: Nodes, nodes: Table | None) -> Matrix | None:
-    found = encode(nodes, part, "nodes") if nodes is not None else None
-    return None if found is None else found.matrix
 
 
 def _side_by_side(blocks: list[Matrix]) -> Matrix:
@@ -161,13 +152,9 @@ def _side_by_side(blocks: list[Matrix]) -> Matrix:
     return compact(hstack([csr_matrix(block) for block in blocks], format="csr"))
 
 
-def _without_features(kind: Kind, edge_index: Index, count: int) -> Matrix:
+def without_features(kind: Kind, edge_index: Index, count: int) -> Matrix:
     """What stands for nodes that nothing is known of: themselves where links are predicted, else their degrees."""
-    if kind != "link":
-        return compact(degree_features(edge_index, count))
-    from scipy.sparse import identity
-
-    return identity(count, dtype=np.float32, format="csr")
+    return identity_features(count) if kind == "link" else compact(degree_features(edge_index, count))
 
 
 def _node_names(part: Nodes, tables: Tables, edges: Edges, of_graph: Objects | None) -> pd.Index:
@@ -275,17 +262,17 @@ def sorted_all(
     ends: Index, attr: NDArray[np.float32] | None, edge_type: Index | None, count: int, directed: bool
 ) -> tuple[Index, NDArray[np.float32] | None, Index | None]:
     """Edges sorted by source, target and type, without loops, both ways unless directed; of equal ones the first stays."""
-    rows, turned = np.arange(ends.shape[1]), np.zeros(ends.shape[1], bool)
-    if not directed:
-        ends, rows, turned = np.concatenate([ends, ends[::-1]], axis=1), np.tile(rows, 2), np.repeat([False, True], ends.shape[1])
+    rows = np.arange(ends.shape[1])
+    if not directed:  # an edge that stands in the file comes before the way back of another
+        ends, rows = np.concatenate([ends, ends[::-1]], axis=1), np.tile(rows, 2)
     keep = ends[0] != ends[1]
-    ends, rows, turned = ends[:, keep], rows[keep], turned[keep]
+    ends, rows = ends[:, keep], rows[keep]
     kinds = edge_type[rows] if edge_type is not None else np.zeros(len(rows), np.int64)
-    # An edge that stands in the file comes before the way back of another.
-    order = np.lexsort((rows, turned, kinds, ends[1], ends[0]))
-    ends, rows, kinds = ends[:, order], rows[order], kinds[order]
+    codes = (ends[0] * np.int64(count) + ends[1]) * np.int64(kinds.max(initial=0) + 1) + kinds
+    order = np.argsort(codes, kind="stable")
+    ends, rows, kinds, codes = ends[:, order], rows[order], kinds[order], codes[order]
     new = np.ones(len(rows), bool)
-    new[1:] = (np.diff(ends, axis=1) != 0).any(axis=0) | (np.diff(kinds) != 0)
+    new[1:] = codes[1:] != codes[:-1]
     kept = rows[new]
     return (
         np.ascontiguousarray(ends[:, new]),
@@ -324,8 +311,9 @@ def _many(
     if tables.nodes is None and edges.graph is None:
         raise UsageError(f"{where}: which graph an edge belongs to is not said; give edges: graph, or nodes: file and graph")
     if tables.nodes is None:
-        of_edges = _graph_cells(table, edges.graph or "", "edges: graph", graph_names)
-        names, owners = _nodes_of_edges(table, edges, of_edges, graph_names)
+        cells = _graph_cells(table, edges.graph or "", "edges: graph", graph_names)
+        names, owners = _nodes_of_edges(table, edges, cells, graph_names)
+        of_edges: Objects | None = cells
     else:
         if nodes.graph is None:
             raise UsageError(f"{where}: which graph a node belongs to is not said; give nodes: graph, a column of {tables.nodes.where}")
@@ -334,7 +322,7 @@ def _many(
         of_edges = None if edges.graph is None else _graph_cells(table, edges.graph, "edges: graph", graph_names)
         names = _node_names(nodes, tables, edges, cells if of_edges is not None else None)
     ends = _ends(edges, table, names, of_edges)
-    _check_inside(ends.index, owners, table, end_columns(edges, table.names, table.where)[1], graph_names)
+    _check_inside(ends.joined, owners, table, end_columns(edges, table.names, table.where)[1], graph_names)
     _check_filled(owners, graph_names, _given(tables.graphs))
     order = np.argsort(owners, kind="stable")
     place = np.empty(len(order), np.int64)
@@ -342,7 +330,7 @@ def _many(
     ordered = None if tables.nodes is None else Table(tables.nodes.where, tables.nodes.frame.iloc[order], tables.nodes.decimal)
     graph_of = owners[order].astype(np.int64)
     more = _of_graphs(part, _given(tables.graphs), graph_of)
-    return _joined(nodes, ordered, len(order), ends._replace(index=place[ends.index]), directed, labels, "graph", graph_of, more)
+    return _joined(nodes, ordered, len(order), ends._replace(joined=place[ends.joined]), directed, labels, "graph", graph_of, more)
 
 
 def _graph_cells(table: Table, column: str, key: str, graph_names: pd.Index) -> Objects:
@@ -383,10 +371,10 @@ def _check_filled(owners: Index, graph_names: pd.Index, table: Table) -> None:
         raise DataError(f"{table.where}: row {row + 1}: graph {str(graph_names[row])[:40]!r} has no node; leave it out, or add its nodes")
 
 
-def _of_graphs(part: Graphs, table: Table, graph_of: Index) -> Matrix | None:
+def _of_graphs(part: Graphs, table: Table, graph_of: Index) -> Encoded | None:
     """Features of graphs, which stand on each of their nodes."""
     found = encode(table, part, "graphs")
-    return None if found is None else found.matrix[graph_of]
+    return None if found is None else Encoded(found.matrix[graph_of], found.names)
 
 
 def _molecules(part: Graphs, table: Table, labels: Labels) -> GraphData:
@@ -395,5 +383,5 @@ def _molecules(part: Graphs, table: Table, labels: Labels) -> GraphData:
     column = part.smiles or ""
     made = graphs_of_smiles([str(cell) for cell in table.texts(column, "graphs: smiles")], lambda row: table.at(row, column))
     more = _of_graphs(part, table, made.graph_of)
-    x = made.x if more is None else _side_by_side([made.x, more])
-    return GraphData(x, made.edge_index, labels.y, labels.count, made.edge_attr, made.graph_of, class_names=labels.names)
+    x = made.x if more is None else _side_by_side([made.x, more.matrix])
+    return GraphData(x, made.edge_index, labels.y, labels.classes, made.edge_attr, made.graph_of, class_names=labels.names)

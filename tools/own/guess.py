@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from agentnas.tools.errors import UsageError
-from agentnas.tools.metrics import Target
+from agentnas.tools.metrics import Target, fitting
 from agentnas.tools.own.answers import CLEAR, LEAST, Answer, candidates, metric_of, several, target_of, told
 from agentnas.tools.own.arrays import Arrays, data_of
 from agentnas.tools.own.looking import PARTS, Column, Seen
-from agentnas.tools.own.roles import DIRECTED, FOUND, Roles, find_roles
+from agentnas.tools.own.roles import DIRECTED, Roles, find_roles
 from agentnas.tools.yaml_file import nearest
 
 SMALL_SET = 500  # labelled items up to which every item should be tested once
@@ -120,10 +120,7 @@ def guess_tables(tables: Sequence[Seen], wishes: Wishes) -> Guess:
     guess.say("kind", kind, _why_kind(kind, roles), "--kind")
     columns = answers if kind != "link" else []
     target = _target(guess, columns, kind, wishes)
-    if wishes.metric:
-        guess.say("metric", wishes.metric, "you said so", "--metric")
-    else:
-        guess.say("metric", *metric_of(kind, target, list(columns[0].counts.values()) if columns else ()), "--metric")
+    _metric(guess, kind, target, list(columns[0].counts.values()) if columns else (), wishes)
     _nodes(guess, roles, items, columns, wishes)
     _edges(guess, roles, wishes)
     _graphs(guess, roles, items, columns, wishes)
@@ -147,12 +144,21 @@ def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
     if kind != "link":
         guess.say("target", target, f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
     counts = np.bincount(data.y[data.y >= 0]).tolist() if target == "classes" and kind != "link" else ()
-    judged = (wishes.metric, "you said so") if wishes.metric else metric_of(kind, target, [count for count in counts if count])
-    guess.say("metric", *judged, "--metric")
-    if wishes.directed is not None:
-        guess.say("directed", wishes.directed, "you said so", "--directed")
+    _metric(guess, kind, target, [count for count in counts if count], wishes)
+    if kind != "link":
+        guess.say("directed", data.directed, "as the edges stand" if wishes.directed is None else "you said so", "--directed")
     _split_of_arrays(guess, arrays, int(data.labelled.sum()), kind, wishes)
     return guess
+
+
+def _metric(guess: Guess, kind: str, target: Target, counts: Sequence[int], wishes: Wishes) -> None:
+    allowed = fitting(target, pairs=kind == "link")
+    if wishes.metric is None:
+        guess.say("metric", *metric_of(kind, target, counts), "--metric")
+    elif wishes.metric not in allowed:
+        raise UsageError(f"--metric {wishes.metric} does not fit {'links' if kind == 'link' else target}; allowed: {', '.join(allowed)}")
+    else:
+        guess.say("metric", wishes.metric, "you said so", "--metric")
 
 
 def _split_of_arrays(guess: Guess, arrays: Arrays, labelled: int, kind: str, wishes: Wishes) -> None:
@@ -481,6 +487,3 @@ def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     if "source" in made and not str(made["source"]).startswith(("ogb:", "python:")):
         made["source"] = Path(os.path.relpath(made["source"], folder)).as_posix()
     return made
-
-
-__all__ = ["FOUND", "Doubt", "Guess", "Line", "Wishes", "guess_tables", "relative"]

@@ -23,7 +23,7 @@ class Labels(NamedTuple):
     """``y`` as ``GraphData`` holds it, the number of classes or labels, and their names."""
 
     y: NDArray[Any]
-    count: int
+    classes: int
     names: tuple[str, ...] = ()
 
 

@@ -100,6 +100,7 @@ class SplitPlan(_Part):
     val: float | None = Field(None, gt=0, lt=1, description="share that is chosen by")
     test: float | None = Field(None, gt=0, lt=1, description="share that is tested on")
     count: int | None = Field(None, ge=1, le=100, description="number of random splits, or of folds; 10 where nothing is said")
+    negatives: int | None = Field(None, ge=1, le=1000, description="links: pairs without an edge to each edge of val and test; else 1")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of random splits and folds")
 
     @property
@@ -115,6 +116,8 @@ class SplitPlan(_Part):
             raise ValueError(f"kind {self.rule} takes no column")
         if self.rule == "time" and len(self.column) > 1:
             raise ValueError("kind time takes one column")
+        if self.negatives is not None and self.rule not in (None, "links"):
+            raise ValueError(f"kind {self.rule} takes no negatives")
         if self.rule in ("column", "time", "given") and self.count is not None:
             raise ValueError(f"kind {self.rule} takes no count")
         if self.rule not in (None, "random") and self.seed:
@@ -158,7 +161,7 @@ class TaskFile(_Part):
             raise ValueError("no file is named; give nodes: file and edges: file, graphs: file, or source")
         if self.source is not None and any(part is not None and part.file for part in (self.nodes, self.edges, self.graphs)):
             raise ValueError("source and file say where data is; leave one out")
-        if self.split.rule == "links" and self.kind not in (None, "link"):
+        if (self.split.rule == "links" or self.split.negatives) and self.kind not in (None, "link"):
             raise ValueError(f"split kind links does not fit kind {self.kind}; allowed: random, folds, column, time")
         if self.kind == "link" and self.split.rule not in (None, "links"):
             raise ValueError(f"split kind {self.split.rule} does not fit kind link; allowed: links")

@@ -39,7 +39,7 @@ def asked(plan: SplitPlan, text: str | None) -> SplitPlan:
         )
     if plan.rule == text:
         return plan
-    return SplitPlan(kind="folds" if match else text, count=int(match[1]) if match else None, seed=plan.seed if text == "random" else 0)  # type: ignore[arg-type]
+    return SplitPlan(kind="folds" if match else text, count=int(match[1]) if match else None, seed=plan.seed if text == "random" else 0)
 
 
 def usual(kind: str, items: int) -> SplitPlan:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.metrics import Metric, metric
@@ -11,11 +14,12 @@ from agentnas.tools.own import splits as own_splits
 from agentnas.tools.own.arrays import Arrays, data_of, given_splits
 from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
 from agentnas.tools.own.labels import check_scored, metric_of
-from agentnas.tools.own.schema import NAME, SplitPlan, TaskFile, read_task_file
+from agentnas.tools.own.schema import NAME, Edges, Graphs, Nodes, SplitPlan, TaskFile, read_task_file
 from agentnas.tools.own.sources import read_source
 from agentnas.tools.own.tables import Table, read_table
 from agentnas.tools.tasks.base import GraphData, Split, Task
 from agentnas.tools.tasks.catalog import task_names
+from agentnas.tools.tasks.splits import sizes_text
 
 
 def own_task(reference: str, *, data_dir: Path | None = None, split: str | None = None, allow_code: bool = False) -> Task:
@@ -34,7 +38,17 @@ def own_task(reference: str, *, data_dir: Path | None = None, split: str | None 
         chosen = _metric(file, data, parts, path.name)
     except MemoryError:
         raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
-    return Task(name, chosen, protocol, len(parts), data.fingerprint(), split or (file.split.rule or "usual"), data, parts, file=str(path))
+    asked = split or file.split.rule or "usual"
+    return Task(name, chosen, protocol, len(parts), fingerprint(data, parts, chosen), asked, data, parts, file=str(path))
+
+
+def fingerprint(data: GraphData, splits: tuple[Split, ...], chosen: Metric) -> str:
+    """sha256 of data, splits and metric, as the task file says all of them: a run goes on only where none has changed."""
+    digest = hashlib.sha256(f"{data.fingerprint()} {chosen.name}".encode())
+    for split in splits:
+        for part in (split.train, split.val, split.test):
+            digest.update(f"{len(part)}".encode() + np.ascontiguousarray(part, "<i8").tobytes())
+    return digest.hexdigest()
 
 
 def name_of(file: TaskFile, path: Path) -> str:
@@ -56,7 +70,8 @@ def _fit(text: str) -> str:
 def _read(file: TaskFile, folder: Path, data_dir: Path | None, allow_code: bool) -> Tables | Arrays:
     if file.source is not None:
         return read_source(file.source, folder, data_dir, allow_code)
-    return Tables(*(_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs)))
+    nodes, edges, graphs = (_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs))
+    return Tables(nodes, edges, graphs)
 
 
 def _table(part: Nodes | Edges | Graphs | None, folder: Path, plan: SplitPlan) -> Table | None:
@@ -90,7 +105,7 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
             raise UsageError(f"{where}: split: kind given needs a source with train_mask, val_mask and test_mask; give column")
         splits = given_splits(read, data.num_items, data.labelled, file.source or where)
         own_splits.check(splits, where)
-        return data, splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source, {own_splits.sizes_text(splits)}"
+        return data, splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source, {sizes_text(splits)}"
     if plan.rule is None:
         usual = own_splits.usual(data.kind, int(data.labelled.sum()))
         shares = {plan.train, plan.val, plan.test} != {None}
@@ -115,10 +130,11 @@ def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tup
     edges = int((data.edge_index[0] < data.edge_index[1]).sum())
     val, test = own_splits.shares(file.split, VAL_SHARE, TEST_SHARE)
     try:
-        linked, made = link_task(data, file.split.count or SPLITS, val, test)
+        negatives = file.split.negatives or 1
+        linked, made = link_task(data, file.split.count or SPLITS, val, test, negatives)
     except UsageError as error:
         raise DataError(f"{where}: {error}") from None
-    return linked, made, protocol(made, edges)
+    return linked, made, protocol(made, edges, negatives)
 
 
 def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str) -> Metric:

@@ -46,7 +46,10 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """A text as it is where YAML takes it for one, else in quotes."""
-    import json
+    """A text as it is where YAML takes it for one, else in quotes, what no terminal shows as its number."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return '"' + "".join(_ESCAPES.get(char) or (char if char.isprintable() else f"\\U{ord(char):08x}") for char in text) + '"'
 
-    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text, ensure_ascii=False)
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\"}

@@ -72,7 +72,8 @@ class Scale:
 
 def _with_pairs(scale: Scale, task: Task) -> Scale:
     data, split = task.data, task.split(0)
-    assert data is not None and data.pairs is not None, "items are not pairs"
+    assert data is not None
+    assert data.pairs is not None, "items are not pairs"
     degree = np.bincount(data.edge_index[1], minlength=data.num_nodes)
     looked_at = float(degree[data.pairs[:, split.train]].min(axis=0).mean())
     return replace(scale, pairs=len(split.train), validated=len(split.val), items=data.num_items, looked_at=looked_at)

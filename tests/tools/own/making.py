@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 PEOPLE = 60
 
 
-def write(folder: Path, files: dict[str, str | bytes]) -> Path:
+def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """Write files into a folder; returns the path of its task file."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
@@ -29,10 +29,9 @@ def people(seed: int = 0, count: int = PEOPLE) -> dict[str, str]:
     for i in range(count):
         age = "" if i % 9 == 4 else str(int(rng.integers(18, 90)) + 5 * club[i])
         city = ("Oslo", "Lima", "Kyoto")[int(rng.integers(3))]
+        member = "yes" if rng.random() < 0.5 else "no"
         about = " ".join(rng.choice(["likes", "red", "blue", "cars", "trees", "old", "maps"], 5))
-        rows.append(
-            f"p{i:03},{age},{city},20{10 + i % 9}-0{1 + i % 8}-15,{'yes' if rng.random() < 0.5 else 'no'},{about},{parts[i]},{'ab'[club[i]]}"
-        )
+        rows.append(f"p{i:03},{age},{city},20{10 + i % 9}-0{1 + i % 8}-15,{member},{about},{parts[i]},{'ab'[club[i]]}")
     ends = rng.integers(count, size=(3 * count, 2))
     near = [(a, b) for a, b in ends if a != b and (club[a] == club[b] or rng.random() < 0.3)]
     edges = ["from,to,strength,how", *(f"p{a:03},p{b:03},{rng.random():.3f},{'work' if rng.random() < 0.5 else 'home'}" for a, b in near)]

@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -47,13 +48,18 @@ CASES: dict[str, tuple[Callable[[Files], Files], str]] = {
     ),
     "a column without a name": (lambda f: f | {"people.csv": f["people.csv"].replace("age", "", 1)}, r"people.csv: column 2 has no name"),
     "too many classes": (
-        lambda f: f | {
-            "people.csv": "id,club\n" + "\n".join(f"{i},c{i}" for i in range(10_000)) + "\n", "knows.csv": "a,b\n1,2\n",
-        },
+        lambda f: (
+            f
+            | {
+                "people.csv": "id,club\n" + "\n".join(f"{i},c{i}" for i in range(10_000)) + "\n",
+                "knows.csv": "a,b\n1,2\n",
+            }
+        ),
         r"people.csv: column 'club' holds 10,000 classes in 10,000 rows; allowed: 1,000; .*target: value",
     ),
     "one class": (
-        lambda f: f | {"people.csv": re.sub(r",[ab]\n", ",a\n", f["people.csv"])}, r"people.csv: column 'club' holds one class, 'a'",
+        lambda f: f | {"people.csv": re.sub(r",[ab]\n", ",a\n", f["people.csv"])},
+        r"people.csv: column 'club' holds one class, 'a'",
     ),
     "a class absent from training": (
         lambda f: f | {"task.yaml": TASK + "split: {column: part}\n", "people.csv": with_cell(f["people.csv"], 4, "club", "c")},
@@ -72,20 +78,25 @@ CASES: dict[str, tuple[Callable[[Files], Files], str]] = {
         r"people.csv: row 12, column 'age': 'old' is no finite number",
     ),
     "an infinite number": (
-        lambda f: f | {"people.csv": with_cell(f["people.csv"], 2, "age", "inf")}, r"people.csv: row 2, column 'age': 'inf' is no finite",
+        lambda f: f | {"people.csv": with_cell(f["people.csv"], 2, "age", "inf")},
+        r"people.csv: row 2, column 'age': 'inf' is no finite",
     ),
     "a number beyond single precision": (
-        lambda f: f | {"people.csv": with_cell(f["people.csv"], 3, "age", "1e300")}, r"people.csv: row 3, column 'age': '1e\+300' is no",
+        lambda f: f | {"people.csv": with_cell(f["people.csv"], 3, "age", "1e300")},
+        r"people.csv: row 3, column 'age': '1e\+300' is no",
     ),
     "a date that is none": (
-        lambda f: f | {"task.yaml": TASK.replace("club}", "club, dates: since}"), "people.csv": with_cell(f["people.csv"], 5, "since", "soon")},
+        lambda f: (
+            f | {"task.yaml": TASK.replace("club}", "club, dates: since}"), "people.csv": with_cell(f["people.csv"], 5, "since", "soon")}
+        ),
         r"people.csv: row 5, column 'since': 'soon' is no date",
     ),
     "no rows": (lambda f: f | {"people.csv": f["people.csv"].splitlines()[0]}, r"people.csv: holds no rows below its header"),
     "no edges": (lambda f: f | {"knows.csv": "from,to\n"}, r"knows.csv: holds no rows below its header"),
     "an empty file": (lambda f: f | {"people.csv": ""}, r"people.csv: the file is empty"),
     "a short row": (
-        lambda f: f | {"people.csv": f["people.csv"] + "p100,3\n"}, r"people.csv: line 62 has 2 cells, the header 8; the file may be truncated",
+        lambda f: f | {"people.csv": f["people.csv"] + "p100,3\n"},
+        r"people.csv: line 62 has 2 cells, the header 8; the file may be truncated",
     ),
     "a long row": (lambda f: f | {"knows.csv": f["knows.csv"] + "p000,p001,1,home,x\n"}, r"knows.csv: line \d+ has 5 cells, the header 4"),
     "an open quote": (lambda f: f | {"knows.csv": f["knows.csv"] + 'p000,"p001,1,home\n'}, r"knows.csv: line \d+: unexpected end"),
@@ -103,26 +114,45 @@ CASES: dict[str, tuple[Callable[[Files], Files], str]] = {
         r"task.yaml: val of split 1 holds no item with a label",
     ),
     "an unknown column": (
-        lambda f: f | {"task.yaml": TASK.replace("club}", "clubb}")}, r"people.csv: no column 'clubb', which nodes: label names; did you mean club",
+        lambda f: f | {"task.yaml": TASK.replace("club}", "clubb}")},
+        r"people.csv: no column 'clubb', which nodes: label names; did you mean club",
     ),
     "a missing file": (lambda f: f | {"task.yaml": TASK.replace("people", "poeple")}, r"poeple.csv: no such file; did you mean people.csv"),
-    "a metric that does not fit the labels": (lambda f: f | {"task.yaml": TASK + "metric: rmse\n"}, r"'a' is no finite number; nodes: label"),
-    "a metric that does not fit the kind": (lambda f: f | {"task.yaml": TASK + "kind: node\nmetric: mrr\n"}, r"metric mrr does not fit kind node"),
-    "a value of words": (lambda f: f | {"task.yaml": TASK + "target: value\n"}, r"people.csv: row 1, column 'club': '[ab]' is no finite number"),
-    "labels that are neither 0 nor 1": (
-        lambda f: f | {"task.yaml": TASK + "target: labels\n"}, r"people.csv: row 1, column 'club': '[ab]'; nodes: label takes 0 and 1, or yes",
+    "a metric that does not fit the labels": (
+        lambda f: f | {"task.yaml": TASK + "metric: rmse\n"},
+        r"'[ab]' is no finite number; nodes: label",
     ),
-    "directed links": (lambda f: f | {"task.yaml": "kind: link\ndirected: true\nedges: {file: knows.csv}\n"}, r"directed does not fit kind link"),
+    "a metric that does not fit the kind": (
+        lambda f: f | {"task.yaml": TASK + "kind: node\nmetric: mrr\n"},
+        r"metric mrr does not fit kind node",
+    ),
+    "a value of words": (
+        lambda f: f | {"task.yaml": TASK + "target: value\n"},
+        r"people.csv: row 1, column 'club': '[ab]' is no finite number",
+    ),
+    "labels that are neither 0 nor 1": (
+        lambda f: f | {"task.yaml": TASK + "target: labels\n"},
+        r"people.csv: row 1, column 'club': '[ab]'; nodes: label takes 0 and 1, or yes",
+    ),
+    "directed links": (
+        lambda f: f | {"task.yaml": "kind: link\ndirected: true\nedges: {file: knows.csv}\n"},
+        r"directed does not fit kind link",
+    ),
     "few links": (lambda f: f | {"task.yaml": "edges: {file: knows.csv}\n", "knows.csv": "a,b\n1,2\n"}, r"link prediction needs 40 edges"),
     "another's name": (lambda f: f | {"task.yaml": "name: cora\n" + TASK}, r"name 'cora' is that of a task which comes with AgentNAS"),
     "too few items for folds": (
-        lambda f: f | {"task.yaml": TASK + "split: {kind: folds, count: 40}\n"}, r"task.yaml: 40 folds need at least 80 labelled items; there are 60",
+        lambda f: f | {"task.yaml": TASK + "split: {kind: folds, count: 40}\n"},
+        r"task.yaml: 40 folds need at least 80 labelled items; there are 60",
     ),
-    "an unknown encoding": (lambda f: f | {"task.yaml": TASK.replace("club}", "club, encoding: zlib}")}, r"people.csv: encoding 'zlib' is not known"),
+    "an unknown encoding": (
+        lambda f: f | {"task.yaml": TASK.replace("club}", "club, encoding: zlib}")},
+        r"people.csv: encoding 'zlib' is not known",
+    ),
     "an ending that is not known": (
-        lambda f: f | {"task.yaml": TASK.replace("people.csv", "people.xlsx"), "people.xlsx": "PK"}, r"people.xlsx: .xlsx ending is not known",
+        lambda f: f | {"task.yaml": TASK.replace("people.csv", "people.xlsx"), "people.xlsx": "PK"},
+        r"people.xlsx: .xlsx ending is not known",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -135,25 +165,33 @@ GRAPH_CASES: dict[str, tuple[Callable[[Files], Files], str]] = {
     "an edge of one graph into another": (
         lambda f: {
             "task.yaml": "graphs: {file: graphs.csv, label: energy}\nnodes: {file: atoms.csv, graph: graph}\nedges: {file: bonds.csv}\n",
-            "graphs.csv": "id,energy\ng,1\nh,2\n", "atoms.csv": "id,graph\na,g\nb,g\nc,h\n", "bonds.csv": "s,t\na,b\nb,c\n",
+            "graphs.csv": "id,energy\ng,1\nh,2\n",
+            "atoms.csv": "id,graph\na,g\nb,g\nc,h\n",
+            "bonds.csv": "s,t\na,b\nb,c\n",
         },
         r"bonds.csv: row 2, column 't': the edge leads from graph 'g' into graph 'h'; edges stay within one",
     ),
     "a graph without nodes": (
-        lambda f: f | {"graphs.csv": f["graphs.csv"] + "void,1.0,ring\n"}, r"graphs.csv: row 25: graph 'void' has no node",
+        lambda f: f | {"graphs.csv": f["graphs.csv"] + "void,1.0,ring\n"},
+        r"graphs.csv: row 25: graph 'void' has no node",
     ),
     "a node of an unknown graph": (
-        lambda f: f | {"atoms.csv": with_cell(f["atoms.csv"], 5, "graph", "g99")}, r"atoms.csv: row 5, column 'graph': graph 'g99' is none of",
+        lambda f: f | {"atoms.csv": with_cell(f["atoms.csv"], 5, "graph", "g99")},
+        r"atoms.csv: row 5, column 'graph': graph 'g99' is none of",
     ),
     "an edge to a node that its graph lacks": (
-        lambda f: f | {"bonds.csv": with_cell(f["bonds.csv"], 1, "b", "77")}, r"bonds.csv: row 1, column 'b': node '77' in graph 'g0' is none",
+        lambda f: f | {"bonds.csv": with_cell(f["bonds.csv"], 1, "b", "77")},
+        r"bonds.csv: row 1, column 'b': node '77' in graph 'g0' is none",
     ),
-    "no label": (lambda f: f | {"task.yaml": f["task.yaml"].replace(", label: energy", "") + "kind: graph\n"}, r"kind graph needs graphs: .*label"),
+    "no label": (
+        lambda f: f | {"task.yaml": f["task.yaml"].replace(", label: energy", "") + "kind: graph\n"},
+        r"kind graph needs graphs: .*label",
+    ),
     "a value that never changes": (
         lambda f: f | {"graphs.csv": re.sub(r",[\d.]+,", ",1.5,", f["graphs.csv"]), "task.yaml": f["task.yaml"] + "target: value\n"},
         r"graphs.csv: column 'energy' is 1.5 in every row",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GRAPH_CASES)
@@ -169,7 +207,7 @@ YAML_CASES = {
     "nodes: 3": r"task.yaml:1:8: nodes is 3; allowed: keys and values",
     "nodes: {file: a.csv}\nsplit: {train: 2}": r"task.yaml:2:16: split: train is 2; allowed: less than 1",
     "nodes: {file: a.csv}\nsplit: {kind: folds, val: .1}": r"task.yaml:2:8: split: kind folds takes no shares",
-    "nodes: {file: a.csv}\nsplit: {train: .5, val: .4, test: .4}": r"task.yaml:2:8: split: train, val and test are 1.3 together; allowed: 1",
+    "nodes: {file: a.csv}\nsplit: {train: .5, val: .4, test: .4}": r"2:8: split: train, val and test are 1.3 together; allowed: 1",
     "nodes: {file: a.csv}\nmetric: acuracy": r"metric is 'acuracy'; did you mean accuracy\?",
     "kind: node": r"task.yaml:1:1: no file is named",
     "source: a.npz\nnodes: {file: b.csv}": r"source and file say where data is; leave one out",
@@ -185,7 +223,7 @@ YAML_CASES = {
     "source: graph.pkl": r"graph.pkl: a pickle runs code when it is read, so it is refused",
     "source: ogb:ogbl-ppa": r"allowed: ogb:ogbn-NAME",
     "source: 'python:os.system(1)'": r"allowed: python:MODULE:FUNCTION",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", YAML_CASES)
@@ -195,16 +233,14 @@ def test_what_is_wrong_with_a_task_file_is_named(text: str, tmp_path: Path) -> N
 
 def test_a_bomb_of_aliases_is_refused(tmp_path: Path) -> None:
     names = "abcdefghijk"
-    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"] + [
-        f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip(names, names[1:], strict=False)
-    ]
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"] + [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in pairwise(names)]
     assert re.search(r"more values than a task file can hold", told(write(tmp_path, {"task.yaml": "\n".join(lines)})))
 
 
 def test_bytes_that_are_not_utf8_are_located(tmp_path: Path) -> None:
     text = people()["people.csv"].replace("Oslo", "Zürich").encode("latin-1")
     row = next(number for number, line in enumerate(text.splitlines(), start=1) if b"\xfc" in line)
-    line = told(write(tmp_path, people() | {"people.csv": text, "task.yaml": TASK}))  # type: ignore[arg-type]
+    line = told(write(tmp_path, people() | {"people.csv": text, "task.yaml": TASK}))
     assert f"people.csv: line {row} is not UTF-8 (byte 0xfc); save it as UTF-8, or give its encoding" in line
 
 
@@ -239,7 +275,7 @@ DISGUISES = {
 @pytest.mark.parametrize("name", DISGUISES)
 def test_a_pickle_in_disguise_is_refused_and_not_executed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    line = told(write(tmp_path, people() | {name: pickle.dumps(_Executed()), "task.yaml": DISGUISES[name]}))  # type: ignore[arg-type]
+    line = told(write(tmp_path, people() | {name: pickle.dumps(_Executed()), "task.yaml": DISGUISES[name]}))
     assert name in line
     assert not (tmp_path / "executed").exists()
 

@@ -92,21 +92,18 @@ def _promising(x: Any, y: NDArray[Any], value: bool) -> NDArray[np.int64]:
 
 
 def _alone(table: Any, y: NDArray[Any], train: Index, val: Index, column: int, value: bool) -> float:
+    """Balanced accuracy, or explained share of the variance, on validation of a tree on one column."""
     from sklearn.metrics import balanced_accuracy_score, r2_score
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     x = [_column(table, items, column) for items in (train, val)]
-    if value:
-        tree = DecisionTreeRegressor(min_samples_leaf=2, random_state=0).fit(x[0], y[train])
-        return float(r2_score(y[val], tree.predict(x[1])))
-    tree = DecisionTreeClassifier(max_leaf_nodes=max(4, 3 * len(np.unique(y[train]))), random_state=0).fit(x[0], y[train])
-    return _balanced(balanced_accuracy_score, y[val], tree.predict(x[1]))
-
-
-def _balanced(score: Any, y: NDArray[Any], predicted: NDArray[Any]) -> float:
+    tree: Any = DecisionTreeRegressor(min_samples_leaf=2, random_state=0)
+    if not value:
+        tree = DecisionTreeClassifier(max_leaf_nodes=max(4, 3 * len(np.unique(y[train]))), random_state=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a class that is predicted and absent
-        return float(score(y, predicted))
+        warnings.simplefilter("ignore")  # of many classes, and of one that is predicted and absent
+        predicted = tree.fit(x[0], y[train]).predict(x[1])
+        return float((r2_score if value else balanced_accuracy_score)(y[val], predicted))
 
 
 def _column(table: Any, items: Index, column: int) -> NDArray[np.float64]:

@@ -1,0 +1,97 @@
+"""A task file wherever a task's name goes: looked at, designed for, resumed, trained on, in a batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.tools.own.making import people, write
+
+QUICK = ("--trials", "3", "--confirm-seeds", "1", "--workers", "1", "--without-baselines")
+MODULE = "import networkx as nx\n\ndef load():\n    return nx.karate_club_graph()\n"
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    """A folder of people's own data."""
+    return write(tmp_path / "club", people())
+
+
+def design(task: Path, *words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """``agentnas design`` with short anchors, in a process of its own."""
+    command = [sys.executable, "-m", "tests.quick", "design", "--task", str(task), "--runs-dir", str(folder), *words]
+    around = os.environ | {"AGENTNAS_MEMORY_DIR": "none", "OMP_NUM_THREADS": "1"}
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.run(command, cwd=root, env=around, capture_output=True, text=True, check=False)
+
+
+def test_a_task_file_is_shown_and_checked(run: Run, task: Path) -> None:
+    shown = run("tasks", "show", task)
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("task: club, node classification, accuracy, split of the data, column part")
+    assert shown.out.endswith(f"data: {task}\n")
+    assert run("tasks", "check", task, "--json").code == 0
+
+
+def test_a_relative_path_is_found_from_where_the_command_is_given(run: Run, task: Path, tmp_path: Path) -> None:
+    assert json.loads(run("tasks", "show", "club/task.yaml", "--json").out)["data"] == str(tmp_path / "club" / "task.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("missing.yaml", "missing.yaml: no such file; give a task file, see docs/own-data.md"),
+        ("people.csv", "task 'people.csv' does not exist; "),
+    ],
+)
+def test_a_file_that_is_none_is_one_line(run: Run, name: str, line: str) -> None:
+    printed = run("tasks", "show", name)
+    assert (printed.code, printed.out, printed.err.count("\n")) == (2, "", 1)
+    assert line in printed.err
+
+
+def test_code_is_called_where_a_flag_or_the_persons_settings_allow_it_and_not_where_a_folder_does(run: Run, tmp_path: Path) -> None:
+    path = write(tmp_path, {"own_cli_module.py": MODULE, "task.yaml": "source: python:own_cli_module:load\nnodes: {label: club}\n"})
+    assert "--allow-code" in run("tasks", "show", path).err
+    assert run("tasks", "show", path, "--allow-code").code == 0
+    (tmp_path / "agentnas.toml").write_text("allow_code = true\n")
+    printed = run("tasks", "show", path)
+    assert printed.code == 4
+    assert "allow_code has no place in a project's file" in printed.err
+
+
+def test_a_batch_file_may_name_a_task_file_beside_it_and_may_not_allow_code(run: Run, task: Path, tmp_path: Path) -> None:
+    (tmp_path / "night.yaml").write_text("jobs:\n- {task: club/task.yaml, trials: 2}\n")
+    printed = run("batch", "check", "night.yaml")
+    assert printed.code == 0, printed.err
+    assert "club" in printed.out
+    (tmp_path / "night.yaml").write_text("jobs:\n- {task: club/task.yaml, allow_code: true}\n")
+    assert "a file cannot allow itself to run code" in run("batch", "check", "night.yaml").err
+
+
+def test_a_run_on_own_data_ships_resumes_and_refuses_other_data(run: Run, task: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    made = design(task, *QUICK, folder=folder)
+    assert made.returncode == 0, made.stderr
+    (path,) = folder.iterdir()
+    assert json.loads((path / "config.json").read_text())["task"] == str(task)
+    assert "-club-" in path.name
+    spec = path / "winner" / "spec.json"
+    trained = run("train", spec, "--epochs", "2", "--device", "cpu")
+    assert trained.out.startswith("club, split of the data, column part"), trained.err
+    assert run("profile", spec, "--device", "cpu").out.startswith("club, ")
+    report = (path / "report.md").read_text()
+    assert "club" in report
+    # A run that is not finished goes on only where data, splits and metric are those that it began with.
+    journal = (path / "events.jsonl").read_text().splitlines() if (path / "events.jsonl").exists() else []
+    assert journal or list(path.glob("*.jsonl"))
+    task.write_text(task.read_text() + "metric: macro_f1\n")
+    refused = run("predict", path.name, "--runs-dir", folder)
+    assert refused.code == 1
+    assert "was made on other data" in refused.err
