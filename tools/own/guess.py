@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -478,12 +479,14 @@ def _leftovers(guess: Guess, roles: Roles) -> None:
 
 def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The plan with paths as the task file in this folder says them."""
-    import os
-
     made = {key: dict(value) if isinstance(value, dict) else value for key, value in plan.items()}
     for part in ("nodes", "edges", "graphs"):
         if "file" in made.get(part, {}):
-            made[part]["file"] = Path(os.path.relpath(made[part]["file"], folder)).as_posix()
+            made[part]["file"] = _from(folder, str(made[part]["file"]))
     if "source" in made and not str(made["source"]).startswith(("ogb:", "python:")):
-        made["source"] = Path(os.path.relpath(made["source"], folder)).as_posix()
+        made["source"] = _from(folder, str(made["source"]))
     return made
+
+
+def _from(folder: Path, file: str) -> str:
+    return Path(os.path.relpath(file, folder)).as_posix()

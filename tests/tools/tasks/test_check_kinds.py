@@ -221,8 +221,10 @@ def test_colours_do_not_hang_on_the_order_of_nodes() -> None:
 
 def test_dense_and_sparse_features_have_the_same_twins() -> None:
     x = np.concatenate([X[:390], X[:10]])
+    data = nodes().data
+    assert data is not None
     for features in (x, sp.csr_matrix(x)):
-        rows = row_codes(dataclasses.replace(nodes().data, x=features))  # type: ignore[type-var]
+        rows = row_codes(dataclasses.replace(data, x=features))
         assert np.array_equal(rows[390:], rows[:10])
         assert len(np.unique(rows)) == 390
 
@@ -233,7 +235,9 @@ def test_every_code_has_advice_and_no_advice_is_unused() -> None:
         path.read_text(encoding="utf-8") for path in (*folder.glob("*.py"), folder.parent / "check.py") if path.name != "advice.py"
     )
     written = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)) | {
-        "leak", "undecided", "outliers",
+        "leak",
+        "undecided",
+        "outliers",
         "imbalance",
         "unlabelled",
         "directed",
