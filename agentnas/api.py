@@ -285,6 +285,7 @@ def _ablate(house: House, run: Run) -> None:
     from agentnas.ablation import ablate
 
     house.evaluator.close()  # its workers' memory is needed
+
     def tell(line: str) -> None:
         house.journal.append(ev.Noted(message=line))
 
@@ -305,14 +306,27 @@ def begin(journal: Journal, directory: RunDirectory, config: Config, task: Task)
         journal.append(ev.RunResumed(environment=facts, config=config.model_dump(mode="json")))
         return ended
     directory.write_json("environment.json", facts)
-    rungs = TABLE if task.table else (*rungs_for(task.num_splits),)
+    rungs = TABLE if task.table else (*rungs_for(task.num_splits, task.fewest_val),)
     journal.append(ev.RunStarted(
         task=task.name, protocol=task.protocol, config=config.model_dump(mode="json"), environment=facts, metric=task.metric.name,
         higher_is_better=task.metric.higher_is_better, unit=task.metric.unit, kind=task.kind, target=task.target,
-        searched=searched_of(config, task).as_dict(), rungs=(*(rung.name for rung in rungs), CONFIRM),
-        full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0), test_to_train=task.test_to_train,
+        searched=searched_of(config, task).as_dict(), sizes=sizes_of(task), class_names=task.data.class_names if task.data else (),
+        rungs=(*(rung.name for rung in rungs), CONFIRM), full=tuple(rung.name for rung in rungs if rung.epochs >= 1.0),
+        test_to_train=task.test_to_train,
     ))  # fmt: skip
     return False
+
+
+def sizes_of(task: Task) -> dict[str, int]:
+    """What a network for the task takes and gives; nothing for a table."""
+    data = task.data
+    if data is None:
+        return {}
+    node_types, edge_types = data.types
+    return {
+        "features": data.num_features, "outputs": data.num_classes, "edge_channels": data.edge_channels, "node_types": node_types,
+        "edge_types": edge_types,
+    }  # fmt: skip
 
 
 def wire(
@@ -404,7 +418,7 @@ def searched_of(config: Config, task: Task) -> searched.Searched:
 def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
     """The anchors of the task; of a space of cells those that are cells."""
     from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
-    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
+    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors
     from agentnas.tools.spec.kinds import for_kind
 
     cells = task.table.name if task.table is not None else searched.cells_of(config)
@@ -413,7 +427,7 @@ def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
     if task.kind != "node":
         made = graph_anchors() if task.kind == "graph" else link_anchors()
         return select_anchors(made, config.without_anchor)
-    anchors = select_anchors((*plain_anchors(), *strong_anchors()), config.without_anchor)
+    anchors = select_anchors((*plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
     fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
     return scaled(fitting, _usual_scale(task))
 
@@ -439,7 +453,9 @@ def _evaluator(
 
     directory.folder("weights")
     pool, workers = executor(config, task, server, fitting.workers if fitting else None)
-    evaluator = LiveEvaluator(pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s)
+    evaluator = LiveEvaluator(
+        pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s, task.fewest_val
+    )  # fmt: skip
     return evaluator, workers
 
 

@@ -13,8 +13,9 @@ from agentnas.busy import busy_line, race_lines
 from agentnas.memory.events import EvaluationFinished, PlanMade, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.report_agents import agents_section, cost_line
-from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows, baselines_summary
+from agentnas.report_baselines import baseline_lines, baselines_section, baselines_summary
 from agentnas.report_front import front_section
+from agentnas.report_quality import quality_section
 from agentnas.run import Run
 from agentnas.scores import asked, gap_text, items_of, scores_summary, with_error
 from agentnas.tools.scale import Scale
@@ -59,9 +60,9 @@ def render_report(run: Run) -> str:
     if view.started is None:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
-        f"# {run.name}", _answer(run), _against_anchors(view), _baselines(view), _architecture(run), _why(view), _choices(run), _task(view),
-        _search(view), _factors(view), agents_section(view), _rungs(view), _race(view), front_section(view), _failures(view), _cost(run),
-        _reproduce(run),
+        f"# {run.name}", _answer(run), _against_anchors(view), baselines_section(view), quality_section(view), _architecture(run), _why(view),
+        _choices(run), _task(view), _search(view), _factors(view), agents_section(view), _rungs(view), _race(view), front_section(view),
+        _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -224,11 +225,6 @@ def _against_anchors(view: JournalView) -> str:
         shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
         rows.append([trial, role, proposal.name or "", *shown])
     return "## Against the anchors\n\n" + markdown_table(["trial", "role", "name", "validation", "test"], rows)
-
-
-def _baselines(view: JournalView) -> str:
-    rows = baseline_rows(view)
-    return "## Without a neural network\n\n" + markdown_table(HEAD, rows) if rows else ""
 
 
 def _architecture(run: Run) -> str:

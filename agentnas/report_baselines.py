@@ -11,7 +11,7 @@ from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.scale import Scale
-from agentnas.words import plural
+from agentnas.words import markdown_table, plural
 
 HEAD = ("baseline", "validation", "test", "the network's gain")
 
@@ -55,11 +55,18 @@ def sentence(view: JournalView, best: Compared) -> str:
 
 def baseline_rows(view: JournalView) -> list[list[str]]:
     """A row of ``HEAD`` for each baseline, the best by validation first, those that were left out last."""
+    scale = view.scale
     rows = [
-        [c.measured.told, *(_score(part, view.scale) for part in (c.measured.val, c.measured.test)), _gain_cell(c, view.scale)]
+        [c.measured.told, _score(c.measured.val, scale), _score(c.measured.test, scale), _difference(c, scale) + _partly(c.measured)]
         for c in compared(view)
     ]
     return rows + [[m.told, "left out", "", m.reason] for m in view.baselines.values() if not m.val]
+
+
+def baselines_section(view: JournalView) -> str:
+    """The table of the report; empty where none was measured."""
+    rows = baseline_rows(view)
+    return "## Without a neural network\n\n" + markdown_table(HEAD, rows) if rows else ""
 
 
 def baselines_summary(view: JournalView) -> list[dict[str, Any]]:
@@ -82,13 +89,13 @@ def _gap(view: JournalView, measured: BaselineMeasured) -> Mapping[str, Any] | N
     seeds = [seed for seed in scores if split_of.get(seed) in measured.test]
     ours = {int(seed): scores[seed] for seed in seeds}
     theirs = {int(seed): measured.test[split_of[seed]] for seed in seeds}
-    ratio = view.started.test_to_train if view.started else 0.0
-    return paired_difference(ours, theirs, ratio) if seeds else None
+    overlap = view.started.test_to_train if view.started else 0.0
+    return paired_difference(ours, theirs, overlap) if seeds else None
 
 
 def _score(scores: Mapping[str, float], scale: Scale) -> str:
     mean, sd = mean_and_sd(list(scores.values()))
-    return scale.number(mean) if sd is None else scale.spread(mean, sd)
+    return scale.told(mean) if sd is None else scale.told(mean, sd)
 
 
 def _difference(c: Compared, scale: Scale) -> str:
@@ -96,16 +103,15 @@ def _difference(c: Compared, scale: Scale) -> str:
 
 
 def _gain(c: Compared, scale: Scale) -> str:
+    """What the network gains, after a colon; of an error by how much it is better."""
     if c.gap is None:
         return ""
-    size = _difference(c, scale)
     if c.gap["inside_noise"] is True:
-        return f": the network's {size} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
-    return f": the network {'gains' if c.gap['difference'] > 0 else 'loses'} {size}"
-
-
-def _gain_cell(c: Compared, scale: Scale) -> str:
-    return _difference(c, scale) + _partly(c.measured)
+        return f": the network's difference of {_difference(c, scale)} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
+    better = c.gap["difference"] > 0
+    if scale.is_error:
+        return f": the network is {'better' if better else 'worse'}, {_difference(c, scale)}"
+    return f": the network {'gains' if better else 'loses'} {_difference(c, scale).lstrip('-')}"
 
 
 def _partly(measured: BaselineMeasured) -> str:

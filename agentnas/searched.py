@@ -125,16 +125,20 @@ def searched(config: Config, task: Task, anchors: tuple[Anchor, ...]) -> Searche
     starts = list(starts_of(config, task))
     space = _space(config, task, starts[0][1] if starts else None)
     own = tuple(Anchor(name, START, "", spec) for name, spec in starts)
-    first = tuple(replace(anchor, reference=space.strict and space.contains(anchor.spec) is not None) for anchor in (*own, *anchors))
+    first = tuple(replace(anchor, reference=space.refuses(anchor.spec) is not None) for anchor in (*own, *anchors))
     return Searched(space, tuple(sorted(first, key=lambda anchor: anchor.reference)))
 
 
 def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> SearchSpace:
+    from agentnas.tools.spec.bounded import BoundedSpace
     from agentnas.tools.spec.named import space_of
     from agentnas.tools.spec.space import SearchSpace
 
     if task.table is None:
-        return space_of(settled(config).space, task.kind, task.target, config.lock, start, task.offers)
+        asked = settled(config).space
+        space = space_of(asked, task.kind, task.target, config.lock, start, task.offers)
+        # What a file says holds as it is said; to a space that ships, a start brings its own values along.
+        return space.widened(start) if isinstance(asked, str) and isinstance(space, BoundedSpace) and start is not None else space
     if config.space != "default" or config.lock:
         flag = "--lock" if config.lock else "--space"
         raise UsageError(f"{flag}: {task.name} is a table of cells, which are its space; leave {flag} out")
@@ -155,7 +159,7 @@ def cells_of(config: Config) -> str | None:
 def fitted(room: Room, space: SearchSpace, spec: ArchitectureSpec) -> ArchitectureSpec:
     """The spec as there is room to train it, unless that would change what is locked."""
     made = room.fitted(spec)[0]
-    return made if space.keeps(made) or not space.keeps(spec) else spec
+    return made if space.refuses(made) is None or space.refuses(spec) is not None else spec
 
 
 def named(held: Any) -> str:
@@ -173,7 +177,7 @@ def told_space(found: Mapping[str, Any]) -> list[str]:
     from agentnas.tools.spec.locks import Locks
 
     space = found.get("space") or {}
-    if not space.get("strict") and "trained" not in space:
+    if not space.get("strict") and not space.get("lock") and "trained" not in space:
         return []
     lines = [f"space: {space['name']}, {power_of_ten(found['log10_size'])} designs at most"]
     lines += [f"locked: {Locks(space['lock'])}"] if space.get("lock") else []

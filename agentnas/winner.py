@@ -67,8 +67,18 @@ def _write_model(draft: Path, directory: RunDirectory, view: JournalView, task: 
     (draft / "example.py").write_text(winner_example(task.kind, task.target), encoding="utf-8")
     figures = _figures(view, trial, chosen.seed, task)
     figures["reproduced_test"] = reproduced(draft)
+    figures["constants"] = constants_of(spec, task, chosen.split)
     (draft / "README.md").write_text(_readme(directory.name, figures, task), encoding="utf-8")
     (draft / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def constants_of(spec: ArchitectureSpec, task: Task, split: int) -> dict[str, Any]:
+    """Numbers of the training data that the network works with: centre and spread of values, and the unit of degrees."""
+    from agentnas.tools.codegen import centre_and_spread, degree_unit
+
+    assert task.data is not None
+    centre, spread = centre_and_spread(task.data.y[task.split(split).train]) if task.target == "value" else (0.0, 1.0)
+    return {"centre": centre, "spread": spread, "degree_unit": degree_unit(spec, task.data)}
 
 
 def shipped(view: JournalView, trial: str) -> EvaluationFinished | None:

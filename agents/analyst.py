@@ -12,6 +12,7 @@ from itertools import islice, takewhile
 from agentnas.agents.roles import Analysis, Finding
 from agentnas.agents.situation import MANY, Situation
 from agentnas.agents.statistics import Effect, beyond_noise, effects, noise_floor, rounds_without_progress
+from agentnas.tools.scale import Scale
 
 AUTHOR = "analyst/rules"
 LEAST_PAIRS = 3
@@ -39,8 +40,9 @@ def _leader(situation: Situation, noise: float | None) -> list[Finding]:
         return []
     best = leader[0]
     score = situation.score(best) or 0.0
-    spread = "?" if noise is None else f"{noise:.2f}"
-    text = f"{best.trial} leads with {score:.2f} on validation (noise floor {spread}): {best.proposal.name or best.proposal.text}"
+    scale = situation.scale
+    spread = "?" if noise is None else scale.noise(noise)
+    text = f"{best.trial} leads with {scale.told(score)} on validation (noise floor {spread}): {best.proposal.name or best.proposal.text}"
     return [Finding("", text, (best.trial,))]
 
 
@@ -53,21 +55,23 @@ def _noise(situation: Situation, noise: float | None) -> list[Finding]:
     inside = [record.trial for record in takewhile(lambda record: (situation.score(record) or 0.0) > top - 2 * noise, others)]
     if not inside:
         return []
-    text = f"{len(inside)} other trials are within twice the noise floor ({2 * noise:.2f}) of the leader; more seeds must decide"
+    floor = situation.scale.noise(2 * noise)
+    text = f"{len(inside)} other trials are within twice the noise floor ({floor}) of the leader; more seeds must decide"
     return [Finding("", text, tuple(inside[:10]))]
 
 
 def _factors(situation: Situation) -> list[Finding]:
     found = effects(situation)
     rival = "the usual change" if len(found) > 1 else "no change"
-    return [_factor_finding(effect, rival) for effect in found if effect.count >= LEAST_PAIRS]
+    return [_factor_finding(effect, rival, situation.scale) for effect in found if effect.count >= LEAST_PAIRS]
 
 
-def _factor_finding(effect: Effect, rival: str) -> Finding:
+def _factor_finding(effect: Effect, rival: str, scale: Scale) -> Finding:
     assert effect.se is not None  # LEAST_PAIRS is above one
     decided = beyond_noise(effect.mean, effect.se, effect.count)
     words = ("does better" if effect.mean > 0 else "does worse") if decided else "is undecided"
-    text = f"against {rival}, changing {effect.factor} {words}: {effect.mean:+.2f} ± {effect.se:.2f} over {effect.count} parent-child pairs"
+    gain = scale.named_change(effect.mean, effect.se)
+    text = f"against {rival}, changing {effect.factor} {words}: {gain} over {effect.count} parent-child pairs"
     return Finding("", text, effect.trials, effect.factor, effect.mean, effect.se)
 
 

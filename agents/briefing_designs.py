@@ -146,7 +146,10 @@ def score_text(record: Record, situation: Situation) -> str:
 
 
 def _anchor(record: Record) -> str:
-    return f"{record.proposal.anchor} anchor {record.proposal.name}" if record.proposal.anchor else ""
+    outside = ", outside of the space" if record.proposal.reference else ""
+    if record.proposal.anchor == "start":
+        return f"the owner's own {record.proposal.name}{outside}"
+    return f"{record.proposal.anchor} anchor {record.proposal.name}{outside}" if record.proposal.anchor else ""
 
 
 def _stopped(situation: Situation) -> Iterator[str]:

@@ -29,14 +29,14 @@ def accept(
     drafts: Sequence[Draft], known: dict[str, str], first: int, memory: Memory, room: Room | None = None, space: SearchSpace | None = None
 ) -> tuple[list[ev.Proposal], list[str]]:
     """Drafts as numbered proposals, and what was wrong with the others. ``known`` maps the hashes of earlier trials to their ids; a draft
-    that has no ``room`` as it is goes on as the spec that has, unless that lies outside of a strict ``space``. Whoever made a draft, it is
-    dropped where it lies outside of that: only references may."""
+    that has no ``room`` as it is goes on as the spec that has, unless the ``space`` refuses that. Whoever made a draft, it is dropped
+    where the space refuses it: only references may be tried outside."""
     proposals: list[ev.Proposal] = []
     problems: list[str] = []
     seen = ChainMap({}, known)
     for draft in (_fitted(draft, room, space) for draft in drafts):
         key = spec_hash(draft.spec)
-        if space is not None and space.strict and not draft.reference and (outside := space.contains(draft.spec)):
+        if space is not None and not draft.reference and (outside := space.refuses(draft.spec)):
             problems.append(f"{draft.author} proposed a design outside of what is searched, skipped: {outside}")
             continue
         if key in seen:
@@ -52,7 +52,7 @@ def accept(
 
 def _fitted(draft: Draft, room: Room | None, space: SearchSpace | None) -> Draft:
     spec, why = (draft.spec, None) if room is None else room.fitted(draft.spec)
-    if space is not None and space.strict and not draft.reference and space.contains(spec) is not None:
+    if space is not None and not draft.reference and space.refuses(spec) is not None:
         return draft  # it stays as it was meant; where it has no room, the price says so
     return draft if why is None else replace(draft, spec=spec, change="; ".join(filter(None, (draft.change, why))))
 
@@ -104,8 +104,8 @@ def resolve(name: str, memory: Memory) -> str | None:
 
 
 def outside(spec: ArchitectureSpec, parent: ArchitectureSpec | None, space: SearchSpace) -> str | None:
-    """How the spec breaks the space's bounds, one line; None inside, and, unless the space is strict, no further outside than its parent."""
-    allowed = space.violations(parent) if parent is not None and not space.strict else {}
+    """How the spec breaks the space's bounds, one line; None inside, and where it is no further outside than its parent may be."""
+    allowed = space.tolerated(space.violations(parent)) if parent is not None else {}
     broken = sorted(bound for bound, amount in space.violations(spec).items() if amount > allowed.get(bound, 0.0))
     return "; ".join(space.explain(spec, bound) for bound in broken) or None
 

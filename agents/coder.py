@@ -22,6 +22,7 @@ from agentnas.agents.transfer_drafts import Transfer
 from agentnas.tools.anchors import Anchor
 from agentnas.tools.errors import SpecError
 from agentnas.tools.operators.base import operator
+from agentnas.tools.scale import Scale
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.diff import describe, written
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -71,7 +72,7 @@ class RuleCoder:
             pool = self._pool(situation, direction, number * POOL if model else number, rng, taken)
             chosen = self._screen(pool, number, model, situation)
             taken |= {spec_hash(draft.spec) for draft in chosen}
-            drafts += [_explained(replace(draft, direction=direction.name), seen) for draft in chosen]
+            drafts += [_explained(replace(draft, direction=direction.name), seen, situation.scale) for draft in chosen]
         return drafts + self._fill(situation, count - len(drafts), rng, taken)
 
     def _model(self, situation: Situation) -> surrogate.Surrogate | None:
@@ -107,7 +108,7 @@ class RuleCoder:
         children: list[Draft] = []
         for direction, number in slots(plan, count) if situation.records else ():
             pool = self._pool(situation, direction, number * POOL, rng, taken | _hashes(children))
-            children += [_explained(replace(draft, direction=direction.name), seen) for draft in pool]
+            children += [_explained(replace(draft, direction=direction.name), seen, situation.scale) for draft in pool]
         return children
 
     def _pool(
@@ -125,7 +126,7 @@ class RuleCoder:
         return list(pool.values())
 
     def _outside(self, spec: ArchitectureSpec, situation: Situation) -> bool:
-        if situation.space.strict and situation.space.contains(spec) is not None:
+        if situation.space.refuses(spec) is not None:
             return True
         if situation.limits.max_params is None:
             return False
@@ -161,10 +162,15 @@ def _due(anchors: Sequence[Draft], situation: Situation, count: int) -> list[Dra
     """Of the untried anchors, most promising first, those of this round: the best of either kind in the first, and a share of each."""
     first = [next((draft for draft in anchors if draft.anchor == kind), None) for kind in ("plain", "strong")]
     own = [draft for draft in anchors if draft.anchor == "start"]
-    due = [] if situation.records else list(dict.fromkeys([*own, *(draft for draft in first if draft is not None)]))[:count]
+    due = [] if situation.records else _once([*own, *(draft for draft in first if draft is not None)])[:count]
     due += [draft for draft in anchors if draft not in due]
     share = ANCHOR_SHARE if situation.records else FIRST_ANCHORS
     return due[: max(int(count > 1), int(share * count))]
+
+
+def _once(drafts: Sequence[Draft]) -> list[Draft]:
+    """Each draft once, in their order; drafts hold specs, which have no hash of their own."""
+    return [draft for place, draft in enumerate(drafts) if draft not in drafts[:place]]
 
 
 def _as_anchor(draft: Draft, anchor: Draft | None) -> Draft:
@@ -188,13 +194,13 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
     """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
-    strict = situation.space.strict
-    ranked = enumerate(situation.ranked() if direction.parents or strict else (), start=1)
-    known = [(rank, record) for rank, record in ranked if not strict or situation.space.contains(record.spec) is None]
+    guarded = situation.space.guarded
+    ranked = enumerate(situation.ranked() if direction.parents or guarded else (), start=1)
+    known = [(rank, record) for rank, record in ranked if situation.space.refuses(record.spec) is None]
     named = [(rank, record) for rank, record in known if record.trial in direction.parents]
-    chosen = named or (known[:ELITES] if strict else list(enumerate(situation.best(ELITES), start=1)))
+    chosen = named or (known[:ELITES] if guarded else list(enumerate(situation.best(ELITES), start=1)))
     elites, ranks = [record for _, record in chosen], {record.trial: rank for rank, record in chosen}
-    if strict:
+    if guarded:
         yield from _adopted(situation)
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:
@@ -253,15 +259,14 @@ def _seen(situation: Situation) -> dict[str, Effect]:
     return {effect.factor: effect for effect in (*early_effects(situation), *effects(situation))}
 
 
-def _explained(draft: Draft, seen: Mapping[str, Effect]) -> Draft:
+def _explained(draft: Draft, seen: Mapping[str, Effect], scale: Scale) -> Draft:
     """The draft with what is known of the factor that it changes."""
     if draft.factor is None:
         return draft
     effect = seen.get(draft.factor)
     if effect is None:
         return replace(draft, hypothesis=f"{draft.hypothesis}; {draft.factor} was not varied yet")
-    spread = "" if effect.se is None else f" ± {effect.se:.2f}"
-    known = f"changing {draft.factor} gave {effect.raw:+.2f}{spread} over {effect.count} pair{'s' * (effect.count > 1)}"
+    known = f"changing {draft.factor} gave {scale.named_change(effect.raw, effect.se)} over {effect.count} pair{'s' * (effect.count > 1)}"
     known += " before full training" * effect.early
     return replace(draft, hypothesis=f"{draft.hypothesis}; {known}")
 

@@ -252,6 +252,8 @@ def open_test(house: House, state: State) -> dict[str, Any]:
         house.journal.append(ev.TestOpened(
             scores={trial: {str(seed): score for seed, score in sorted(by_seed.items())} for trial, by_seed in scores.items()},
             comparison=comparison(winner.trial, chosen, scores, house.view.started.test_to_train if house.view.started else 0.0),
+            quality={str(seed): found for (trial, seed), found in sorted(house.evaluator.test_quality.items())
+                      if trial == winner.trial and found},
         ))  # fmt: skip
     return {}
 

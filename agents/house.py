@@ -149,6 +149,7 @@ class House:
             evidence=tuple(Evidence.model_validate(item) for item in recalled.evidence) if recalled else (),
             num_splits=self.evaluator.num_splits,
             metric=self.view.started.metric if self.view.started else "",
+            unit=self.view.scale.unit,
             left=self.left(),
             told=messages(self.view, round_),
             plans=self.view.plans,
@@ -229,6 +230,8 @@ class House:
             self.evaluator.space,
             self.limits,
             num_splits=self.evaluator.num_splits,
+            metric=self.view.scale.metric,
+            unit=self.view.scale.unit,
         )
 
     def confirm_cost(self, trials: Sequence[str]) -> float:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agentnas.agents.roles import Direction, Plan
 from agentnas.agents.situation import Situation
 from agentnas.agents.statistics import Effect, early_effects, effects, noise_floor, rounds_without_progress
+from agentnas.tools.scale import Scale
 
 AUTHOR = "planner/rules"
 # The one direction of a run's first round.
@@ -82,7 +84,7 @@ class RulePlanner:
         own = [effect for effect in seen if group_of(effect.factor) == group]
         cards = tuple(e.id for e in situation.evidence if e.kind == "card" and _speaks_of(group, e.text))[:2]
         trials = tuple(f"trial:{t}" for effect in own[:1] for t in effect.trials[:3])
-        return Direction(group, factors, share, _hypothesis(group, own), own[0].raw if own else None, trials + cards)
+        return Direction(group, factors, share, _hypothesis(group, own, situation.scale), own[0].raw if own else None, trials + cards)
 
 
 def _anchors_first(situation: Situation) -> Plan:
@@ -103,14 +105,13 @@ def _value(group: str, seen: list[Effect], noise: float) -> float:
     return mean + EXPLORATION * noise * math.sqrt(2 * math.log(max(total, 2)) / count)
 
 
-def _hypothesis(group: str, own: list[Effect]) -> str:
+def _hypothesis(group: str, own: list[Effect], scale: Scale) -> str:
     if not own:
         return f"{group} has not been varied yet; its effect on this task is unknown"
     best, worst = own[0], [effect for effect in own if effect.early == own[0].early][-1]
-    spread = "" if best.se is None else f" ± {best.se:.2f}"
     pairs = f"{best.count} pair{'s' * (best.count > 1)}{' before full training' * best.early}"
-    text = f"{best.factor} changed the score by {best.raw:+.2f}{spread} over {pairs}, the best of {group} so far"
-    return text if best is worst else f"{text}; {worst.factor} ({worst.raw:+.2f}) did worst"
+    text = f"{best.factor} changed the score by {scale.named_change(best.raw, best.se)} over {pairs}, the best of {group} so far"
+    return text if best is worst else f"{text}; {worst.factor} ({scale.gap(worst.raw)}) did worst"
 
 
 def _speaks_of(group: str, text: str) -> bool:

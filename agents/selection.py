@@ -15,6 +15,7 @@ from agentnas.agents.transfer_drafts import Transfer
 from agentnas.agents.validation_noise import gap_over_nodes
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
 from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.scale import Scale
 
 # Confirmed by a run that trials bound, and at most by one that time bounds: the head is full of trials that differ by less than noise.
 FINALISTS = 3
@@ -55,7 +56,7 @@ def finalists(situation: Situation, count: int = FINALISTS, estimates: Mapping[s
     """The ``count`` best trials, and the best plain and strong anchor by validation. With ``estimates`` of the true scores (``estimated``)
     those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Where several trials are
     confirmed, a cheaper setting of the best strong anchor's method is among them, so that ``choose`` can prefer it."""
-    ranked = [record for record in situation.trusted(None if estimates or situation.space.strict else count) if may_win(record)]
+    ranked = [record for record in situation.trusted(None if estimates or situation.space.guarded else count) if may_win(record)]
     if estimates:
         seeds = {record.trial: len(record.full_scores(situation.rungs)) for record in ranked}
         ranked.sort(key=lambda record: (-seeds[record.trial], -estimates.get(record.trial, -math.inf)))
@@ -93,14 +94,14 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
         raise _nothing_confirmed([reason for trial in candidates for reason in records[trial].failures.values()])
     common = _shared(confirmed)
     order = sorted(common, key=lambda trial: (-mean_and_sd(list(common[trial].values()))[0], _size(records[trial]), trial))
-    chosen, why = _anchor_instead(order, common, records) or (order[0], _why(order, common))
+    chosen, why = _anchor_instead(order, common, records, situation.scale) or (order[0], _why(order, common, situation.scale))
     chosen, why = _cheaper_setting(chosen, order, common, records) or (chosen, why)
     mean, sd = mean_and_sd(list(common[chosen].values()))
     return Choice(chosen, mean, sd, len(common[chosen]), why)
 
 
 def _anchor_instead(
-    order: Sequence[str], common: Mapping[str, Mapping[int, float]], records: Mapping[str, Record]
+    order: Sequence[str], common: Mapping[str, Mapping[int, float]], records: Mapping[str, Record], scale: Scale
 ) -> tuple[str, str] | None:
     """The best anchor and why it is chosen, where the leader is no anchor and its lead is inside the noise."""
     anchor = next((trial for trial in order if records[trial].proposal.anchor), None)
@@ -109,7 +110,7 @@ def _anchor_instead(
     gap = paired_difference(common[order[0]], common[anchor])
     nodes = gap_over_nodes(records[order[0]], records[anchor], common[anchor])
     if gap["inside_noise"]:
-        lead = f"{gap['difference']:.2f} ± {gap['se']:.2f}, inside the noise"
+        lead = f"{scale.lead(gap['difference'], gap['se'])}, inside the noise"
     elif nodes and nodes.undecided:
         lead = f"{nodes}, less than one standard error"
     else:
@@ -176,14 +177,13 @@ def _cost(record: Record) -> float:
     return float(record.profile.get("flops") or 0)
 
 
-def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]]) -> str:
+def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]], scale: Scale) -> str:
     text = f"best mean validation over {len(common[order[0]])} fresh seeds among {len(order)} confirmed trials"
     if len(order) < 2:
         return text
     gap = paired_difference(common[order[0]], common[order[1]])
-    spread = "?" if gap["se"] is None else f"{gap['se']:.2f}"
     noise = ", inside the noise" if gap["inside_noise"] else ""
-    return f"{text}; ahead of {order[1]} by {gap['difference']:.2f} ± {spread}{noise}"
+    return f"{text}; ahead of {order[1]} by {scale.lead(gap['difference'], gap['se'])}{noise}"
 
 
 def choose_smoothed(situation: Situation, transfer: Transfer | None = None) -> Choice:

@@ -20,6 +20,7 @@ from agentnas.memory.events import FindingsMade, PlanMade, RungCorrelation
 from agentnas.memory.memory import Evidence, drafting
 from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import Limits, Rung
+from agentnas.tools.scale import Scale
 
 if TYPE_CHECKING:
     from agentnas.tools.spec.space import SearchSpace
@@ -56,6 +57,8 @@ class Situation:
     evidence: tuple[Evidence, ...] = ()
     num_splits: int = 1
     metric: str = "accuracy"
+    unit: float = 1.0
+    """Error of the best constant, where the metric is an error: scores are what is taken away of it, in percent."""
     left: Left = Left()
     told: tuple[str, ...] = ()
     """Messages of a person to the planner, for this round."""
@@ -70,6 +73,11 @@ class Situation:
     """Bounds on the space that an earlier plan made of the owner's words."""
     turned_down: tuple[str, ...] = ()
     """What the checks said of earlier proposals that were not tried: repeated, invalid, citing what does not exist."""
+
+    @property
+    def scale(self) -> Scale:
+        """How scores are told."""
+        return Scale(self.metric or "accuracy", self.unit)
 
     @cached_property
     def offsets(self) -> dict[int, float]:

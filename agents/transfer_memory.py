@@ -108,4 +108,4 @@ def _adopted(trial: TrialRecord, space: SearchSpace, scale: str | None) -> Archi
     if spec is None or scale is None or space.is_table:
         return spec
     scaled = with_scale(spec, scale)
-    return scaled if not space.strict or space.contains(scaled) is None else spec
+    return scaled if space.refuses(scaled) is None else spec

@@ -37,6 +37,10 @@ class RunStarted(Event):
     unit: float = Field(1.0, description="error of the best constant, where the metric is an error: what its scores are shares of")
     kind: str = Field("node", description="what is predicted of: node, graph, or link (pairs of nodes)")
     target: str = Field("classes", description="what is predicted: classes, labels (several an item), or a value")
+    sizes: dict[str, int] = Field(
+        default_factory=dict, description="columns of features, outputs and attributes of edges; numbers of types"
+    )
+    class_names: tuple[str, ...] = Field((), description="what classes, or labels, are called, by number; empty where they have no names")
     full: tuple[str, ...] = Field((), description="rungs that train all epochs: their scores are pooled, confirmation apart")
     rungs: tuple[str, ...] = Field((), description="names of the rungs, lowest first; a rung not named here ranks by first appearance")
     searched: dict[str, Any] = Field(default_factory=dict, description="the space, its size, and which anchors lie outside of it")
@@ -234,6 +238,9 @@ class TestOpened(Event):
     type: Literal["test_opened"] = "test_opened"
     scores: dict[str, dict[str, float]]
     comparison: dict[str, Any]
+    quality: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="of the winner, by seed: what happened to each class, calibration, or errors (tools.quality)"
+    )
 
 
 class BaselineMeasured(Event):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentnas.config import FIELDS, Config, Resolved, format_duration, parse_duration, resolve, user_file
+from agentnas.config import FIELDS, PERSONAL, Config, Resolved, format_duration, parse_duration, resolve, user_file
 from agentnas.tools.errors import AgentNASError, ConfigError, UsageError
 
 Resolve = Callable[..., Resolved]
@@ -73,13 +73,24 @@ def test_every_setting_can_be_given_everywhere(settle: Resolve) -> None:
         "planner_llm": "rules", "coder_llm": "openai:c", "analyst_llm": "openai:a", "proposals": "full", "max_cost": "2.5",
         "max_tokens": "9000", "max_llm_calls": "40", "llm_timeout": "1m", "prices": "/p.json", "prompts_dir": "/prompts",
         "record": "/calls.jsonl", "review": "true", "memory_dir": "/m", "embedder": "minilm", "forget_task": "true",
+        "allow_code": "true", "ablate": "true", "space": "small", "lock": "body", "start": "/spec.json", "goal": "fast",
+        "adapt_start": "true", "without_baselines": "true",
     }  # fmt: skip
     assert set(values) == set(FIELDS)
-    by_file = settle(project="\n".join(f'{name} = "{value}"' for name, value in values.items())).config
+    files: dict[str, list[str]] = {"project": [], "user": []}
+    for name, value in values.items():
+        files["user" if name in PERSONAL else "project"].append(f'{name} = "{value}"')
+    by_file = settle(None, **{file: "\n".join(lines) for file, lines in files.items()}).config
     by_environment = settle(**{f"AGENTNAS_{name.upper()}": value for name, value in values.items()}).config
     assert by_file == by_environment == settle(values).config
     unchanged = [field for field in Config.model_fields if getattr(by_file, field) == getattr(Config(), field)]
     assert unchanged == []
+
+
+@pytest.mark.parametrize("name", sorted(PERSONAL))
+def test_what_only_a_person_may_set_has_no_place_in_a_projects_file(settle: Resolve, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} has no place in a project's file; give --{name.replace('_', '-')}"):
+        settle(project=f"{name} = true")
 
 
 def test_flags_that_were_not_given_change_nothing(settle: Resolve) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agentnas.tools.codegen_program import LOAD, docstring_source, main_source, predict_source
 from agentnas.tools.errors import ConfigError, UsageError
 from agentnas.tools.metrics import METRICS, Target
-from agentnas.tools.nn.layout import Layout, Make, make_layout
+from agentnas.tools.nn.layout import ONE_TYPE, Layout, Make, Types, make_layout
 from agentnas.tools.operators.base import operator_file
 from agentnas.tools.spec.model import ArchitectureSpec
 
@@ -64,8 +64,9 @@ def export_source(spec: ArchitectureSpec, task: Task, split: int = 0) -> str:
     data = _data_of(task)
     known = data.y[task.split(split).train]
     return model_source(
-        spec, data.num_features, data.num_classes, edge_channels=data.edge_channels, metric=task.metric.name, target=task.target,
-        scale=centre_and_spread(known) if task.target == "value" else (0.0, 1.0),
+        spec, data.num_features, data.num_classes, edge_channels=data.edge_channels, types=data.types, metric=task.metric.name,
+        target=task.target, scale=centre_and_spread(known) if task.target == "value" else (0.0, 1.0),
+        degree_unit=degree_unit(spec, data),
     )  # fmt: skip
 
 
@@ -77,6 +78,15 @@ def centre_and_spread(y_train: NDArray[Any]) -> tuple[float, float]:
 
     values = Values(torch.from_numpy(y_train), METRICS["rmse"])
     return float(values.centre), float(values.spread)
+
+
+def degree_unit(spec: ArchitectureSpec, data: GraphData) -> float | None:
+    """The mean logarithm of degrees that a network for graphs was trained with, where it has an operator that asks for it."""
+    if data.kind != "graph" or not any(node.op == "pna" for node in spec.body.nodes):
+        return None
+    from agentnas.tools.train.data import graph_of
+
+    return float(graph_of(data).pointing(spec.input.edges).mean_log_degree)
 
 
 def write_data(path: Path, spec: ArchitectureSpec, task: Task, split: int = 0) -> None:
@@ -93,7 +103,9 @@ def write_data(path: Path, spec: ArchitectureSpec, task: Task, split: int = 0) -
     ready = prepared.features(spec.input, split)
     items = _packed_pairs if task.kind == "link" else _packed_items
     draft = path.with_name(f".{path.name}.draft")
-    torch.save(pack_data(ready.x, prepared.messages(split), ready.encodings, **items(_data_of(task), task.split(split))), draft)
+    torch.save(
+        pack_data(ready.x, prepared.messages(split, spec.input.edges), ready.encodings, **items(_data_of(task), task.split(split))), draft
+    )
     draft.replace(path)
 
 
@@ -124,8 +136,8 @@ def _tensor(array: NDArray[Any]) -> Tensor:
 
 
 def model_source(
-    spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0, metric: str = "accuracy",
-    target: Target = "classes", scale: tuple[float, float] = (0.0, 1.0),
+    spec: ArchitectureSpec, in_channels: int, out_channels: int, *, edge_channels: int = 0, types: Types = ONE_TYPE,
+    metric: str = "accuracy", target: Target = "classes", scale: tuple[float, float] = (0.0, 1.0), degree_unit: float | None = None,
 ) -> str:  # fmt: skip
     """The source of a model.py for this spec; it imports torch and the standard library only (and what added operators import).
 
@@ -136,8 +148,8 @@ def model_source(
     from agentnas.tools.spec.canonical import canonical
 
     spec = canonical(spec)
-    layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, SHARED)
-    body = [_model(layout), LOAD, predict_source(spec, target, scale), main_source(metric, target)]
+    layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, types, SHARED)
+    body = [_model(layout), LOAD, predict_source(spec, target, scale, degree_unit), main_source(metric, target)]
     own = "\n\n\n".join(body)
     used = library.closure([*classes, *_names(ast.parse(own))])
     copied = "\n\n\n".join(definition.source for definition in used)
@@ -154,7 +166,7 @@ def portable_source(spec: ArchitectureSpec, in_channels: int, out_channels: int,
     from agentnas.tools.spec.canonical import canonical
 
     spec = canonical(spec)
-    layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, PORTABLE)
+    layout, classes, library = _built_of(spec, in_channels, out_channels, edge_channels, ONE_TYPE, PORTABLE)
     own = _model(layout)
     used = library.closure([*classes, *_names(ast.parse(own)), "Graph", spec.post.kind])
     copied = "\n\n\n".join(definition.source for definition in used)
@@ -171,7 +183,7 @@ ENCODINGS = '''"""Positional and structural encodings of a graph, as the model b
 
 def encodings(edge_index: Tensor, num_nodes: int) -> Tensor:
     """Float32 [num_nodes, {columns}] for directed edges [2, E]: row 0 sources, row 1 targets."""
-    graph = Graph(edge_index, num_nodes)
+    graph = Graph(edge_index, num_nodes).pointing({edges!r})
     columns = [ENCODERS[kind](graph, dim) for kind, dim in {wanted}]
     return torch.from_numpy(np.concatenate(columns, 1).astype(np.float32))
 '''
@@ -183,14 +195,14 @@ def encodings_source(spec: ArchitectureSpec) -> str:
     library = _library([], ("dropout", "ranges", "sparse", "segments", "graph", "features"))
     copied = "\n\n\n".join(definition.source for definition in library.closure(["Graph", "ENCODERS"]))
     imports = _imports(library, copied)
-    return ENCODINGS.format(imports=imports, copied=copied, columns=sum(dim for _, dim in wanted), wanted=wanted)
+    return ENCODINGS.format(imports=imports, copied=copied, columns=sum(dim for _, dim in wanted), wanted=wanted, edges=spec.input.edges)
 
 
 def _built_of(
-    spec: ArchitectureSpec, in_channels: int, out_channels: int, edge_channels: int, shared_files: tuple[str, ...]
+    spec: ArchitectureSpec, in_channels: int, out_channels: int, edge_channels: int, types: Types, shared_files: tuple[str, ...]
 ) -> tuple[Layout, list[str], Library]:
     """The spec's network, the classes that it calls, and the definitions of those and of the shared files."""
-    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels)
+    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels, types)
     calls = [part for make in layout.modules.values() for part in make.parts()]
     return layout, [call.cls for call in calls], _library(sorted({call.operator for call in calls if call.operator}), shared_files)
 

@@ -13,7 +13,7 @@ LOAD = '''def load(path: str, device: str = "cpu") -> Model:
     return model.to(device).eval()'''
 
 
-def predict_source(spec: ArchitectureSpec, target: Target, scale: tuple[float, float]) -> str:
+def predict_source(spec: ArchitectureSpec, target: Target, scale: tuple[float, float], degree_unit: float | None) -> str:
     """Source of ``predict``: probabilities, after the spec's post-processing; or values in the unit of the target."""
     post = spec.post
     posted = spec.head.kind == "node" and post.kind != "none" and target == "classes"
@@ -22,6 +22,7 @@ def predict_source(spec: ArchitectureSpec, target: Target, scale: tuple[float, f
         "def predict(model: Model, packed: dict[str, Tensor]) -> Tensor:",
         f'    """{predicted_words(spec.head.kind, target)}{f" after {post.kind}" if posted else ""}, for data as it is in data.pt."""',
         "    x, graph, encodings = unpack_data(packed)",
+        *([f"    graph.mean_log_degree = torch.tensor({degree_unit!r})  # of the graphs it was trained on"] if degree_unit else []),
         '    scores = model(x, graph, encodings, packed.get("batch"), packed.get("edge_label_index"))',
     ]
     if posted:

@@ -45,7 +45,8 @@ FEW_WEIGHTS, MOST_WEIGHTS = 2**17, 2**20
 @dataclass(frozen=True)
 class Sizes:
     """Sizes of a task. ``num_edges``: directed; ``nnz``: non-zero features, None where features are used as a dense matrix;
-    ``edge_channels``: attributes of an edge; ``types``: how many types of nodes and of edges there are."""
+    ``edge_channels``: attributes of an edge; ``types``: how many types of nodes and of edges there are; ``num_graphs``: items where these
+    are graphs, else 1."""
 
     num_nodes: int
     num_edges: int
@@ -54,6 +55,7 @@ class Sizes:
     nnz: int | None = None
     edge_channels: int = 0
     types: tuple[int, int] = (1, 1)
+    num_graphs: int = 1
 
     @classmethod
     def of(cls, task: Task) -> Sizes:
@@ -64,7 +66,8 @@ class Sizes:
         if data is None:
             raise UsageError(f"task {task.name} is a table: its costs are looked up, not computed; choose a task without 'nasbench:'")
         nnz = data.nnz if data.nnz <= DENSE_ABOVE * data.num_nodes * data.num_features else None
-        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels, data.types)
+        graphs = _graphs(data.kind, data.num_items)
+        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels, data.types, graphs)
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,10 @@ class Profile:
     peak_memory_mib: float
     train_memory_mib: float
     epoch_ms: float
+
+
+def _graphs(kind: str, items: int) -> int:
+    return items if kind == "graph" else 1
 
 
 def resolve_device(name: str) -> str:
@@ -158,7 +165,7 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
                 edge_channels=sizes.edge_channels,
                 types=sizes.types,
             )
-        flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz)
+        flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz, num_graphs=sizes.num_graphs)
     return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
 
 
@@ -209,7 +216,7 @@ def profile(spec: ArchitectureSpec, prepared: PreparedTask, *, capture: bool = T
 
     sizes = Sizes(
         prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input),
-        prepared.edge_channels, prepared.types,
+        prepared.edge_channels, prepared.types, _graphs(prepared.kind, prepared.num_items),
     )  # fmt: skip
     with _one_thread(), seeded(0, prepared.device):
         latency = _latency_ms(spec, prepared)

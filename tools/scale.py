@@ -71,7 +71,7 @@ class Scale:
 
     def told(self, mean: float, *deviation: float | None) -> str:
         """The number, or with a deviation the ``spread``; the name of an error stands before it, else it would be taken for percent."""
-        said = self.spread(mean, *deviation) if deviation else self.number(mean)
+        said = self.spread(mean, deviation[0]) if deviation else self.number(mean)
         return f"{self.name} {said}" if self.is_error else said
 
     @property
@@ -90,6 +90,15 @@ class Scale:
     def named_gap(self, difference: float) -> str:
         """The same, with the name of an error before it."""
         return f"{self.name} {self.gap(difference)}" if self.is_error else self.gap(difference)
+
+    def lead(self, gain: float, deviation: float | None) -> str:
+        """By how much something is better, ``1.57 ± 1.00`` or ``RMSE 0.03 ± 0.01``."""
+        noise = "?" if deviation is None else self.noise(deviation)
+        return f"{f'{self.name} ' if self.is_error else ''}{self.size(gain):.{self.digits}f} ± {noise}"
+
+    def named_change(self, difference: float, deviation: float | None) -> str:
+        """A difference with its sign and, where it is known, its noise."""
+        return self.named_gap(difference) + ("" if deviation is None else f" ± {self.noise(deviation)}")
 
     def _digits(self, digits: int | None) -> int:
         """Fewer decimals than usual mean as many fewer of an error."""

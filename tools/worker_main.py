@@ -200,7 +200,8 @@ def _test(job: Job, prepared: PreparedTask) -> dict[str, Any]:
     if job.save_weights is None:
         raise AgentNASError("a test needs the file of trained weights; save_weights is None")
     scores = predict(parse_spec(job.spec), prepared, job.split, load_weights(Path(job.save_weights)))
-    return {"val": prepared.val_score(scores, job.split), "details": {"test": prepared.test_score(scores, job.split)}}
+    found = {"test": prepared.test_score(scores, job.split), "quality": prepared.test_quality(scores, job.split)}
+    return {"val": prepared.val_score(scores, job.split), "details": found}
 
 
 _WORK = {"train": _train, "profile": _profile, "test": _test}

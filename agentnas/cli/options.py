@@ -12,7 +12,10 @@ DataDir = Annotated[Path | None, typer.Option(help="Folder of data sets.", show_
 RunsDir = Annotated[Path | None, typer.Option(help="Folder of run directories.", show_default=False)]
 Split = Annotated[
     str | None,
-    typer.Option(help="public, random, random:TRAIN/VAL (per class), geom-gcn or own; else the task's default.", show_default=False),
+    typer.Option(
+        help="public, random, random:TRAIN/VAL (per class), geom-gcn, own or links:VAL/TEST (percent of edges); else the task's default.",
+        show_default=False,
+    ),
 ]
 AllowCode = Annotated[
     bool | None, typer.Option("--allow-code", help="Let a task file call the Python function that it names.", show_default=False)

@@ -1,4 +1,4 @@
-"""``agentnas predict``: classes and probabilities by a run's winner."""
+"""``agentnas predict``: classes with probabilities, or values, by a run's winner."""
 
 from __future__ import annotations
 
@@ -18,12 +18,19 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="PATH|TASK",
-        help="Graph: .npz (x, edge_index), nodes.csv, a folder of both CSVs, or a task; the run's own if not given.",
+        help="Graph or graphs: .npz (x, edge_index, ...), nodes.csv, a folder of both CSVs, or a task; the run's own if not given.",
         show_default=False,
     ),
 ]
 Edges = Annotated[Path | None, typer.Option(help="CSV of the edges, where --data is a CSV of nodes.", show_default=False)]
-Nodes = Annotated[str | None, typer.Option(help="Nodes to show, such as 3,8,10-20; all if not given.", show_default=False)]
+Nodes = Annotated[
+    str | None,
+    typer.Option(
+        "--nodes", "--items",
+        help="Nodes or graphs to show, such as 3,8,10-20; pairs, such as 3-8,4-10, or a CSV of source and target; all if not given.",
+        show_default=False,
+    ),
+]  # fmt: skip
 Out = Annotated[Path | None, typer.Option(help="File to write, .csv or .json; CSV is printed if not given.", show_default=False)]
 
 

@@ -30,7 +30,7 @@ COMMANDS = {
     "report": Entry("Design", "Write the report of a run."),
     "ablate": Entry("Design", "What each choice of a run's winner is worth: train it without."),
     "export": Entry("Design", "Write a run's winner as files that run without AgentNAS."),
-    "predict": Entry("Design", "Predict the classes of nodes with a run's winner."),
+    "predict": Entry("Design", "Predict classes, values or edges with a run's winner."),
     "train": Entry("One spec", "Train one architecture on a task."),
     "profile": Entry("One spec", "Measure one architecture: parameters, FLOPs, latency, memory."),
     "tasks": Entry("Look", "Tasks: list them, show what is known of one, check its data."),

@@ -13,10 +13,12 @@ from agentnas.busy import busy_line, race_lines, spans
 from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
+from agentnas.page.reliability import reliability
 from agentnas.page.timeline import timeline
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, role_of, summarise, verdict
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows
+from agentnas.report_quality import pooled_bins, quality_tables
 from agentnas.scores import OF, predicted
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural
@@ -120,6 +122,7 @@ def answer(page: Page) -> dict[str, Any]:
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
         "verdicts": [*(verdict(k, pair, view) for k, pair in (view.test.comparison if view.test else {}).items()), *baseline_lines(view)],
         "baselines": baseline_rows(view), "baseline_head": HEAD, "anchors": _anchors(page), "limits": _limits(page),
+        "quality": quality_tables(view), "reliability": reliability(bins) if (bins := pooled_bins(view)) else None,
         "size": profile_text(view.profiles.get(page.winner or "", {})), "reading": reading(view),
     }  # fmt: skip
 

@@ -1,5 +1,12 @@
 """The programs ``example.py`` that lie beside an exported model and run without AgentNAS."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentnas.shipping.trained import Trained
+
 WINNER = '''"""Predict with the shipped model: python example.py, in this folder, with torch alone."""
 
 import torch
@@ -38,10 +45,9 @@ model = torch.export.load(here / "model.pt2").module()
 sample = torch.load(here / "sample.pt", weights_only=True)  # a small part of the training graph
 expected = sample.pop("expected")
 with torch.no_grad():
-    probabilities = model(**sample)  # [num_nodes, num_classes]
-for node, (confidence, label) in enumerate(zip(*(part.tolist() for part in probabilities[:5].max(1)))):
-    print(f"node {node}: class {label} with probability {confidence:.2f}")
-print(f"largest difference from the trained model: {(probabilities - expected).abs().max().item():.1e}")
+    predicted = model(**sample)  # [num_nodes, num_classes]
+#SHOW
+print(f"largest difference from the trained model: {(predicted - expected).abs().max().item():.1e}")
 '''
 
 ONNX = '''"""Predict with the ONNX model: python example.py, in this folder, with onnxruntime and numpy alone."""
@@ -59,10 +65,9 @@ session = onnxruntime.InferenceSession(str(here / "model.onnx"), options, provid
 with np.load(here / "sample.npz", allow_pickle=False) as arrays:  # a small part of the training graph
     sample = dict(arrays)
 expected = sample.pop("expected")
-(probabilities,) = session.run(None, sample)  # [num_nodes, num_classes]
-for node, row in enumerate(probabilities[:5]):
-    print(f"node {node}: class {row.argmax()} with probability {row.max():.2f}")
-print(f"largest difference from the trained model: {np.abs(probabilities - expected).max():.1e}")
+(predicted,) = session.run(None, sample)  # [num_nodes, num_classes]
+#SHOW
+print(f"largest difference from the trained model: {np.abs(predicted - expected).max():.1e}")
 '''
 
 STATE = '''"""Load the weights into the model's code: python example.py, in this folder, with torch alone."""
@@ -106,10 +111,33 @@ def winner_example(kind: str, target: str) -> str:
     return WINNER.replace("#LINES", lines).replace("#ITEMS", f"num_{kind}s").replace("#ITEM", kind)
 
 
-def state_example(features: int, encoding_columns: int, posted: bool) -> str:
-    """``STATE`` for a model of so many features, with what else it takes."""
-    extra = STATE_ENCODINGS.format(columns=encoding_columns) if encoding_columns else ""
-    return STATE.replace("#EXTRA", extra + (STATE_KNOWN if posted else "")).replace("#FEATURES", str(features))
+SHOWN = {
+    "classes": 'for #ITEM, row in enumerate(predicted[:5].tolist()):\n    print(f"#ITEM {#ITEM}: class {row.index(max(row))} with probability {max(row):.2f}")',
+    "labels": 'for #ITEM, row in enumerate(predicted[:5].tolist()):\n    print(f"#ITEM {#ITEM}: labels {[label for label, share in enumerate(row) if share > 0.5]}")',
+    "value": 'for #ITEM, row in enumerate(predicted[:5].tolist()):\n    print(f"#ITEM {#ITEM}: value {row[0]:.4g}")',
+    "link": 'for (source, target), row in zip(sample["pairs"].T.tolist()[:5], predicted.tolist()):\n'
+    '    print(f"nodes {source} and {target}: an edge with probability {row[1]:.2f}")',
+}  # fmt: skip
+
+
+def traced_example(program: str, trained: Trained) -> str:
+    """``PT2`` or ``ONNX`` for what this model predicts."""
+    show = SHOWN["link" if trained.kind == "link" else trained.target].replace("#ITEM", trained.kind)
+    rows = {"link": "pairs", "graph": "1", "node": "num_nodes"}[trained.kind]
+    return program.replace("#SHOW", show).replace("[num_nodes, num_classes]", f"[{rows}, {trained.columns}]")
+
+
+def state_example(trained: Trained) -> str:
+    """``STATE`` for this model, with what else it takes."""
+    extra = f'\n    "edge_attr": torch.rand(6, {trained.edge_channels}),' if trained.edge_channels else ""
+    if trained.typed:
+        extra += '\n    "edge_type": torch.zeros(6, dtype=torch.long), "node_type": torch.zeros(4, dtype=torch.long),'
+    extra += STATE_ENCODINGS.format(columns=trained.encoding_columns) if trained.encoding_columns else ""
+    extra += '\n    "edge_label_index": torch.tensor([[0, 0], [2, 3]]),' if trained.kind == "link" else ""
+    rows = {"link": "two pairs", "graph": "one made-up graph", "node": "a made-up graph of four nodes"}[trained.kind]
+    what = "values" if trained.target == "value" else "probabilities"
+    text = STATE.replace("#EXTRA", extra + (STATE_KNOWN if trained.posted else "")).replace("#FEATURES", str(trained.num_features))
+    return text.replace("probabilities [4, num_classes] for a made-up graph of four nodes", f"{what} for {rows}")
 
 
 def table_example(features: int) -> str:

@@ -112,6 +112,10 @@ def _post_note(trained: Trained) -> tuple[str, ...]:
     return (f"{kind} is part of the model: it takes the known labels of the graph (y_train, train_index), which may be none",)
 
 
+def _one_graph_note(trained: Trained) -> tuple[str, ...]:
+    return ("it takes one graph at a time",) if trained.kind == "graph" else ()
+
+
 def write_python(trained: Trained, draft: Path) -> Written:
     """Code, weights and the run's prepared data, as in the run's winner folder."""
     from agentnas.winner import FOLDER
@@ -129,9 +133,13 @@ def write_state(trained: Trained, draft: Path) -> Written:
 
     torch.save({name: value.contiguous() for name, value in trained.weights.items()}, draft / "state.pt")
     metric = trained.view.started.metric if trained.view.started else "accuracy"
-    source = model_source(trained.spec, trained.num_features, trained.num_classes, metric=metric)
+    constants = trained.constants if trained.target == "value" or trained.kind == "graph" else {"centre": 0.0, "spread": 1.0}
+    source = model_source(
+        trained.spec, trained.num_features, trained.num_classes, edge_channels=trained.sizes["edge_channels"], types=trained.types,
+        metric=metric, target=trained.target, scale=(constants["centre"], constants["spread"]), degree_unit=constants.get("degree_unit"),
+    )  # fmt: skip
     (draft / "model.py").write_text(source, encoding="utf-8")
-    example = state_example(trained.num_features, trained.encoding_columns, trained.posted)
+    example = state_example(trained)
     (draft / EXAMPLE).write_text(example, encoding="utf-8")
     return Written("state.pt", None, _post_note(trained))
 
@@ -140,7 +148,7 @@ def write_pt2(trained: Trained, draft: Path) -> Written:
     """One program by ``torch.export`` that torch alone loads and runs."""
     import torch
 
-    from agentnas.shipping.examples import PT2
+    from agentnas.shipping.examples import PT2, traced_example
     from agentnas.shipping.verify import sample, verify
 
     torch.export.save(_traced(trained, "pt2"), draft / "model.pt2")
@@ -149,8 +157,8 @@ def write_pt2(trained: Trained, draft: Path) -> Written:
         deviation = verify(trained, "pt2", lambda inputs: program(**inputs))
     small = sample(trained)
     torch.save(small.inputs(trained) | {"expected": small.expected(trained)}, draft / "sample.pt")
-    (draft / EXAMPLE).write_text(PT2, encoding="utf-8")
-    return Written("model.pt2", deviation, _post_note(trained))
+    (draft / EXAMPLE).write_text(traced_example(PT2, trained), encoding="utf-8")
+    return Written("model.pt2", deviation, (*_one_graph_note(trained), *_post_note(trained)))
 
 
 def write_onnx(trained: Trained, draft: Path) -> Written:
@@ -158,16 +166,17 @@ def write_onnx(trained: Trained, draft: Path) -> Written:
     import numpy as np
     import torch
 
-    from agentnas.shipping.examples import ONNX
+    from agentnas.shipping.description import output_name
+    from agentnas.shipping.examples import ONNX, traced_example
     from agentnas.shipping.portable import UNTRACEABLE, refuse, trace_alone
     from agentnas.shipping.verify import sample, verify
 
     runtime = _require_onnx()
     program = _traced(trained, "onnx")
     try:
-        content = _converted(program)
+        content = _converted(program, output_name(trained))
     except UNTRACEABLE as error:
-        raise refuse(trained, "onnx", error, lambda spec: _converted(trace_alone(spec))) from None
+        raise refuse(trained, "onnx", error, lambda spec: _converted(trace_alone(spec), "probabilities")) from None
     (draft / "model.onnx").write_bytes(content)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1  # ScatterND of several threads loses additions to one node now and then
@@ -180,20 +189,21 @@ def write_onnx(trained: Trained, draft: Path) -> Written:
     small = sample(trained)
     arrays: dict[str, Any] = {name: value.numpy() for name, value in small.inputs(trained).items()}
     np.savez_compressed(draft / "sample.npz", expected=small.expected(trained).numpy(), **arrays)
-    (draft / EXAMPLE).write_text(ONNX, encoding="utf-8")
-    return Written("model.onnx", deviation, _post_note(trained))
+    (draft / EXAMPLE).write_text(traced_example(ONNX, trained), encoding="utf-8")
+    return Written("model.onnx", deviation, (*_one_graph_note(trained), *_post_note(trained)))
 
 
 def _traced(trained: Trained, form: str) -> ExportedProgram:
-    from agentnas.shipping.portable import UNTRACEABLE, Portable, refuse, tiny_inputs, trace, trace_alone
+    from agentnas.shipping.portable import UNTRACEABLE, Portable, refuse, require_portable, tiny_inputs, trace, trace_alone
 
+    require_portable(trained, form)
     try:
         return trace(Portable(trained), tiny_inputs(trained))
     except UNTRACEABLE as error:
         raise refuse(trained, form, error, trace_alone) from None
 
 
-def _converted(program: ExportedProgram) -> bytes:
+def _converted(program: ExportedProgram, output: str) -> bytes:
     """The program as a serialised ONNX model."""
     import torch
 
@@ -201,7 +211,7 @@ def _converted(program: ExportedProgram) -> bytes:
 
     names = [spec.arg.name for spec in program.graph_signature.input_specs if spec.kind.name == "USER_INPUT"]
     with quiet():
-        made = torch.onnx.export(program, dynamo=True, verbose=False, input_names=names, output_names=["probabilities"])
+        made = torch.onnx.export(program, dynamo=True, verbose=False, input_names=names, output_names=[output])
     assert made is not None
     content: bytes = made.model_proto.SerializeToString()
     return content

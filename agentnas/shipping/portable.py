@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from agentnas.shipping.trained import Trained
+from agentnas.shipping.trained import Trained, finished
 from agentnas.tools.codegen import portable_source
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec.model import ArchitectureSpec, Body, Node, Post
@@ -25,27 +25,40 @@ UNTRACEABLE = (RuntimeError, TypeError, AttributeError, ValueError, NotImplement
 
 
 class Portable(nn.Module):
-    """``forward(x, edge_index[, encodings][, y_train, train_index])`` -> probabilities [N, classes]; ``x`` is not scaled yet."""
+    """``forward(x, edge_index[, edge_attr][, encodings][, pairs][, y_train, train_index])`` -> what the model predicts; ``x`` is not scaled yet.
+
+    Nodes: [N, columns]; the nodes of one graph: [1, columns]; pairs: [P, 2].
+    """
 
     shift: Tensor
     factor: Tensor
+    degree_unit: Tensor
 
     def __init__(self, trained: Trained) -> None:
         super().__init__()
-        self.code = module_of(trained.spec, trained.num_features, trained.num_classes)
+        self.code = module_of(trained.spec, trained.num_features, trained.num_classes, trained.sizes["edge_channels"])
         self.model: nn.Module = self.code.Model()
         self.model.load_state_dict(trained.weights)
-        self.scale, self.post = trained.scaling.kind, trained.spec.post
+        self.kind, self.target = trained.kind, trained.target
+        self.constants = trained.constants if trained.target == "value" else {}
+        self.scale, self.post, self.edges = trained.scaling.kind, trained.spec.post, trained.spec.input.edges
         if trained.scaling.shift is not None and trained.scaling.factor is not None:
             self.register_buffer("shift", torch.from_numpy(trained.scaling.shift))
             self.register_buffer("factor", torch.from_numpy(trained.scaling.factor))
+        self.has_unit = trained.kind == "graph" and trained.constants["degree_unit"] is not None
+        if self.has_unit:
+            self.register_buffer("degree_unit", torch.tensor(trained.constants["degree_unit"]))
 
     def forward(
-        self, x: Tensor, edge_index: Tensor, encodings: Tensor | None = None,
+        self, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None = None, encodings: Tensor | None = None, pairs: Tensor | None = None,
         y_train: Tensor | None = None, train_index: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         graph = self.code.Graph(edge_index, x.shape[0])
-        scores: Tensor = self.model(self._scaled(x), graph, encodings).softmax(1)
+        graph.edge_attr = edge_attr
+        graph = graph.pointing(self.edges)
+        if self.has_unit:
+            graph.mean_log_degree = self.degree_unit
+        scores: Tensor = finished(self.model(self._scaled(x), graph, encodings, None, pairs), self.kind, self.target, self.constants)
         if self.post.kind == "none":
             return scores
         settings = {"alpha": self.post.alpha, "hops": self.post.hops, "weight": self.post.weight}
@@ -59,10 +72,23 @@ class Portable(nn.Module):
         return (x - self.shift) * self.factor if self.scale == "standard" else x
 
 
-def module_of(spec: ArchitectureSpec, in_channels: int, out_channels: int) -> ModuleType:
+def require_portable(trained: Trained, form: str) -> None:
+    """Raise UsageError for what cannot be traced, whatever the operators are."""
+    if trained.spec.head.decoder == "common_neighbour" and trained.kind == "link":
+        raise UsageError(
+            f"--to {form} cannot hold the common-neighbour head, whose sizes depend on which neighbours two nodes share; {OTHER_FORMS}"
+        )
+    if trained.typed:
+        raise UsageError(f"--to {form} cannot hold operators that depend on types of nodes and edges; {OTHER_FORMS}")
+    if trained.edge_channels and trained.spec.input.edges != "as_given":
+        raise UsageError(f"--to {form} cannot hold attributes of edges whose direction the model changes; {OTHER_FORMS}")
+
+
+def module_of(spec: ArchitectureSpec, in_channels: int, out_channels: int, edge_channels: int = 0) -> ModuleType:
     """``Model`` and ``Graph`` of a spec without sparse matrices: our own generated source, executed."""
     module = ModuleType("portable")
-    exec(compile(portable_source(spec, in_channels, out_channels), "<portable model>", "exec"), module.__dict__)
+    source = portable_source(spec, in_channels, out_channels, edge_channels=edge_channels)
+    exec(compile(source, "<portable model>", "exec"), module.__dict__)
     return module
 
 
@@ -86,9 +112,10 @@ def quiet() -> Iterator[None]:
 
 def trace(module: nn.Module, inputs: dict[str, Tensor]) -> ExportedProgram:
     """The module by ``torch.export``; the numbers of nodes, edges and known labels stay free."""
-    sizes = {name: torch.export.Dim(name) for name in ("nodes", "edges", "known")}
+    sizes = {name: torch.export.Dim(name) for name in ("nodes", "edges", "known", "pairs")}
     free = {
         "x": {0: sizes["nodes"]}, "edge_index": {1: sizes["edges"]}, "encodings": {0: sizes["nodes"]},
+        "edge_attr": {0: sizes["edges"]}, "pairs": {1: sizes["pairs"]},
         "y_train": {0: sizes["known"]}, "train_index": {0: sizes["known"]},
     }  # fmt: skip
     with torch.no_grad(), quiet():
@@ -98,8 +125,12 @@ def trace(module: nn.Module, inputs: dict[str, Tensor]) -> ExportedProgram:
 def tiny_inputs(trained: Trained) -> dict[str, Tensor]:
     """A graph of five nodes with everything that this winner takes, to trace it with."""
     inputs = {"x": torch.rand(5, trained.num_features), "edge_index": torch.tensor([[0, 1, 2, 3, 1, 4], [1, 0, 3, 2, 2, 4]])}
+    if trained.edge_channels:
+        inputs["edge_attr"] = torch.rand(6, trained.edge_channels)
     if trained.encoding_columns:
         inputs["encodings"] = torch.rand(5, trained.encoding_columns)
+    if trained.kind == "link":
+        inputs["pairs"] = torch.tensor([[0, 1, 2], [3, 4, 0]])
     if trained.posted:
         inputs |= {"y_train": torch.tensor([0, 1, 0]), "train_index": torch.tensor([0, 2, 3])}
     return inputs
@@ -127,16 +158,17 @@ def alone(spec: ArchitectureSpec, node: Node) -> ArchitectureSpec:
 
 def trace_alone(spec: ArchitectureSpec) -> ExportedProgram:
     """Trace a spec of one operator with fresh weights, to see whether it can be."""
-    code = module_of(spec, 4, 3)
+    code = module_of(spec, 4, 3 if spec.head.kind != "link" else 1)
 
     class Bare(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = code.Model()
 
-        def forward(self, x: Tensor, edge_index: Tensor, encodings: Tensor | None = None) -> Any:
-            return self.model(x, code.Graph(edge_index, x.shape[0]), encodings)
+        def forward(self, x: Tensor, edge_index: Tensor, encodings: Tensor | None = None, pairs: Tensor | None = None) -> Any:
+            return self.model(x, code.Graph(edge_index, x.shape[0]), encodings, None, pairs)
 
     columns = sum(encoding.dim for encoding in spec.input.encodings)
     inputs = {"x": torch.rand(5, 4), "edge_index": torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])}
-    return trace(Bare(), inputs | ({"encodings": torch.rand(5, columns)} if columns else {}))
+    inputs |= {"encodings": torch.rand(5, columns)} if columns else {}
+    return trace(Bare(), inputs | ({"pairs": torch.tensor([[0, 1, 2], [3, 4, 0]])} if spec.head.kind == "link" else {}))

@@ -1,4 +1,4 @@
-"""``agentnas predict``: the winner's classes and probabilities for the nodes of a graph."""
+"""``agentnas predict``: what the winner says of nodes, graphs or pairs: classes and labels with probabilities, or values."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentnas.run import Run
-from agentnas.shipping.graphs import FORMATS, NewGraph, read_graph
+from agentnas.shipping.graphs import FORMATS, NewGraph, pair_names, read_graph, read_pairs
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import DataError, RunError, UsageError
 from agentnas.tools.nn.features import dense_array
@@ -23,31 +24,73 @@ SUFFIXES = (".csv", ".json")
 
 @dataclass(frozen=True)
 class Prediction:
-    """One node: its name, the most probable class, and the probability of each class."""
+    """One item: its name, the probability of each class or label, or the value; of a pair, that of an edge."""
 
     node: str
-    label: int
     probabilities: tuple[float, ...]
+    ends: tuple[str, str] = ("", "")
+
+    @property
+    def label(self) -> int:
+        """The most probable class."""
+        return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions in the order in which nodes were asked for, and what a person should know about them."""
+    """Predictions in the order in which items were asked for, and what a person should know about them.
+
+    ``item``: node, graph or pair; ``target``: classes, labels or value; ``names``: of classes or labels, empty where they are numbers.
+    """
 
     rows: tuple[Prediction, ...]
     notes: tuple[str, ...]
+    item: str = "node"
+    target: str = "classes"
+    names: tuple[str, ...] = ()
 
     def as_csv(self) -> str:
         text = io.StringIO()
         out = csv.writer(text, lineterminator="\n")
-        classes = len(self.rows[0].probabilities) if self.rows else 0
-        out.writerow(["node", "class", "probability", *(f"p{label}" for label in range(classes))])
-        for row in self.rows:
-            out.writerow([row.node, row.label, *(f"{value:.6g}" for value in (max(row.probabilities), *row.probabilities))])
+        out.writerow(self._head())
+        out.writerows(self._cells(row) for row in self.rows)
         return text.getvalue()
 
+    def _head(self) -> list[str]:
+        if self.item == "pair":
+            return ["source", "target", "edge", "probability"]
+        if self.target == "value":
+            return [self.item, "value"]
+        count = len(self.rows[0].probabilities) if self.rows else 0
+        shares = [self._name(number) if self.names else f"p{number}" for number in range(count)]
+        return [self.item, "labels", *shares] if self.target == "labels" else [self.item, "class", "probability", *shares]
+
+    def _name(self, number: int) -> str:
+        return self.names[number] if number < len(self.names) else str(number)
+
+    def _cells(self, row: Prediction) -> list[str]:
+        shares = [f"{value:.6g}" for value in row.probabilities]
+        if self.item == "pair":
+            return [*row.ends, "yes" if row.label else "no", shares[1]]
+        if self.target == "value":
+            return [row.node, *shares]
+        if self.target == "labels":
+            return [row.node, " ".join(self._name(number) for number in likely(row)), *shares]
+        return [row.node, self._name(row.label), f"{max(row.probabilities):.6g}", *shares]
+
     def as_data(self) -> list[dict[str, Any]]:
-        return [{"node": row.node, "class": row.label, "probabilities": list(row.probabilities)} for row in self.rows]
+        return [self._data(row) for row in self.rows]
+
+    def _data(self, row: Prediction) -> dict[str, Any]:
+        if self.item == "pair":
+            source, target = row.ends
+            return {"source": source, "target": target, "edge": bool(row.label), "probability": row.probabilities[1]}
+        if self.target == "value":
+            return {self.item: row.node, "value": row.probabilities[0]}
+        named = {"name": self._name(row.label)} if self.names and self.target == "classes" else {}
+        if self.target == "labels":
+            return {self.item: row.node, "labels": [self._name(number) for number in likely(row)], "probabilities": list(row.probabilities)}
+        return {self.item: row.node, "class": row.label, **named, "probabilities": list(row.probabilities)}
 
     def write(self, path: Path) -> None:
         """Write a .csv or .json file, which appears whole."""
@@ -70,21 +113,71 @@ def check_out(path: Path | None, force: bool = False) -> None:
         raise UsageError(f"--out {path} exists; --force overwrites it")
 
 
+def likely(row: Prediction) -> list[int]:
+    """Labels that are more probable than not."""
+    return [number for number, share in enumerate(row.probabilities) if share > 0.5]
+
+
 def predict(
     run: Run, data: str | None = None, edges: Path | None = None, nodes: str | None = None, data_dir: Path | None = None
 ) -> Predictions:
-    """Predictions of the run's winner. ``data``: a file, a folder or a task; None is the run's own task.
+    """Predictions of the run's winner. ``data``: a file, a folder or a task; None is the run's own data.
 
-    ``nodes``: names or ranges such as ``3,8,10-20``; None is all. Raises DataError, UsageError, RunError.
+    ``nodes``: names or ranges of nodes or graphs such as ``3,8,10-20``, and of pairs ``3-8,4-10`` or a CSV of them; None is all. Raises
+    DataError, UsageError, RunError.
     """
     trained = Trained(run, data_dir)
     graph, known, notes = _graph(trained, data, edges)
-    wanted = chosen(nodes, graph.names)
-    probabilities = trained.probabilities(graph.x, graph.edge_index, known).numpy()
-    if not np.isfinite(probabilities[wanted]).all():
-        raise DataError("features are so large that no probability can be computed; scale them as those that the model was trained on")
-    rows = (Prediction(graph.names[i], int(probabilities[i].argmax()), tuple(probabilities[i].tolist())) for i in wanted)
-    return Predictions(tuple(rows), (*notes, *graph.notes))
+    item = "pair" if trained.kind == "link" else trained.kind
+    if item == "pair":
+        graph, named = _paired(graph, nodes)
+        wanted = list(range(len(graph.names)))
+    else:
+        named = graph.names
+        wanted = chosen(nodes, graph.names, item)
+    found = trained.predictions(graph, known).numpy()
+    if not np.isfinite(found[wanted]).all():
+        what = "value" if trained.target == "value" else "probability"
+        raise DataError(f"features are so large that no {what} can be computed; scale them as those that the model was trained on")
+    rows = tuple(Prediction(graph.names[i], tuple(found[i].tolist()), _ends(graph, named, i)) for i in wanted)
+    return Predictions(rows, (*notes, *graph.notes), item, trained.target, trained.class_names)
+
+
+def _ends(graph: NewGraph, nodes: Sequence[str], place: int) -> tuple[str, str]:
+    """The names of both ends of a pair."""
+    if graph.pairs is None:
+        return "", ""
+    source, target = graph.pairs[:, place].tolist()
+    return nodes[source], nodes[target]
+
+
+def _paired(graph: NewGraph, asked: str | None) -> tuple[NewGraph, Sequence[str]]:
+    """The graph with the pairs that are asked for, by name or in a file, else with those that it came with; and the names of its nodes."""
+    if asked is None and graph.pairs is None:
+        raise UsageError(
+            "which pairs? give --items with names such as 3-8,4-10 or a CSV with the columns source and target, or pairs [2, n] in the .npz"
+        )
+    nodes = [str(node) for node in range(len(graph.x))] if graph.pairs is not None else list(graph.names)
+    if asked is not None:
+        pairs = read_pairs(Path(asked), nodes) if Path(asked).suffix == ".csv" else pairs_named(asked, nodes)
+        names = [f"{nodes[source]}-{nodes[target]}" for source, target in pairs.T.tolist()]
+        graph = replace(graph, pairs=pairs, names=names)
+    return graph, nodes
+
+
+def pairs_named(asked: str, nodes: Sequence[str]) -> NDArray[np.int64]:
+    """[2, P] for words such as ``3-8,4-10``."""
+    at = {name: place for place, name in enumerate(nodes)}
+    found = []
+    for word in filter(None, (part.strip() for part in asked.split(","))):
+        ways = ((word[:dash], word[dash + 1 :]) for dash, mark in enumerate(word) if mark == "-")  # names may hold the mark themselves
+        ends = next(((source, target) for source, target in ways if source in at and target in at), None)
+        if ends is None:
+            raise UsageError(f"--items: {word!r} is no pair of nodes; give two of {nodes[0]} to {nodes[-1]} as SOURCE-TARGET")
+        found.append((at[ends[0]], at[ends[1]]))
+    if not found:
+        raise UsageError(f"--items {asked!r} names no pair; give pairs such as 3-8,4-10")
+    return np.array(found, dtype=np.int64).T
 
 
 def _graph(trained: Trained, data: str | None, edges: Path | None) -> tuple[NewGraph, Labels | None, tuple[str, ...]]:
@@ -92,37 +185,49 @@ def _graph(trained: Trained, data: str | None, edges: Path | None) -> tuple[NewG
     if data is None or (data == own and not Path(data).exists()):
         if edges is not None:
             raise UsageError(f"--edges {edges} needs --data with the nodes")
-        task = trained.task
-        assert task.data is not None
-        names = [str(node) for node in range(task.data.num_nodes)]
-        note = f"the graph of {own} itself: {len(trained.split.train)} of its {task.data.num_nodes} nodes were trained on"
-        return NewGraph(trained.own_features(), task.data.edge_index, names), trained.own_labels(), (note,)
+        return trained.own(), trained.own_labels() if trained.posted else None, (_own_note(trained, own),)
     notes: tuple[str, ...] = ()
     if trained.posted:
         notes = (f"{trained.spec.post.kind} was done without known labels, as the new graph has none",)
     return _other(trained, data, edges), None, notes
 
 
+def _own_note(trained: Trained, own: str) -> str:
+    """What of the run's own data was trained on."""
+    assert trained.task.data is not None
+    count, many = len(trained.split.train), trained.task.data.num_items
+    if trained.kind == "link":
+        return f"the graph of {own} itself, along the edges that were trained on; shown are pairs that training did not know"
+    if trained.kind == "graph":
+        return f"the graphs of {own} themselves: {count} of its {many} graphs were trained on"
+    return f"the graph of {own} itself: {count} of its {many} nodes were trained on"
+
+
 def _other(trained: Trained, data: str, edges: Path | None) -> NewGraph:
     path = Path(data)
-    if path.exists() or path.suffix or edges is not None:
-        return read_graph(path, edges, trained.num_features)
+    if not data.endswith((".yaml", ".yml")) and (path.exists() or path.suffix or edges is not None):
+        return read_graph(path, edges, trained.num_features, edge_channels=trained.edge_channels, kind=trained.kind)
     from agentnas.tools.tasks import load_task
 
     try:
         task = load_task(data, data_dir=trained.data_dir)
     except UsageError as error:
         raise DataError(f"--data {data} is no file, and as a task: {error}; give {FORMATS}") from None
-    if task.data is None:
+    found = task.data
+    if found is None:
         raise DataError(f"--data {data} is a table and holds no graph; give {FORMATS}")
-    if task.data.num_features != trained.num_features:
-        raise DataError(f"--data {data}: {task.data.num_features} features a node, but the model was trained on {trained.num_features}")
-    dense = dense_array(task.data.x)
-    return NewGraph(dense, task.data.edge_index, [str(node) for node in range(len(dense))])
+    if found.num_features != trained.num_features:
+        raise DataError(f"--data {data}: {found.num_features} features a node, but the model was trained on {trained.num_features}")
+    if found.kind != trained.kind:
+        raise DataError(f"--data {data}: its items are {found.kind}s, but the model was trained on {trained.kind}s")
+    names = pair_names(found.pairs) if found.pairs is not None else [str(item) for item in range(found.num_items)]
+    return NewGraph(
+        dense_array(found.x), found.edge_index, names, (), found.edge_attr, found.graph_of, found.pairs, found.edge_type, found.node_type
+    )
 
 
-def chosen(wanted: str | None, names: Sequence[str]) -> list[int]:
-    """Places of the nodes that are asked for: names, or ranges of whole numbers with both ends."""
+def chosen(wanted: str | None, names: Sequence[str], item: str = "node") -> list[int]:
+    """Places of the items that are asked for: names, or ranges of whole numbers with both ends."""
     if wanted is None:
         return list(range(len(names)))
     at = {name: place for place, name in enumerate(names)}
@@ -131,18 +236,18 @@ def chosen(wanted: str | None, names: Sequence[str]) -> list[int]:
         if word in at:
             found.append(at[word])
         else:
-            found += _range(word, at, names)
+            found += _range(word, at, names, item)
     if not found:
-        raise UsageError(f"--nodes {wanted!r} names no node; give ids such as 3,8,10-20")
+        raise UsageError(f"--nodes {wanted!r} names no {item}; give ids such as 3,8,10-20")
     return found
 
 
-def _range(word: str, at: dict[str, int], names: Sequence[str]) -> list[int]:
+def _range(word: str, at: dict[str, int], names: Sequence[str], item: str) -> list[int]:
     first, dash, last = word.partition("-")
-    shown = f"nodes are {', '.join(names[:3])}{', ...' if len(names) > 4 else ''}{f', {names[-1]}' if len(names) > 3 else ''}"
+    shown = f"{item}s are {', '.join(names[:3])}{', ...' if len(names) > 4 else ''}{f', {names[-1]}' if len(names) > 3 else ''}"
     if not (dash and first.isdecimal() and last.isdecimal()):
-        raise UsageError(f"--nodes: there is no node {word!r}; {shown}")
+        raise UsageError(f"--nodes: there is no {item} {word!r}; {shown}")
     if int(first) > int(last) or first not in at or last not in at:
-        raise UsageError(f"--nodes: {word} is no range of nodes; {shown}")
+        raise UsageError(f"--nodes: {word} is no range of {item}s; {shown}")
     inside = [str(number) for number in range(int(first), int(last) + 1)]
     return [at[name] for name in inside if name in at]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -58,6 +58,8 @@ class PretendedEvaluator:
                 if self.fault or self.closed:
                     raise self.fault or OSError("the workers are gone")
                 yield from (future.result() for future in done)
+
+    test_quality: ClassVar[dict[tuple[str, int], dict[str, Any]]] = {}
 
     def open_test(self, requests: Sequence[Request]) -> dict[tuple[str, int], float]:
         return {(request.trial, request.seed): score(request) for request in requests}

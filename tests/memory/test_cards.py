@@ -17,7 +17,7 @@ from agentnas.memory.papers.vocabulary import TOPICS, wrong_names
 from agentnas.memory.query import hints
 from agentnas.tools.errors import DataError
 from agentnas.tools.operators.base import operators
-from agentnas.tools.spec.model import Body, Head, Input, Node, Post, Recipe
+from agentnas.tools.spec.model import Body, Encoding, Head, Input, Node, Post, Recipe
 
 QUERIES = [json.loads(line) for line in (Path(__file__).parent / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
 
@@ -46,10 +46,11 @@ def test_actions_use_the_names_of_the_language() -> None:
 
 
 def test_fields_in_actions_exist() -> None:
-    """A word with an underscore is a field of the language or a parameter of an operator."""
+    """A word with an underscore is a field of the language, a value of one, or a parameter of an operator."""
     parts: list[type[BaseModel]] = [Input, Node, Body, Head, Recipe, Post]
     known = {name for part in parts for name in part.model_fields} | {param.name for op in operators().values() for param in op.params}
-    known |= set(get_args(Post.model_fields["kind"].annotation))
+    chosen = (Post.model_fields["kind"], Head.model_fields["decoder"], Encoding.model_fields["kind"])
+    known |= {value for field in chosen for value in get_args(field.annotation)}
     used = {word for card in shipped_cards().values() for word in re.findall(r"[a-z]+(?:_[a-z]+)+", card.action)}
     assert {"drop_edge", "consistency_weight", "correct_and_smooth"} <= used
     assert used - known == set()

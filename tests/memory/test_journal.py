@@ -256,7 +256,7 @@ def test_durable_events_are_on_disk_before_append_returns(path: Path, monkeypatc
     assert synced == [len(sizes[0]), sum(map(len, sizes))]
     assert {kind.__name__ for kind in samples.EVENT_TYPES if kind.durable} == {
         "RunStarted", "RunResumed", "RunInterrupted", "RunFinished", "ProposalsDrafted", "EvaluationFinished", "EvaluationFailed",
-        "WinnerChosen", "TestOpened", "LLMAsked", "LLMAnswered", "Told", "PlanReviewed",
+        "WinnerChosen", "TestOpened", "BaselineMeasured", "LLMAsked", "LLMAnswered", "Told", "PlanReviewed",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from agentnas.memory.cards import shipped_cards
 from agentnas.tools.anchors import Anchor, cell_anchors, plain_anchors, select_anchors, strong_anchors
+from agentnas.tools.anchors_of_kinds import structure_anchors
 from agentnas.tools.errors import UsageError
 from agentnas.tools.evaluate.tabular import TabularEvaluator
 from agentnas.tools.profiling import Sizes, price
@@ -15,7 +16,7 @@ from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.nasbench import NasBenchTable
 
-ALL = (*plain_anchors(), *strong_anchors())
+ALL = (*plain_anchors(), *strong_anchors(), *structure_anchors(("directions", "types")))
 
 
 def test_the_plain_anchors_are_those_of_the_first_hour() -> None:

@@ -101,6 +101,7 @@ class Evaluator(Protocol):
     rungs: tuple[Rung, ...]
     confirm_seeds: int
     num_splits: int
+    test_quality: dict[tuple[str, int], dict[str, Any]]  # what ``open_test`` saw beside the scores, by trial and seed; see tools.quality
 
     def price(self, spec: ArchitectureSpec) -> dict[str, Any]:
         """Static figures of a spec (parameters, flops, size_mib) without training it; quick and small however wide the spec is.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentnas.tools.train.resident import Resident, Scale
 
 CLUSTERS = (10, 50, 200, 1000)
+GRAPHS_A_BATCH = (128, 64, 32, 16)
 PAIRS = (4096, 1024, 256)  # edges that a step learns from, where all of them are too many at once
 # A training holds less than this for each node and edge unless it is extraordinary: tasks that fit by it are not probed spec by spec.
 BYTES_ALWAYS_ENOUGH = 2**15
@@ -45,7 +46,8 @@ class Room:
             return spec, None
         for sampled in self._sampled(spec):
             if (total := self.needs(sampled)) is not None and total.total <= self.mib:
-                why = f"batching full -> {_batching(sampled)}: on the whole graph it needs {gib(needs.total)}, {gib(self.mib)} {self.whose}"
+                whole = "on all graphs at once" if self.scale.largest else "on the whole graph"
+                why = f"batching full -> {_batching(sampled)}: {whole} it needs {gib(needs.total)}, {gib(self.mib)} {self.whose}"
                 self._changed[spec_hash(sampled)] = why
                 return sampled, why
         return spec, None
@@ -56,9 +58,12 @@ class Room:
         if needs is None or needs.total <= self.mib:
             return None
         passes = needs.inference > needs.step
+        whole, steps = (
+            ("passes over many graphs", _step_words(spec)) if self.scale.largest else ("passes over the whole graph", "training steps")
+        )
         return (
             f"needs {gib(needs.total)} of memory, {gib(self.mib)} {self.whose}: {gib(needs.process)} for the process, {gib(needs.task)} for"
-            f" the task, {gib(needs.work)} for {'passes over the whole graph' if passes else 'training steps'}"
+            f" the task, {gib(needs.work)} for {whole if passes else steps}"
         )
 
     def needs(self, spec: ArchitectureSpec) -> Resident | None:
@@ -78,8 +83,6 @@ class Room:
         """Whether the task is so small that its trainings need not be weighed, nor torch be imported."""
         data = self.task.data
         assert data is not None, "a table is not trained"
-        if data.kind == "graph":
-            return True  # steps see some graphs at a time
         entries = 10 * data.x.nnz if hasattr(data.x, "nnz") else data.num_nodes * data.num_features
         return (4 * entries + BYTES_ALWAYS_ENOUGH * (data.num_nodes + data.num_edges)) / MIB + SMALLEST_MIB <= self.mib
 
@@ -93,8 +96,9 @@ class Room:
         """The spec with sampled batches, the kind that changes least first."""
         from agentnas.tools.train.resident import sampled_nodes
 
-        if self.task.kind == "link":
-            yield from (_with(spec, batching="minibatch", batch_size=number) for number in PAIRS)
+        if self.task.kind != "node":
+            sizes = GRAPHS_A_BATCH if self.task.kind == "graph" else PAIRS
+            yield from (_with(spec, batching="minibatch", batch_size=size) for size in sizes)
             return
         neighbour = _with(spec, batching="neighbour")
         if sampled_nodes(neighbour, self.scale) <= MOST_OF_GRAPH * self.scale.num_nodes:
@@ -104,6 +108,11 @@ class Room:
 
 def _with(spec: ArchitectureSpec, **recipe: Any) -> ArchitectureSpec:
     return spec.model_copy(update={"recipe": spec.recipe.model_copy(update=recipe)})
+
+
+def _step_words(spec: ArchitectureSpec) -> str:
+    sampled = spec.recipe.batching == "minibatch"
+    return f"training steps on {spec.recipe.batch_size} graphs, the largest ones" if sampled else "training steps on all graphs"
 
 
 def _batching(spec: ArchitectureSpec) -> str:

@@ -17,7 +17,8 @@ from agentnas.tools.workers import Job, JobResult
 
 
 class LiveEvaluator:
-    """Training as an Evaluator. ``run_directory`` is where weights of confirmations go; ``time_limit_s`` bounds one training."""
+    """Training as an Evaluator. ``run_directory`` is where weights of confirmations go; ``time_limit_s`` bounds one training;
+    ``val_items``: items of the smallest validation part."""
 
     def __init__(
         self,
@@ -28,11 +29,13 @@ class LiveEvaluator:
         confirm_seeds: int,
         run_directory: Path,
         time_limit_s: float,
+        val_items: int | None = None,
     ) -> None:
         self.space = space
-        self.rungs = rungs_for(num_splits)
+        self.rungs = rungs_for(num_splits, val_items)
         self.num_splits = num_splits
         self.confirm_seeds = confirm_seeds
+        self.test_quality: dict[tuple[str, int], dict[str, Any]] = {}
         self._pool = pool
         self._sizes = sizes
         self._directory = run_directory
@@ -67,6 +70,7 @@ class LiveEvaluator:
             if result.state != "done":
                 raise RunError(f"the test of {request.trial}, seed {request.seed}, could not be opened: {result.reason}; resume the run")
             scores[request.trial, request.seed] = float(result.details["test"])
+            self.test_quality[request.trial, request.seed] = result.details.get("quality", {})
         return scores
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ class TabularEvaluator:
 
     def __init__(self, table: NasBenchTable, space: SearchSpace) -> None:
         self.space = space
+        self.test_quality: dict[tuple[str, int], dict[str, Any]] = {}
         self._table = table
 
     def price(self, spec: ArchitectureSpec) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Array = np.ndarray[Any, Any]
 DENSE_ABOVE = 0.1  # share of non-zeros from which a dense product is as fast as a sparse one
 EXACT_WALK_COST = 500_000_000  # multiply-adds up to which return probabilities are exact
 PROBES = 256  # random vectors that estimate them beyond
+MOST_SPREAD = 2**24  # numbers that walks from several components at once may hold
 EIGEN_SEED = 0
 
 
@@ -102,29 +104,66 @@ def degree_encoding(graph: Graph, dim: int) -> Array:
 def random_walk_encoding(graph: Graph, dim: int) -> Array:
     """Probability of being back after 1 .. ``dim`` steps of a random walk (Dwivedi et al., 2022); [N, dim].
 
-    Exact where that is cheap; on large graphs estimated with fixed random sign vectors (Hutchinson, 1990).
+    Exact where that is cheap, as on components of some thousands of nodes, however many there are; on larger ones estimated with fixed
+    random sign vectors (Hutchinson, 1990). What is said of a component does not depend on the others.
     """
     walk = _symmetric(graph, 1.0)
-    n = walk.shape[0]
-    if n * max(walk.nnz, 1) * dim <= EXACT_WALK_COST:
-        blocks = [np.arange(at, min(at + 512, n)) for at in range(0, n, 512)]
-        return np.concatenate([_returns(walk, block, dim) for block in blocks]) if n else np.zeros((0, dim))
-    signs = np.random.default_rng(EIGEN_SEED).choice(np.array([-1, 1], dtype=np.float32), size=(n, PROBES))
+    out = np.zeros((walk.shape[0], dim), np.float32)
+    for nodes, place, widest in _alike_components(walk):
+        within = walk[nodes][:, nodes]
+        largest = within.nnz * widest / len(nodes)  # edges of the largest component, about
+        exact = widest * max(largest, 1) * dim <= EXACT_WALK_COST
+        out[nodes] = _returns(within, place, widest, dim) if exact else _estimated_returns(within, dim)
+    return out
+
+
+def _alike_components(walk: csr_matrix) -> Iterator[tuple[Array, Array, int]]:
+    """Components of like size side by side: their nodes, the place of each node within its component, and the size of the largest.
+
+    As many as ``MOST_SPREAD`` allows at a time.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    if not walk.shape[0]:
+        return
+    _, label = connected_components(walk, directed=False)
+    size = np.bincount(label)
+    rank = np.argsort(np.argsort(size, kind="stable"), kind="stable")  # components by size
+    order = np.argsort(rank[label], kind="stable")
+    sizes = np.sort(size)
+    ends = np.cumsum(sizes)
+    first = 0
+    while first < len(sizes):
+        begin = ends[first] - sizes[first]
+        wide = np.maximum(sizes[first:], 1)
+        allowed = (wide <= 2 * wide[0]) & ((ends[first:] - begin) * wide <= MOST_SPREAD)
+        last = first + max(1, int(allowed.argmin()) if not allowed.all() else len(wide))
+        starts = np.repeat(ends[first:last] - sizes[first:last], sizes[first:last])
+        yield order[begin : ends[last - 1]], np.arange(begin, ends[last - 1]) - starts, int(sizes[last - 1])
+        first = last
+
+
+def _returns(walk: csr_matrix, place: Array, widest: int, dim: int) -> Array:
+    """Walks from the first node of each component at once, then from the second, and so on: components do not meet."""
+    out = np.zeros((walk.shape[0], dim), np.float32)
+    for at in range(0, widest, 512):
+        nodes = np.flatnonzero((place >= at) & (place < at + 512))
+        column = place[nodes] - at
+        spread = np.zeros((walk.shape[0], int(column.max()) + 1), np.float32)
+        spread[nodes, column] = 1
+        for step in range(dim):
+            spread = walk @ spread
+            out[nodes, step] = spread[nodes, column]
+    return out
+
+
+def _estimated_returns(walk: csr_matrix, dim: int) -> Array:
+    signs = np.random.default_rng(EIGEN_SEED).choice(np.array([-1, 1], dtype=np.float32), size=(walk.shape[0], PROBES))
     spread, columns = signs, []
     for _ in range(dim):
         spread = walk @ spread
         columns.append((signs * spread).mean(1))
     return np.stack(columns, 1).clip(0, 1)
-
-
-def _returns(walk: csr_matrix, block: Array, dim: int) -> Array:
-    spread = np.zeros((walk.shape[0], block.size), dtype=np.float32)
-    spread[block, np.arange(block.size)] = 1
-    columns = []
-    for _ in range(dim):
-        spread = walk @ spread
-        columns.append(spread[block, np.arange(block.size)])
-    return np.stack(columns, 1)
 
 
 def laplacian_encoding(graph: Graph, dim: int) -> Array:

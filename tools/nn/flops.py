@@ -22,6 +22,7 @@ from agentnas.tools.nn.sparse import Features, SparseFeatures
 from agentnas.tools.spec.model import ArchitectureSpec
 
 BASE = (16, 32, 24)  # nodes, edges, non-zeros of the smallest probe
+BASE_GRAPHS = 2  # and of it as a set of graphs
 FACTORS = {"matmul": 0, "__matmul__": 0, "mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1}  # place of the left factor; the right one follows
 ONE_EACH = {"sum", "mean", "index_add", "index_add_", "segment_reduce"}
 
@@ -104,12 +105,13 @@ def count_flops(
     out_channels: int | None = None,
     encoding_channels: int = 0,
     edge_channels: int = 0,
+    num_graphs: int = 1,
     types: Types = ONE_TYPE,
 ) -> int:
-    """FLOPs of one forward pass over a whole graph.
+    """FLOPs of one forward pass over a whole graph, or a set of graphs.
 
     ``num_edges``: directed, without self-loops; ``nnz``: non-zeros of sparse features, None if they are dense. A spec needs ``in_channels``
-    and ``out_channels`` as well. Link heads count one pair a node.
+    and ``out_channels`` as well. Link heads count one pair a node; ``num_graphs`` matters to graph heads alone.
     """
     if isinstance(network, ArchitectureSpec):
         if in_channels is None or out_channels is None:
@@ -129,10 +131,13 @@ def count_flops(
         doubled = tuple(2 * size if i == axis else size for i, size in enumerate(BASE))
         slope = (_probe(network, doubled, nnz is not None) - base) / BASE[axis]
         total += slope * (sizes[axis] - BASE[axis])
+    if network.spec.head.kind == "graph":
+        slope = (_probe(network, BASE, nnz is not None, 2 * BASE_GRAPHS) - base) / BASE_GRAPHS
+        total += slope * (num_graphs - BASE_GRAPHS)
     return max(0, math.ceil(total))
 
 
-def _probe(network: Network, sizes: tuple[int, ...], sparse: bool) -> int:
+def _probe(network: Network, sizes: tuple[int, ...], sparse: bool, graphs: int = BASE_GRAPHS) -> int:
     """FLOPs on a small graph of these sizes; weights and mode are left as they were."""
     nodes, edges, nnz = sizes
     graph = _small_graph(network, nodes, edges)
@@ -140,13 +145,14 @@ def _probe(network: Network, sizes: tuple[int, ...], sparse: bool) -> int:
     layout = network.layout
     encodings = torch.zeros(nodes, layout.encoding_channels) if layout.encoding_channels else None
     pairs = torch.arange(nodes).repeat(2, 1)
+    batch = torch.arange(nodes) * graphs // nodes if network.spec.head.kind == "graph" else None
     training = network.training
     network.eval()
     try:
         with torch.no_grad(), FlopCounter() as counter:
-            network(x, graph, encodings, None, pairs)  # fills the graph's caches, which cost nothing later
+            network(x, graph, encodings, batch, pairs)  # fills the graph's caches, which cost nothing later
             counter.total = 0
-            network(x, graph, encodings, None, pairs)
+            network(x, graph, encodings, batch, pairs)
     finally:
         network.train(training)
     return int(counter.total)

@@ -14,9 +14,9 @@ from agentnas.tools.nn.sparse import Pattern, SparseMatrix, _pointers
 class Graph:
     """Directed graph; messages flow from ``edge_index[0]`` (sources) to ``edge_index[1]`` (targets).
 
-    Edges are sorted by (target, source, type) at construction, so ``edge_index``, ``edge_weight`` [E], ``edge_attr`` [E, k] and ``edge_type``
-    (long [E]) read back in that order. Rows of ``pattern`` are targets, columns are sources. ``node_type``: long [N]. Everything derived is
-    made on first use and kept.
+    Edges are sorted by (target, source, type) at construction, so ``edge_index``, ``edge_weight`` [E], ``edge_attr`` [E, k] and
+    ``edge_type`` (long [E]) read back in that order. Rows of ``pattern`` are targets, columns are sources. ``node_type``: long [N].
+    Everything derived is made on first use and kept.
     """
 
     def __init__(

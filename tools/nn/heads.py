@@ -14,11 +14,19 @@ MOST_LOOKED_AT = 2**20
 
 
 class DotHead(nn.Module):
-    """Dot product of the two ends of each pair; [pairs]."""
+    """Dot product of the two ends of each pair, scaled and shifted by two learned numbers; [pairs].
+
+    Without them a pair can only be held for no edge by vectors that point apart, which a body that ends in a relu does not have.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.offset = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
         z = as_dense(x)
-        return torch.cat([(z.index_select(0, some[0]) * z.index_select(0, some[1])).sum(1) for some in _pieces(pairs)])
+        products = [(z.index_select(0, some[0]) * z.index_select(0, some[1])).sum(1) for some in _pieces(pairs)]
+        return torch.cat(products) * self.scale + self.offset
 
 
 class PairHead(nn.Module):
@@ -78,11 +86,11 @@ def _pieces(pairs: Tensor, graph: Graph | None = None) -> tuple[Tensor, ...]:
     if torch.is_grad_enabled() or pairs.shape[1] == 0:
         return (pairs,)
     if graph is None:
-        return pairs.split(MOST_SCORED, 1)
+        return torch.split(pairs, MOST_SCORED, 1)
     degree = graph.pattern.pointers.diff()
     looked_at = torch.minimum(degree[pairs[0]], degree[pairs[1]]) + MOST_LOOKED_AT // MOST_SCORED
     number = torch.div(looked_at.cumsum(0) - 1, MOST_LOOKED_AT, rounding_mode="floor")
-    return pairs.split(torch.unique_consecutive(number, return_counts=True)[1].tolist(), 1)
+    return torch.split(pairs, torch.unique_consecutive(number, return_counts=True)[1].tolist(), 1)
 
 
 def _one_column(scores: Tensor) -> Tensor:

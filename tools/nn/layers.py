@@ -102,8 +102,9 @@ class RawFeatures(nn.Module):
 
 def per_graph(x: Tensor, batch: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Sum of ``x`` [N, C] in each graph [G, C], node counts [G, 1] (at least 1), and each node's graph; no batch is one graph."""
-    if batch is None:
-        batch = torch.zeros(x.shape[0], dtype=torch.long, device=x.device)
+    if batch is None:  # no shape depends on what a tensor holds, so that this can be traced
+        counts = x.new_ones(x.shape[0], 1).sum(0, keepdim=True).clamp(min=1)
+        return x.sum(0, keepdim=True), counts, torch.zeros(x.shape[0], dtype=torch.long, device=x.device)
     graphs = int(batch.max()) + 1 if batch.numel() else 0
     total = x.new_zeros(graphs, x.shape[1]).index_add_(0, batch, x)
     counts = torch.bincount(batch, minlength=graphs).to(x.dtype).clamp(min=1)[:, None]

@@ -93,11 +93,32 @@ class Graph:
         row, column, n = self.pattern.row, self.pattern.column, self.num_nodes
         nodes = torch.arange(n, device=row.device)
         graph = Graph(torch.stack([torch.cat([column, nodes]), torch.cat([row, nodes])]), n)
-        graph.pattern.live = torch.cat([row != column, torch.ones_like(nodes, dtype=torch.bool)])
+        live = row != column if self.pattern.live is None else self.pattern.live & (row != column)
+        graph.pattern.live = torch.cat([live, torch.ones_like(nodes, dtype=torch.bool)])
         return graph
 
+    @cached_property
+    def reversed(self) -> Graph:
+        """The graph whose edges point the other way."""
+        graph = Graph(torch.stack([self.pattern.row, self.pattern.column]), self.num_nodes)
+        graph.pattern.live = self.pattern.live
+        return graph
+
+    @cached_property
+    def both(self) -> Graph:
+        """The graph with each edge in both directions; those whose opposite was there already are no longer live."""
+        row, column, n = self.pattern.row, self.pattern.column, self.num_nodes
+        graph = Graph(torch.stack([torch.cat([column, row]), torch.cat([row, column])]), n)
+        there = _occurs(column * n + row, row * n + column)
+        graph.pattern.live = torch.cat([torch.ones_like(there), ~there])
+        return graph
+
+    def pointing(self, edges: str) -> Graph:
+        """The graph whose messages flow ``as_given``, ``reversed``, or in ``both`` directions."""
+        return self if edges == "as_given" else self.reversed if edges == "reversed" else self.both
+
     def adjacency(self, norm: str = "sum", loops: bool = False) -> SparseMatrix:
-        """Matrix that sends features from sources to targets; ``norm`` is ``sum``, ``row``, ``sym`` or ``laplacian``."""
+        """Matrix that sends features from sources to targets; ``norm`` is ``sum``, ``row``, ``sym``, ``laplacian`` or ``directed``."""
         key = (norm, loops)
         if key not in self._adjacencies:
             graph = self.looped if loops else self
@@ -112,9 +133,15 @@ class Graph:
             return weight / _summed(row, weight, self.num_nodes).clamp(min=1e-12)[row]
         if norm == "laplacian":
             weight = weight * (row != column)
-        total = _summed(column if norm == "laplacian" else row, weight, self.num_nodes)
-        scale = torch.where(total > 0, total.clamp(min=1e-12).pow(-0.5), 0.0)
+        if norm == "directed":
+            return self._scale(row, weight)[row] * weight * self._scale(column, weight)[column]
+        scale = self._scale(column if norm == "laplacian" else row, weight)
         return scale[row] * weight * scale[column]
+
+    def _scale(self, index: Tensor, weight: Tensor) -> Tensor:
+        """One by the square root of the sum for each node; 0 where there is nothing."""
+        total = _summed(index, weight, self.num_nodes)
+        return torch.where(total > 0, total.clamp(min=1e-12).pow(-0.5), 0.0)
 
     @cached_property
     def two_walk_returns(self) -> Tensor:

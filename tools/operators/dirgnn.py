@@ -16,7 +16,7 @@ OPERATOR = Operator(
     module="DirGNN",
     doc="in-neighbours, out-neighbours and the node itself, transformed apart",
     source="Rossi et al., 2023",
-    card="dirgnn",
+    card="dir-gnn",
     params=(
         Param("aggregation", "mean", ("mean", "sym", "max"), "how neighbours of one side are joined; sym by in- and out-degrees"),
         Param("alpha", 0.5, (0.0, 0.25, 0.5, 0.75, 1.0), "weight of out-neighbours; in-neighbours have the rest", 0, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from agentnas.tools.errors import ConfigError, DataError, UsageError
 from agentnas.tools.own.arrays import Arrays
+from agentnas.tools.own.damage import DAMAGE, short
 
 PARTS = (("train", "train_mask"), ("valid", "val_mask"), ("test", "test_mask"))
 
@@ -29,10 +31,8 @@ def read_ogb(name: str, data_dir: Path | None) -> Arrays:
     try:
         data = maker(name=name, root=str(root / "OGB"))
         return _nodes(data) if name.startswith("ogbn-") else _graphs(data)
-    except Exception as error:  # noqa: BLE001
-        # Its loader asks, downloads and unpacks; whatever goes wrong there is told in one line.
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"source ogb:{name}: {lines[0][:160]}; downloaded to {root / 'OGB'}") from None
+    except (*DAMAGE, http.client.HTTPException, SystemExit) as error:
+        raise DataError(f"source ogb:{name}: {short(error)}; its files are looked for in, and downloaded to, {root / 'OGB'}") from None
 
 
 def _nodes(data: Any) -> Arrays:

@@ -5,10 +5,7 @@ Nothing in a file is executed: no pickle is read but through PyTorch's reader of
 
 from __future__ import annotations
 
-import importlib
-import os
 import re
-import sys
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -17,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from agentnas.tools.errors import ConfigError, DataError, UsageError
+from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.own.arrays import Arrays, renamed
+from agentnas.tools.own.code import called
+from agentnas.tools.own.damage import DAMAGE, short
 from agentnas.tools.own.graph import Tables
 from agentnas.tools.own.tables import PICKLES, Table, check_names
 from agentnas.tools.yaml_file import nearest
@@ -73,9 +72,8 @@ def _markup(path: Path, shown: str) -> Tables:
         raise DataError(f"{shown}: declares a document type or entities, which GraphML does not need; remove them, nothing was read")
     try:
         graph = nx.parse_gml(text.splitlines(), label=None) if path.suffix.lower() == ".gml" else nx.parse_graphml(text)
-    except Exception as error:  # noqa: BLE001
-        # The parsers of markup meet damage with errors of many kinds; whatever they say, the file is not one.
-        raise DataError(f"{shown}: no {path.suffix[1:].upper()}, or a damaged one: {_short(error)}") from None
+    except (nx.NetworkXException, *DAMAGE) as error:
+        raise DataError(f"{shown}: no {path.suffix[1:].upper()}, or a damaged one: {short(error)}") from None
     return _as_tables(graph, shown)
 
 
@@ -131,12 +129,9 @@ def _npz(path: Path, shown: str) -> dict[str, Any]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return _parts_joined(arrays)
-    except (DataError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001
-        # Readers of archives meet damage with errors of many kinds; whatever they say, the file is not one.
+    except DAMAGE as error:
         pickled = "Object arrays" in str(error) or "pickle" in str(error)
-        reason = "holds Python objects, which run code when they are read" if pickled else f"no .npz, or a damaged one: {_short(error)}"
+        reason = "holds Python objects, which run code when they are read" if pickled else f"no .npz, or a damaged one: {short(error)}"
         raise DataError(f"{shown}: {reason}; expected arrays of numbers") from None
 
 
@@ -167,14 +162,9 @@ def _torch(path: Path, shown: str) -> dict[str, Any]:
         with torch.serialization.safe_globals(_plain_classes()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what it suspects in files that it then refuses
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001
-        # The reader of weights meets damage with errors of many kinds; whatever it says, nothing was called.
+    except DAMAGE as error:
         refused = re.search(r"GLOBAL (\S+)", str(error))
-        reason = (
-            f"asks for {refused[1][:80]}, which is not plain data" if refused else f"no saved tensors, or damaged ones: {_short(error)}"
-        )
+        reason = f"asks for {refused[1][:80]}, which is not plain data" if refused else f"no saved tensors, or damaged ones: {short(error)}"
         raise DataError(f"{shown}: {reason}; expected torch.save(data.to_dict(), ...), nothing was executed") from None
     return as_arrays(found, shown)
 
@@ -206,7 +196,7 @@ def _one(found: Any, shown: str) -> dict[str, Any]:
         items = dict(found) if isinstance(found, dict) else dict(found.to_dict())
         return {str(name): _array(value) for name, value in items.items()}
     except (AttributeError, TypeError, ValueError, RuntimeError, KeyError) as error:
-        raise DataError(f"{shown}: damaged: {_short(error)}") from None
+        raise DataError(f"{shown}: damaged: {short(error)}") from None
 
 
 def _array(value: Any) -> Any:
@@ -240,7 +230,7 @@ def _side_by_side(graphs: list[dict[str, Any]], shown: str) -> dict[str, Any]:
             "batch": np.repeat(np.arange(len(graphs)), sizes),
         }
     except (ValueError, TypeError, IndexError) as error:
-        raise DataError(f"{shown}: the graphs of the list do not fit together: {_short(error)}") from None
+        raise DataError(f"{shown}: the graphs of the list do not fit together: {short(error)}") from None
 
 
 def _size(graph: dict[str, Any]) -> int:
@@ -257,31 +247,7 @@ def _called(source: str, folder: Path, allow_code: bool) -> Tables | Arrays:
         raise UsageError(f"source: {source[:80]!r}; allowed: {PYTHON}MODULE:FUNCTION, such as {PYTHON}my_data:load")
     if not allow_code:
         raise UsageError(f"source {source} runs Python code of yours; --allow-code (or allow_code = true in your settings) allows it")
-    found = _result(name, folder)
+    found = called(name, folder)
     if hasattr(found, "nodes") and hasattr(found, "edges") and hasattr(found, "is_directed") and not hasattr(found, "edge_index"):
         return _as_tables(found, source)
     return renamed(as_arrays(found, source))
-
-
-def _result(name: str, folder: Path) -> Any:
-    module, _, function = name.partition(":")
-    path = os.fspath(folder.absolute())
-    sys.path.insert(0, path)
-    try:
-        return getattr(importlib.import_module(module), function)()
-    except Exception as error:  # noqa: BLE001
-        # The function is the person's own; whatever it raises is told in one line.
-        raise DataError(f"source {PYTHON}{name}: {type(error).__name__}: {_short(error)}") from None
-    finally:
-        if path in sys.path:
-            sys.path.remove(path)
-
-
-def _short(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:160]
-
-
-def missing_extra(what: str, extra: str) -> ConfigError:
-    """The error that says how to install an extra."""
-    return ConfigError(f"{what} needs the extra {extra}; pip install 'agentnas[{extra}]'")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import ConfigError, DataError
+from agentnas.tools.own.damage import short
 from agentnas.tools.yaml_file import nearest
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: 
                 encoding=encoding, index_col=False, low_memory=False, on_bad_lines="error", skip_blank_lines=True,
             )  # fmt: skip
     except (ParserError, EmptyDataError, ValueError, OverflowError, MemoryError) as error:
-        raise DataError(f"{shown}: no table: {_short(error)}") from None
+        raise DataError(f"{shown}: no table: {short(error)}") from None
     if len(frame) != rows:
         raise DataError(f"{shown}: {rows} rows are separated by line ends, {len(frame)} can be read; quotes may be unbalanced")
     frame.columns = header
@@ -157,7 +158,7 @@ def _looked_through(path: Path, shown: str, separator: str | None, encoding: str
     except UnicodeError:
         raise DataError(_not_text(path, shown, encoding)) from None
     except csv.Error as error:
-        raise DataError(f"{shown}: line {reader.line_num}: {_short(error)}; expected a table with one row a line") from None
+        raise DataError(f"{shown}: line {reader.line_num}: {short(error)}; expected a table with one row a line") from None
     except OSError as error:
         raise DataError(f"{shown}: cannot be read ({error.strerror or error})") from None
     if not rows:
@@ -244,13 +245,7 @@ def _parquet(path: Path, shown: str) -> Table:
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
-        raise DataError(f"{shown}: no Parquet file, or a damaged one: {_short(error)}") from None
+        raise DataError(f"{shown}: no Parquet file, or a damaged one: {short(error)}") from None
     if not len(frame):
         raise DataError(f"{shown}: holds no rows")
     return Table(shown, frame)
-
-
-def _short(error: BaseException) -> str:
-    """The first line of what a library says."""
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:160]

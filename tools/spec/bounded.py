@@ -72,7 +72,7 @@ class BoundedSpace(SearchSpace):
     between the least and the greatest of theirs. ``operators`` None means all that are registered. ``kind`` is that of the tasks: node,
     graph or link; ``offers`` what their graphs have (``directions``, ``types``). An operator's parameter is named by both:
     ``{"gat.heads": (4, 8)}``. ``locks`` are parts that every design keeps. In a ``strict`` space a parent outside has no children outside
-    either. Raises UsageError for unknown names.
+    either; what is locked, children keep in any space. Raises UsageError for unknown names.
     """
 
     name: str = "default"
@@ -203,13 +203,16 @@ class BoundedSpace(SearchSpace):
 
     def _node_violations(self, spec: ArchitectureSpec) -> dict[str, float]:
         found: dict[str, float] = {}
+        settled = self.locks.settled(spec) if self.locks else {}
         for node in spec.body.nodes:
-            broken = ["body.op"] if node.op not in self.allowed_operators() else []
+            locked = settled.get(node.id, frozenset())  # what is locked is not chosen here
+            broken = ["body.op"] if node.op not in self.allowed_operators() and "op" not in locked else []
             # A width that only repeats the input's, or that the task gives, was not chosen here.
             free = [name for name in NODE_FIELDS if not (name == "width" and not isinstance(node.width, int))]
-            free = [name for name in free if not (name == "merge" and len(node.inputs) == 1)]
+            free = [name for name in free if name not in locked and not (name == "merge" and len(node.inputs) == 1)]
             broken += [f"body.{name}" for name in free if not self._allows(f"body.{name}", getattr(node, name))]
-            broken += [name for name in self._bounded_params(node.op) if not self._allows(name, _param(node, name))]
+            params = [name for name in self._bounded_params(node.op) if "params" not in locked]
+            broken += [name for name in params if not self._allows(name, _param(node, name))]
             for bound in broken:
                 found[bound] = found.get(bound, 0.0) + 1.0
         if len(spec.body.outputs) > 1 and "body.jump" not in self.locks.fields and not self._allows("body.jump", spec.body.jump):
@@ -239,8 +242,28 @@ class BoundedSpace(SearchSpace):
             return min(numbers) <= value <= max(numbers)
         return value in values
 
-    def keeps(self, spec: ArchitectureSpec) -> bool:
-        return not self.locks or not self.locks.broken(spec)
+    @property
+    def guarded(self) -> bool:
+        return self.strict or bool(self.locks)
+
+    def refuses(self, spec: ArchitectureSpec) -> str | None:
+        if self.strict or not self.locks:
+            return super().refuses(spec)
+        broken = self.locks.broken(spec)
+        return self.explain(spec, f"{LOCK}{broken[0]}") if broken else None
+
+    def tolerated(self, outside: dict[str, float]) -> dict[str, float]:
+        return {} if self.strict else {bound: amount for bound, amount in outside.items() if not bound.startswith(LOCK)}
+
+    def widened(self, spec: ArchitectureSpec) -> BoundedSpace:
+        """The space with the spec's own values of settings added to those that are tried; operators and sizes stay."""
+        form, values = canonical(spec), dict(self.values)
+        for factor in self.violations(form):
+            part, _, name = factor.partition(".")
+            if factor in searched_values() and factor not in ("input.encodings", "body.jump"):
+                held = [getattr(node, name) for node in form.body.nodes] if part == "body" else [getattr(getattr(form, part), name)]
+                values[factor] = tuple(dict.fromkeys([*self.values_of(factor), *(v for v in held if v is not None and v != "out")]))
+        return replace(self, values=values)
 
     def explain(self, spec: ArchitectureSpec, bound: str) -> str:
         spec = canonical(spec)
@@ -270,11 +293,9 @@ class BoundedSpace(SearchSpace):
         return sampling.crossover(self, a, b, rng)
 
     def adopt(self, spec: ArchitectureSpec) -> ArchitectureSpec | None:
-        """The design with the locked settings written into it; in a strict space None where it is outside even so."""
+        """The design with the locked settings written into it; None where the space refuses it even so."""
         made = self.locks.imposed(spec) if self.locks else spec
-        if not self.strict or made is None:
-            return made
-        return made if self.contains(made) is None else None
+        return made if made is not None and self.refuses(made) is None else None
 
     def vector(self, spec: ArchitectureSpec) -> list[float]:
         return vectors.vector(spec)

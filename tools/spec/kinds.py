@@ -19,8 +19,9 @@ OF_KIND: dict[str, dict[str, tuple[Any, ...]]] = {
         "recipe.epochs": (100, 200, 300, 500), "body.norm": ("none", "batch", "layer", "graph"),
     },
     "link": {
-        **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (256, 1024, 4096),
-        "recipe.epochs": (100, 200, 300, 500), "head.decoder": ("dot", "mlp", "common_neighbour"), "recipe.label_smoothing": (0.0,),
+        **NODES_ONLY, "recipe.batching": ("minibatch",), "recipe.batch_size": (256, 1024, 4096), "recipe.epochs": (50, 100, 200, 300),
+        "recipe.patience": (20, 30, 50), "recipe.weight_decay": (0.0, 5e-6, 5e-5, 5e-4), "recipe.label_smoothing": (0.0,),
+        "body.width": (32, 64, 128, 256), "head.decoder": ("dot", "mlp", "common_neighbour"),
     },
 }  # fmt: skip
 DIRECTED = {"input.edges": ("as_given", "both", "reversed")}

@@ -98,10 +98,18 @@ class Locks:
             return []
         alike = {name: [node for node in form.body.nodes if _fits(node, wanted)] for name, wanted in self.nodes.items()}
         missing = [name for name, found in alike.items() if not found]
-        if not missing and _placed(list(self.nodes), alike, self.nodes, {}):
+        if not missing and _placed(list(self.nodes), alike, self.nodes, {}) is not None:
             return []
         wrong = missing or list(self.nodes)
         return [path for path in self.held if path.startswith("body.") and path.split(".")[1] in wrong]
+
+    def settled(self, form: ArchitectureSpec) -> dict[str, frozenset[str]]:
+        """Of a canonical form that keeps the locked nodes: what is locked about each of them, by its name there."""
+        if not self.nodes:
+            return {}
+        alike = {name: [node for node in form.body.nodes if _fits(node, wanted)] for name, wanted in self.nodes.items()}
+        found = _placed(list(self.nodes), alike, self.nodes, {}) or {}
+        return {node.id: frozenset(self.nodes[name]) for name, node in found.items()}
 
     def imposed(self, spec: ArchitectureSpec) -> ArchitectureSpec | None:
         """The spec with the locked settings written into it; None where the language does not allow that. Nodes are not added."""
@@ -141,7 +149,9 @@ def _written(path: str, value: Any) -> str:
     if path.startswith("body.") and isinstance(value, Mapping) and "op" in value:
         free = {"inputs": ["input" if name == ANYTHING else name for name in value.get("inputs", ["input"])]}
         reads = "" if value.get("inputs") else " (whatever it reads)"
-        return node_text(Node.model_validate({"id": path.split(".")[1], **value, **free})) + reads
+        usual = {param.name: param.default for param in operator(value["op"]).params}
+        unusual = {name: given for name, given in value.get("params", {}).items() if given != usual.get(name, _MISSING)}
+        return node_text(Node.model_validate({"id": path.split(".")[1], **value, "params": unusual, **free})) + reads
     if isinstance(value, Mapping):
         return ", ".join(f"{path}.{name} {value_text(held)}" for name, held in value.items() if not isinstance(held, (list, dict)))
     return f"{path} {value_text(value)}"
@@ -168,12 +178,13 @@ def _fits(node: Node, wanted: Mapping[str, Any]) -> bool:
 
 def _placed(
     left: Sequence[str], alike: Mapping[str, Sequence[Node]], wanted: Mapping[str, Mapping[str, Any]], found: dict[str, Node]
-) -> bool:
-    """Whether each locked node can be a node of its own that reads what it should."""
+) -> dict[str, Node] | None:
+    """A node of its own for each locked node that reads what it should; None where there is no such choice."""
     if not left:
-        return all(_reads(found[name], wanted[name].get("inputs"), found) for name in found)
+        return found if all(_reads(found[name], wanted[name].get("inputs"), found) for name in found) else None
     taken = {node.id for node in found.values()}
-    return any(_placed(left[1:], alike, wanted, {**found, left[0]: node}) for node in alike[left[0]] if node.id not in taken)
+    tried = (_placed(left[1:], alike, wanted, {**found, left[0]: node}) for node in alike[left[0]] if node.id not in taken)
+    return next((placed for placed in tried if placed is not None), None)
 
 
 def _reads(node: Node, inputs: Sequence[str] | None, found: Mapping[str, Node]) -> bool:

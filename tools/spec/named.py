@@ -17,8 +17,8 @@ from agentnas.tools.operators.base import operator, operators
 from agentnas.tools.spec.bounded import BoundedSpace, parameters, searched_values, small_space
 from agentnas.tools.spec.cells import SETTINGS
 from agentnas.tools.spec.cellspace import CellSpace
-from agentnas.tools.spec.fields import explain, short
-from agentnas.tools.spec.locks import PARTS, read_locks
+from agentnas.tools.spec.fields import allowed, explain, short
+from agentnas.tools.spec.locks import PARTS, Locks, read_locks
 from agentnas.tools.spec.model import MAX_NODES, ArchitectureSpec, Body, Node, Part, check_param
 from agentnas.tools.spec.space import SearchSpace
 
@@ -122,14 +122,15 @@ def space_of(
     if isinstance(asked, str) and asked.partition(":")[0] == CELLS:
         return _cells(asked, kind, target, tuple(locks))
     found = named(asked) if isinstance(asked, str) else _from_data(asked, start)
+    if isinstance(asked, str) and found.operators is not None:
+        found = replace(found, operators=tuple(name for name in found.operators if operator(name).needs in ("", *offers)))
     found = found.for_task(kind, target, offers)
     return with_locks(found, read_locks(locks, start).held) if locks else found
 
 
 def with_locks(space: BoundedSpace, held: Mapping[str, Any]) -> BoundedSpace:
-    """The space with parts locked beside those that already are; a space with locks is strict."""
-    locks = type(space.locks)({**space.locks.held, **held})
-    return replace(space, locks=locks, strict=space.strict or bool(locks))
+    """The space with parts locked beside those that already are."""
+    return replace(space, locks=Locks({**space.locks.held, **held}))
 
 
 def named(name: str) -> BoundedSpace:
@@ -235,7 +236,7 @@ def _checked(factor: str, value: Any) -> Any:
         try:
             check_param(parameters()[factor], value)
         except SpecError as error:
-            raise SpecError(f"{factor}: {error}") from None
+            raise SpecError(str(error).replace(f"params.{factor.partition('.')[2]}", factor, 1)) from None
         return value
     if factor == "input.encodings":
         if value not in searched_values()[factor]:
@@ -246,8 +247,10 @@ def _checked(factor: str, value: Any) -> Any:
 
 def _field(factor: str, value: Any) -> Any:
     part, name = factor.split(".")
-    model: type[Part] = PARTS[part] if part in PARTS else Body if name == "jump" else Node
+    model: type[Part] = PARTS.get(part, Body if name == "jump" else Node)
     beside = {"id": "n1", "op": "mlp"} if model is Node else {"kind": "link"} if value in ("dot", "common_neighbour") else {}
+    if isinstance(value, bool) and not isinstance(searched_values()[factor][-1], bool):
+        raise SpecError(f"{factor} is {value}; allowed: {allowed(model.model_fields[name])}")
     try:
         return getattr(model.model_validate({**beside, name: value}), name)
     except ValidationError as error:

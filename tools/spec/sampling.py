@@ -265,7 +265,7 @@ def crossover(space: BoundedSpace, a: ArchitectureSpec, b: ArchitectureSpec, rng
     """The network of one parent and a recipe drawn field by field from both, or one parent with a node of the other."""
     if rng.random() < 0.5:
         a, b = b, a
-    limits = {} if space.strict else _worse(space.violations(a), space.violations(b))
+    limits = space.tolerated(_worse(space.violations(a), space.violations(b)))
     for maker in rng.sample((_mixed, _mixed, _grafted), 3):
         try:
             child = canonical(parse_spec(maker(a, b, rng)))

@@ -116,10 +116,19 @@ class SearchSpace(ABC):
         """A design of another task as it would be tried on this one; None where the space cannot say it."""
         return spec
 
-    def keeps(self, spec: ArchitectureSpec) -> bool:
-        """Whether the spec has all that is locked in this space."""
-        del spec
-        return True
+    @property
+    def guarded(self) -> bool:
+        """Whether there is anything that this space refuses."""
+        return self.strict
+
+    def refuses(self, spec: ArchitectureSpec) -> str | None:
+        """Why no agent may propose the spec, whatever its parent was: it lies outside of a strict space, or lacks what is locked. One line;
+        None where it may."""
+        return self.contains(spec) if self.strict else None
+
+    def tolerated(self, outside: dict[str, float]) -> dict[str, float]:
+        """Of how far a parent is outside, what its children may be."""
+        return {} if self.strict else outside
 
     def contains(self, spec: ArchitectureSpec) -> str | None:
         """None inside, else one line that says why not."""
@@ -135,6 +144,8 @@ class SearchSpace(ABC):
         spec = tidied(spec)
         weights = {name: self.weight(name) for name in names}
         parent_hash, outside = spec_hash(spec), self.violations(spec)
+        if len(outside) - len(self.tolerated(outside)) > 1:
+            return None  # one factor does not mend two bounds
         while weights:
             factor = rng.choices(list(weights), list(weights.values()))[0]
             del weights[factor]
@@ -173,7 +184,7 @@ class SearchSpace(ABC):
         child = checked(candidate)
         if child is None or len(tidied(child).body.nodes) < len(child.body.nodes):
             return None  # a change that idles a node varies the structure, and the structural factors do that by name
-        now, tolerated = self.violations(child), {} if self.strict else outside
+        now, tolerated = self.violations(child), self.tolerated(outside)
         return child if all(amount <= tolerated.get(bound, 0.0) for bound, amount in now.items()) else None
 
 

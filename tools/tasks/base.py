@@ -185,6 +185,11 @@ class Task:
         return "classes" if self.data is None else self.data.target
 
     @property
+    def fewest_val(self) -> int | None:
+        """Items of the smallest validation part; None for a table."""
+        return min((len(split.val) for split in self.splits), default=None)
+
+    @property
     def test_to_train(self) -> float:
         """Size of the test part over that of the training part, where splits are several and many labelled items train in each: then
         training parts overlap, and scores of splits are correlated. Else 0."""

@@ -69,6 +69,7 @@ class TaskCard(BaseModel):
     edge_attributes: int = Field(0, description="numbers an edge")
     types: tuple[int, int] | None = Field(None, description="types of nodes and of edges")
     reciprocity: float | None = Field(None, description="share of edges with one back")
+    direction: str = Field("", description="whether direction says something of labels, and what to do; empty where edges have none")
     pair_density: float | None = Field(None, description="share of all pairs that are training edges")
     values: tuple[float, float, float, float, float] | None = Field(None, description="mean, deviation, minimum, maximum, skewness")
     label_shares: tuple[float, float, float] | None = Field(None, description="how often a label is 1: smallest, median, largest")
@@ -215,7 +216,7 @@ def _node_facts(task: Task) -> dict[str, Any]:
         "probe_linear_propagation": found.linear_propagation,
         **structure(data),
         **homophily(data, np.concatenate([split.train, split.val])),
-        **edge_facts(data),
+        **edge_facts(task),
     }
 
 

@@ -32,7 +32,7 @@ def edge_lines(card: TaskCard) -> Lines:
     """What edges carry beside their ends; nothing where that is nothing."""
     told = []
     if card.reciprocity is not None and card.reciprocity < 1.0:
-        told.append(f"directed, reciprocity {card.reciprocity:.2f}")
+        told.append(f"directed, reciprocity {card.reciprocity:.2f}" + (f", {card.direction}" if card.direction else ""))
     if card.edge_attributes:
         told.append(f"edge attributes: {card.edge_attributes} an edge")
     if card.types is not None and card.types != (1, 1):

@@ -16,7 +16,7 @@ MetricOf = Literal["accuracy", "roc_auc", "rmse"]
 FAMILIES: dict[Family, tuple[str, MetricOf, int]] = {
     "labels": ("four labels a node, some unknown, of its own and its neighbours' features", "roc_auc", 4),
     "value": ("a number a node, of its own and its neighbours' features", "rmse", 1),
-    "directed": ("four classes on a cycle: edges lead from one class to the next", "accuracy", 4),
+    "directed": ("four classes, by what those are like who point to a node and whom it points to", "accuracy", 4),
     "hetero": ("three classes of users, who trust their own class, report others, and buy in shops", "accuracy", 3),
 }
 EXAMPLES = tuple(PREFIX + name for name in FAMILIES)

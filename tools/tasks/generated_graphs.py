@@ -1,9 +1,9 @@
 """Small generated tasks of which the best predictions are known: several labels, values, directed and heterogeneous graphs.
 
-Each is made so that one ability decides. ``directed``: half of the nodes have edges that leave them and half edges that reach them, and an edge
-leads from a class to the next one on a cycle, so who ignores direction cannot tell the class before from the class after. ``hetero``: the
-same users trust and report one another; trust says the same class and a report another one, so who ignores the type of an edge sees a
-blur. The same settings give the same task with the same numpy.
+Each is made so that one ability decides. ``directed``: a class says what those are like who point to a node, and what those are like whom
+it points to, so who sees one side alone, or both as one, does not know it. ``hetero``: the same users trust and report one another; trust
+says the same class and a report another one, so who ignores the type of an edge sees a blur. The same settings give the same task with
+the same numpy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ SPLITS = 10
 TRAIN, VAL = 0.6, 0.2  # shares of the labelled nodes
 UNKNOWN = 0.1  # share of single labels that are not known
 SOFTNESS, LEAST_NOISE = 1.25, 0.02  # of the score of a label in units of its log-odds
-NEXT = 0.9  # share of edges that lead to the next class, at no noise
+FOLLOW = 0.9  # share of edges that say the class, at no noise
+STRAY = 0.25  # share of classes that are drawn anew, at full noise
 SIGNAL = 0.5  # distance of the centres of classes in units of the noise of features
 SHOPS = 10  # users a shop
 RELATIONS = ("trusts", "reports", "buys in", "sells to")
@@ -83,23 +84,15 @@ def _value(settings: Generated, rng: np.random.Generator) -> Made:
 
 
 def _directed(settings: Generated, rng: np.random.Generator) -> Made:
-    """Edges from senders to receivers, from each class to the next; features say little."""
+    """Random edges; the class says of which sign the colours of those are who point to a node, and of those whom it points to."""
+    x = _features(settings, rng)
+    edges = _distinct_edges(lambda count: rng.integers(settings.nodes, size=(2, count)), settings.edges, settings.nodes, rng)
+    colour = x @ _directions(settings, 2 * settings.features, 1, rng)[: settings.features]
+    signs = [(_mean_of_sources(colour, ends) > 0)[:, 0] for ends in (edges, edges[::-1])]
+    best = 2 * signs[0].astype(np.int64) + signs[1]
     classes = FAMILIES["directed"][2]
-    y, sends = rng.integers(classes, size=settings.nodes), rng.random(settings.nodes) < 0.5
-    follow = NEXT * (1.0 - settings.noise) + settings.noise / classes
-
-    def draw(count: int) -> Index:
-        source = rng.choice(np.flatnonzero(sends), count)
-        wanted = np.where(rng.random(count) < follow, (y[source] + 1) % classes, rng.integers(classes, size=count))
-        return np.stack([source, _of_class(wanted, y, ~sends, rng)])
-
-    edges = _distinct_edges(draw, settings.edges, settings.nodes, rng)
-    ahead = np.full((classes, classes), (1.0 - follow) / classes)  # chance of an edge from a class to a class
-    ahead[np.arange(classes), (np.arange(classes) + 1) % classes] += follow
-    best = np.zeros((settings.nodes, classes))
-    np.add.at(best, edges[0], np.log(ahead).T[y[edges[1]]])
-    np.add.at(best, edges[1], np.log(ahead)[y[edges[0]]])
-    return Made(GraphData(_of_classes(settings, y, classes, rng), edges, y, classes), best)
+    y = np.where(rng.random(settings.nodes) < settings.noise * STRAY, rng.integers(classes, size=settings.nodes), best)
+    return Made(GraphData(x, edges, y, classes), np.eye(classes)[best])
 
 
 def _hetero(settings: Generated, rng: np.random.Generator) -> Made:
@@ -108,8 +101,7 @@ def _hetero(settings: Generated, rng: np.random.Generator) -> Made:
     shops = max(2 * classes, settings.nodes // (SHOPS + 1))
     users = settings.nodes - shops
     y, taste = rng.integers(classes, size=users), rng.integers(classes, size=shops)
-    follow = NEXT * (1.0 - settings.noise) + settings.noise / classes
-    everyone = np.ones(users, bool)
+    follow = FOLLOW * (1.0 - settings.noise) + settings.noise / classes
 
     def trusts(count: int) -> Index:
         return same(count, y)
@@ -117,13 +109,13 @@ def _hetero(settings: Generated, rng: np.random.Generator) -> Made:
     def same(count: int, kind: Index) -> Index:
         target = rng.integers(users, size=count)
         wanted = np.where(rng.random(count) < follow, y[target], rng.integers(classes, size=count))
-        return np.stack([_of_class(wanted, kind, np.ones(len(kind), bool), rng), target])
+        return np.stack([_of_class(wanted, kind, rng), target])
 
     def reports(count: int) -> Index:
         target = rng.integers(users, size=count)
         wanted = (y[target] + rng.integers(1, classes, size=count)) % classes
         wanted = np.where(rng.random(count) < follow, wanted, rng.integers(classes, size=count))
-        return np.stack([_of_class(wanted, y, everyone, rng), target])
+        return np.stack([_of_class(wanted, y, rng), target])
 
     each = settings.edges // 4
     trust, report = (_distinct_edges(draw, each, settings.nodes, rng) for draw in (trusts, reports))
@@ -161,15 +153,20 @@ def _of_classes(settings: Generated, y: Index, classes: int, rng: np.random.Gene
 def _directions(settings: Generated, rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """[rows, columns] of unit length in each half: a node's own features count as much as its neighbours'."""
     found = rng.standard_normal((2, rows // 2, columns))
-    return (found / np.linalg.norm(found, axis=1, keepdims=True)).reshape(rows, columns)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True)).reshape(rows, columns)
 
 
 def _seen(x: NDArray[np.float32], edges: Index) -> NDArray[np.float64]:
     """A node's features beside the mean of its neighbours', scaled to unit variance; [nodes, 2 x features]."""
+    mean = _mean_of_sources(x, edges)
+    return np.concatenate([x, mean / mean.std()], axis=1)
+
+
+def _mean_of_sources(x: NDArray[Any], edges: Index) -> NDArray[np.float64]:
+    """Mean row of ``x`` [nodes, k] over the edges that lead to each node; 0 where none does."""
     n = len(x)
     matrix = sp.csr_matrix((np.ones(edges.shape[1]), (edges[1], edges[0])), shape=(n, n))
-    mean = (matrix @ x) / np.maximum(np.asarray(matrix.sum(1)), 1.0)
-    return np.concatenate([x, mean / mean.std()], axis=1)
+    return np.asarray((matrix @ x) / np.maximum(np.asarray(matrix.sum(1)), 1.0))
 
 
 def _undirected(settings: Generated, rng: np.random.Generator) -> Index:
@@ -184,12 +181,12 @@ def _undirected(settings: Generated, rng: np.random.Generator) -> Index:
     return both[:, np.lexsort(both[::-1])]
 
 
-def _of_class(wanted: Index, y: Index, allowed: NDArray[np.bool_], rng: np.random.Generator) -> Index:
-    """A random allowed node of each wanted class."""
+def _of_class(wanted: Index, y: Index, rng: np.random.Generator) -> Index:
+    """A random node of each wanted class."""
     found = np.empty(len(wanted), np.int64)
     for label in np.unique(wanted):
         places = wanted == label
-        found[places] = rng.choice(np.flatnonzero(allowed & (y == label)), int(places.sum()))
+        found[places] = rng.choice(np.flatnonzero(y == label), int(places.sum()))
     return found
 
 

@@ -22,7 +22,7 @@ def kind_facts(task: Task) -> dict[str, Any]:
     data, split = task.data, task.split(0)
     assert data is not None
     seen = np.concatenate([split.train, split.val])
-    found = {**structure(_seen_graph(task, data)), **edge_facts(data), **_probes(task), "items": data.num_items, "unit": task.metric.unit}
+    found = {**structure(_seen_graph(task, data)), **edge_facts(task), **_probes(task), "items": data.num_items, "unit": task.metric.unit}
     if data.graph_of is not None:
         found["graph_nodes"] = _middle(np.bincount(data.graph_of, minlength=data.num_items))
     if data.pairs is not None:
@@ -31,9 +31,16 @@ def kind_facts(task: Task) -> dict[str, Any]:
     return found | _target_facts(data, seen)
 
 
-def edge_facts(data: GraphData) -> dict[str, Any]:
-    """What edges carry: attributes, types, and the share of those that have one back."""
-    return {"edge_attributes": data.edge_channels, "types": data.types, "reciprocity": reciprocity(data)}
+def edge_facts(task: Task) -> dict[str, Any]:
+    """What edges carry: attributes, types, the share of those that have one back, and whether direction helps."""
+    from agentnas.tools.tasks.direction import direction_of
+
+    data, found = task.data, direction_of(task)
+    assert data is not None
+    return {
+        "edge_attributes": data.edge_channels, "types": data.types, "reciprocity": reciprocity(data),
+        "direction": found.sentence if found else "",
+    }  # fmt: skip
 
 
 def reciprocity(data: GraphData) -> float | None:
@@ -53,7 +60,7 @@ def assortativity(data: GraphData, items: Index) -> float | None:
         known = mask & np.isfinite(column)
         ends = column[data.edge_index[:, known[data.edge_index].all(axis=0)]]
         if ends.shape[1] >= FEWEST_ENDS and (ends.std(axis=1) > 0).all():
-            found.append(float(np.corrcoef(ends)[0, 1]))
+            found.append(float(np.corrcoef(ends[0], ends[1]).ravel()[1]))
     return float(np.mean(found)) if found else None
 
 

@@ -43,7 +43,7 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     from agentnas.tools.metrics import metric
     from agentnas.tools.tasks.base import Task
     from agentnas.tools.tasks.locate import obtain_data
-    from agentnas.tools.tasks.pairs import link_task
+    from agentnas.tools.tasks.pairs import link_fingerprint, link_task
     from agentnas.tools.tasks.pairs import protocol as pairs_protocol
     from agentnas.tools.tasks.splits import make_splits, parse_split
 
@@ -54,7 +54,7 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
     if request.kind == "links":
         val, test, negatives = request.links
         data, splits = link_task(data, val=val / 100, test=test / 100, negatives=negatives)
-        protocol, fingerprint = pairs_protocol(splits, described.items, negatives), data.fingerprint()
+        protocol, fingerprint = pairs_protocol(splits, described.items, negatives), link_fingerprint(fingerprint)
     else:
         splits, protocol = make_splits(described, request, data, folder)
     return Task(

@@ -67,12 +67,14 @@ def broken_smiles(smiles: Iterable[str]) -> list[tuple[int, str]]:
 
 def scaffolds(smiles: Sequence[str]) -> list[str]:
     """The Bemis-Murcko scaffold of each molecule as SMILES: rings and what links them, without chirality; empty where there is no ring."""
+    _chem()
     from rdkit.Chem.Scaffolds import MurckoScaffold
 
+    scaffold: Any = MurckoScaffold.MurckoScaffoldSmiles
     found = [_molecule(text) for text in smiles]
     _refuse_broken(smiles, found, lambda number: f"molecule {number + 1}")
     with _quiet():
-        return [MurckoScaffold.MurckoScaffoldSmiles(mol=molecule, includeChirality=False) for molecule in found]
+        return [scaffold(mol=molecule, includeChirality=False) for molecule in found]
 
 
 def _refuse_broken(smiles: Sequence[str], found: Sequence[Any], name: Named) -> None:
@@ -106,8 +108,8 @@ def _molecule(text: str) -> Any:
 def _atom(atom: Any) -> list[int]:
     """The place of each of an atom's looks in its one-hot block; truth values are one column that is on or off."""
     return [
-        _place(atom.GetAtomicNum(), ELEMENTS), _place(atom.GetTotalDegree() - atom.GetTotalNumHs(), DEGREES),
-        _place(atom.GetFormalCharge(), CHARGES), _place(atom.GetTotalNumHs(), HYDROGENS), _place(str(atom.GetHybridization()), HYBRIDISATIONS),
+        _place(atom.GetAtomicNum(), ELEMENTS), _place(atom.GetDegree(), DEGREES), _place(atom.GetFormalCharge(), CHARGES),
+        _place(atom.GetTotalNumHs(), HYDROGENS), _place(str(atom.GetHybridization()), HYBRIDISATIONS),
         _place(str(atom.GetChiralTag()), CHIRALITIES), int(atom.GetIsAromatic()), int(atom.IsInRing()),
     ]  # fmt: skip
 
@@ -118,12 +120,12 @@ def _bond(bond: Any) -> list[int]:
     ]  # fmt: skip
 
 
-def _place(value: int | str, known: tuple[int, ...] | tuple[str, ...]) -> int:
-    return known.index(value) if value in known else len(known)  # type: ignore[arg-type]
+def _place(value: int | str, known: tuple[Any, ...]) -> int:
+    return known.index(value) if value in known else len(known)
 
 
 # Columns of each look of an atom and of a bond; 1: a truth value.
-ATOM_WIDTHS = tuple(len(known) + 1 for known in (ELEMENTS, DEGREES, CHARGES, HYDROGENS, HYBRIDISATIONS, CHIRALITIES)) + (1, 1)
+ATOM_WIDTHS = (*(len(known) + 1 for known in (ELEMENTS, DEGREES, CHARGES, HYDROGENS, HYBRIDISATIONS, CHIRALITIES)), 1, 1)
 BOND_WIDTHS = (len(BONDS) + 1, len(STEREOS) + 1, 1, 1)
 
 

@@ -7,6 +7,7 @@ trainings draw fresh ones at each step, knowing the edges of the training part a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,12 @@ def _among(codes: Index, known: Index) -> np.ndarray[tuple[int, ...], np.dtype[n
     if not len(known):
         return np.zeros(len(codes), np.bool_)
     return np.asarray(known[np.searchsorted(known, codes).clip(max=len(known) - 1)] == codes)
+
+
+def link_fingerprint(of_graph: str) -> str:
+    """The fingerprint of a task on the edges of a graph, which other predictions on that graph do not share; as everywhere, how the items
+    are split is no part of it."""
+    return hashlib.sha256(f"links {of_graph}".encode()).hexdigest()
 
 
 def training_edges(data: GraphData, split: Split) -> Index:

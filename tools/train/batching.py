@@ -49,8 +49,8 @@ class Batches:
     def set_labels(self, index: Tensor, y: Tensor) -> None:
         """Labelled nodes (long [n]) and their labels."""
         self._index, self._y = index, y
-        self._label_of = torch.full((self._prepared.num_nodes,), -1, device=index.device)
-        self._label_of[index] = y
+        self._row_of = torch.full((self._prepared.num_nodes,), -1, device=index.device)  # of a node's label in y
+        self._row_of[index] = torch.arange(index.numel(), device=index.device)
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of one epoch; draws from torch's global generator."""
@@ -71,11 +71,11 @@ class Batches:
     def _clusters(self) -> Iterator[Batch]:
         parts = self._prepared.clusters(self._recipe.clusters)
         for number in torch.randperm(len(parts)).tolist():
-            labels = self._label_of[parts[number]]
-            index = (labels >= 0).nonzero().squeeze(1)
+            rows = self._row_of[parts[number]]
+            index = (rows >= 0).nonzero().squeeze(1)
             # Without labels a cluster teaches only where several passes must agree.
             if index.numel() or self._recipe.consistency_samples > 1:
-                yield Batch(*self._piece(number, parts[number]), index, labels[index])
+                yield Batch(*self._piece(number, parts[number]), index, self._y[rows[index]])
 
     def _piece(self, number: int, nodes: Tensor) -> tuple[Prepared, Graph]:
         if number not in self._pieces:

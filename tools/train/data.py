@@ -236,6 +236,13 @@ class PreparedTask:
         """Test score in percent; to be asked for once, after the choice is made."""
         return self._score(scores, self._splits[split % self.num_splits].test)
 
+    def test_quality(self, scores: Scores, split: int) -> dict[str, Any]:
+        """What is kept of the test predictions beside their score; asked for with it, once."""
+        from agentnas.tools.quality import quality
+
+        index = self._splits[split % self.num_splits].test
+        return quality(self._data.y[index], scores[index])
+
     def _right(self, scores: Scores, index: NDArray[np.int64]) -> NDArray[np.bool_]:
         right: NDArray[np.bool_] = scores[index].argmax(axis=1) == self._data.y[index]
         return right

@@ -32,13 +32,14 @@ WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first tra
 
 def predicted_mib(
     spec: ArchitectureSpec, *, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None = None,
-    edge_channels: int = 0, types: Types = ONE_TYPE,
+    edge_channels: int = 0, types: Types = ONE_TYPE, num_graphs: int = 1,
 ) -> float:  # fmt: skip
     """Most MiB that a full-graph training's own tensors hold at one time on a device, the task's features and edges not counted.
 
     ``num_edges``: directed; ``nnz``: non-zeros of sparse features, None if they are dense. Sampled batches are smaller: for them it is an
-    upper bound.
+    upper bound. ``num_graphs`` does not matter: what a graph adds is small beside its nodes.
     """
+    del num_graphs
     return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz, edge_channels, types)
 
 

@@ -20,10 +20,11 @@ from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.profiling import Sizes
 from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec
-from agentnas.tools.tasks.base import Task
+from agentnas.tools.tasks.base import GraphData, Task
 from agentnas.tools.train.batching import most_sampled, receptive_hops
 from agentnas.tools.train.data import SPLITS_KEPT
 from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
+from agentnas.tools.train.views import MOST_NODES
 
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
 # Workers keep blocks in a heap that glibc cannot shrink in the middle (freed_memory). Measured on 100,000 nodes (docs/fast-size.md), a
@@ -38,9 +39,10 @@ MESSAGES_BYTES = 120  # of an edge that messages pass along: what a split of pai
 @dataclass(frozen=True)
 class Scale:
     """Sizes of a task that memory follows. ``num_edges``: directed; ``nnz``: non-zero features where they are sparse, else None;
-    ``labelled``: nodes that are trained on.
+    ``labelled``: items that are trained on.
 
-    Of a task of pairs: ``pairs`` in the training part (0: nodes are predicted), ``validated``, ``items`` of all splits, and edges that are
+    Of a set of graphs ``largest`` says how many nodes and edges the largest 1, 2, 4, 8, ... graphs have together, up to all of them.
+    Of a task of pairs: ``pairs`` in the training part (0: none are predicted), ``validated``, ``items`` of all splits, and edges that are
     ``looked_at`` for the common neighbours of a pair."""
 
     num_nodes: int
@@ -52,6 +54,8 @@ class Scale:
     num_splits: int = 1
     edge_channels: int = 0
     types: tuple[int, int] = (1, 1)
+    num_graphs: int = 1
+    largest: tuple[tuple[int, int], ...] = ()
     pairs: int = 0
     validated: int = 0
     items: int = 0
@@ -61,12 +65,15 @@ class Scale:
     def of(cls, task: Task) -> Scale:
         """Sizes of a task with data."""
         scale = cls(**asdict(Sizes.of(task)), labelled=len(task.split(0).train), num_splits=task.num_splits)
+        if task.kind == "graph" and task.data is not None:
+            return replace(scale, largest=largest_graphs(task.data))
         return _with_pairs(scale, task) if task.kind == "link" else scale
 
 
 def _with_pairs(scale: Scale, task: Task) -> Scale:
     data, split = task.data, task.split(0)
-    assert data is not None and data.pairs is not None, "items are not pairs"
+    assert data is not None
+    assert data.pairs is not None, "items are not pairs"
     degree = np.bincount(data.edge_index[1], minlength=data.num_nodes)
     looked_at = float(degree[data.pairs[:, split.train]].min(axis=0).mean())
     return replace(scale, pairs=len(split.train), validated=len(split.val), items=data.num_items, looked_at=looked_at)
@@ -135,7 +142,7 @@ def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float,
     whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
     if scale.pairs:
         return _steps_on_pairs(network, scale, whole, sparse)
-    inference = _extended(network, recipe, whole, sparse, inference_moments)
+    inference = _extended(network, recipe, _pass(scale, whole), sparse, inference_moments)
     pieces = _pieces_bytes(scale, sparse) if recipe.batching == "cluster" else 0.0
     return pieces + _extended(network, recipe, _batch(network, scale, whole), sparse), inference
 
@@ -168,6 +175,8 @@ def _sampled(network: Network, scale: Scale) -> int:
 def _batch(network: Network, scale: Scale, whole: tuple[int, int, int]) -> tuple[int, int, int]:
     """Nodes, edges and non-zeros of a step, at most; clusters are taken to have equally many edges."""
     recipe, (nodes, edges, nnz) = network.spec.recipe, whole
+    if recipe.batching == "minibatch" and scale.largest:
+        return _minibatch(scale, min(recipe.batch_size, scale.labelled), whole)
     if recipe.batching == "cluster":
         parts = min(recipe.clusters, nodes)
         return -(-nodes // parts), -(-edges // parts), -(-nnz // parts)
@@ -175,6 +184,31 @@ def _batch(network: Network, scale: Scale, whole: tuple[int, int, int]) -> tuple
         sampled = _sampled(network, scale)
         return min(nodes, sampled), min(edges, sampled), int(nnz * min(1.0, sampled / nodes))
     return whole
+
+
+def largest_graphs(data: GraphData) -> tuple[tuple[int, int], ...]:
+    """Nodes and edges that the 1, 2, 4, ... graphs with most of them have at most, up to all graphs."""
+    assert data.graph_of is not None
+    nodes = np.bincount(data.graph_of)
+    edges = np.bincount(data.graph_of[data.edge_index[0]], minlength=len(nodes))
+    sums = [np.cumsum(np.sort(sizes)[::-1]) for sizes in (nodes, edges)]
+    counts = [2**power for power in range(len(nodes).bit_length())] + [len(nodes)]
+    return tuple((int(sums[0][count - 1]), int(sums[1][count - 1])) for count in counts)
+
+
+def _minibatch(scale: Scale, graphs: int, whole: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Nodes, edges and non-zeros of the largest batch of so many graphs, rounded up to a power of two."""
+    place = min(max(0, graphs - 1).bit_length(), len(scale.largest) - 1)
+    nodes, edges = scale.largest[place]
+    return nodes, edges, -(-whole[2] * nodes // max(1, whole[0]))
+
+
+def _pass(scale: Scale, whole: tuple[int, int, int]) -> tuple[int, int, int]:
+    """What one pass without training sees: the whole graph, or graphs of at most ``MOST_NODES`` nodes, or one that has more."""
+    if not scale.largest or whole[0] <= MOST_NODES:
+        return whole
+    nodes = MOST_NODES + scale.largest[0][0]
+    return nodes, -(-whole[1] * nodes // whole[0]) + scale.largest[0][1], -(-whole[2] * nodes // whole[0])
 
 
 def _pieces_bytes(scale: Scale, sparse: bool) -> float:

@@ -140,7 +140,7 @@ def test_katz_counts_paths_up_to_its_length(monkeypatch: pytest.MonkeyPatch) -> 
     assert task.data.pairs is not None
     adjacency, pairs = link_scores.training_graph(task, task.split(0)), task.data.pairs
     dense, damping = adjacency.toarray().astype(float), 0.1
-    powers = sum(damping**length * np.linalg.matrix_power(dense, length) for length in range(1, link_scores.LENGTH + 1))
+    powers = np.sum([damping**k * np.linalg.matrix_power(dense, k) for k in range(1, link_scores.LENGTH + 1)], axis=0)
     monkeypatch.setattr(link_scores, "CHUNK", 200)  # several blocks of rows
     np.testing.assert_allclose(link_scores._katz(adjacency, damping, pairs), powers[pairs[0], pairs[1]], rtol=1e-5)
 

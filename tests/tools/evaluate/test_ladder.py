@@ -23,11 +23,19 @@ def test_the_best_share_is_promoted_and_ties_go_to_the_earlier_trial() -> None:
 
 
 def test_every_ladder_rises_in_fidelity_and_narrows() -> None:
-    for num_splits in (1, 10):
-        rungs = rungs_for(num_splits)
+    for num_splits, val_items in ((1, None), (10, None), (10, 19), (10, 500)):
+        rungs = rungs_for(num_splits, val_items)
         assert [rung.epochs for rung in rungs] == sorted(rung.epochs for rung in rungs)
         assert [rung.seeds for rung in rungs] == sorted(rung.seeds for rung in rungs)
         assert [rung.promoted for rung in rungs] == sorted((rung.promoted for rung in rungs), reverse=True)
+
+
+def test_small_folds_are_screened_by_several_of_them() -> None:
+    assert rungs_for(10, 19)[0].seeds == 3
+    assert rungs_for(10, 19)[-1].seeds == 10
+    assert rungs_for(10, 100) == rungs_for(10) != rungs_for(10, 19)
+    assert rungs_for(4, 19) == rungs_for(4)
+    assert rungs_for(1, 19) == rungs_for(1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=30))

@@ -100,3 +100,80 @@ def test_moving_keeps_everything() -> None:
     g = graph(weighted=True, attributes=2).to("cpu")
     torch.testing.assert_close(dense_adjacency(g), dense_adjacency(graph(weighted=True)))
     assert g.edge_attr is not None
+
+
+def typed(seed: int = 0) -> Graph:
+    """A graph with weights, attributes and types that say which edge is which."""
+    plain = graph(seed, loops=True)
+    source, target = plain.edge_index
+    kind = (source + target) % 3
+    attr = torch.stack([source, target], 1).float()
+    return Graph(plain.edge_index, NODES, 1.0 + source.float(), attr, kind, torch.arange(NODES) % 2)
+
+
+def told(g: Graph) -> set[tuple[int, ...]]:
+    """Each edge with its weight, attributes and type."""
+    assert g.edge_weight is not None
+    assert g.edge_attr is not None
+    assert g.edge_type is not None
+    more = [g.edge_weight.long()[:, None], g.edge_attr.long(), g.edge_type[:, None]]
+    return {tuple(row) for row in torch.cat([g.edge_index.t(), *more], 1).tolist()}
+
+
+def test_reversed_edges_keep_what_they_carry() -> None:
+    g = typed()
+    assert told(g.reversed) == {(target, source, *rest) for source, target, *rest in told(g)}
+    assert told(g.reversed.reversed) == told(g)
+    rows = g.reversed.pattern.row * NODES + g.reversed.pattern.column
+    assert torch.equal(rows, rows.sort().values)
+
+
+def test_reversing_a_part_is_a_part_of_the_reversed() -> None:
+    g = typed()
+    keep = torch.rand(g.num_edges, generator=torch.Generator().manual_seed(3)) < 0.5
+    assert told(g._select(keep).reversed) == {(target, source, *rest) for source, target, *rest in told(g._select(keep))}
+    masked = g._mask(keep).reversed
+    assert masked.pattern.keep is not None
+    assert torch.equal(masked.adjacency("sum").csr.to_dense(), g._select(keep).reversed.adjacency("sum").csr.to_dense())
+
+
+def test_both_directions_add_what_is_missing_and_nothing_else() -> None:
+    g = typed()
+    edges, both = {row[:2] for row in told(g)}, told(g.both)
+    assert told(g) <= both
+    assert {row[:2] for row in both} == edges | {(target, source) for source, target in edges}
+    assert len(both) == g.both.num_edges
+    assert told(g.both.both) == both
+    assert g.pointing("as_given") is g
+    assert g.pointing("both") is g.both
+    assert g.pointing("reversed") is g.reversed
+
+
+def test_types_go_with_loops_parts_and_devices() -> None:
+    g = typed()
+    loops = g.looped
+    own = loops.pattern.row == loops.pattern.column
+    assert loops.edge_type is not None
+    assert set(loops.edge_type[own].tolist()) == {3}
+    nodes = torch.tensor([5, 2, 9, 14, 7])
+    part = g.subgraph(nodes)
+    assert part.node_type is not None
+    assert torch.equal(part.node_type, nodes % 2)
+    assert part.edge_type is not None
+    assert part.edge_attr is not None
+    assert torch.equal(part.edge_type, part.edge_attr.sum(1).long() % 3)
+    assert told(g.to("cpu")) == told(g)
+
+
+@pytest.mark.parametrize("norm", ["sum", "row"])
+def test_a_relational_product_sums_what_is_said_for_each_type(norm: str) -> None:
+    g, types = typed(), 3
+    said = torch.randn(NODES * types, 4)
+    wanted = torch.zeros(NODES, 4)
+    assert g.edge_weight is not None
+    assert g.edge_type is not None
+    for (source, target), kind, weight in zip(g.edge_index.t().tolist(), g.edge_type.tolist(), g.edge_weight, strict=True):
+        alike = (g.edge_index[1] == target) & (g.edge_type == kind)
+        share = weight / g.edge_weight[alike].sum() if norm == "row" else weight
+        wanted[target] += share * said[source * types + kind]
+    torch.testing.assert_close(g.relational(types, norm) @ said, wanted, atol=1e-4, rtol=1e-4)

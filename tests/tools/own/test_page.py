@@ -33,7 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("examples")
     rng = np.random.default_rng(0)
     accounts = ["account,country,opened,phone,notes,fraud"]
-    accounts += [f"a{i},{('FR', 'DE')[i % 2]},2020-01-{1 + i % 28},+33 {i},pays by card {i},{('no', 'no', 'yes')[i % 3]}" for i in range(90)]
+    accounts += [
+        f"a{i},{('FR', 'DE')[i % 2]},2020-01-{1 + i % 28},+33 {i},pays by card {i},{('no', 'no', 'yes')[i % 3]}" for i in range(90)
+    ]
     ends = rng.integers(90, size=(200, 2))
     payments = ["from,to,amount,how", *(f"a{a},a{b},{rng.random():.2f},{('cash', 'card')[int(a) % 2]}" for a, b in ends)]
     molecules = ["smiles,solubility", *(f"{SMILES[i % 8]},{rng.normal():.2f}" for i in range(40))]

@@ -1,0 +1,89 @@
+"""Anchors of link prediction beside sums over common neighbours, on all splits of a task: the table of docs/links.md.
+
+    python -m tests.benchmarks.links usair cora-links --splits 10
+
+Epochs and designs are chosen by validation; the test pairs of a split are scored once, with the weights that validation chose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from agentnas.tools.anchors_of_kinds import link_anchors
+from agentnas.tools.metrics import METRICS
+from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.tasks import Task, load_task
+from agentnas.tools.tasks.base import GraphData, Split
+from agentnas.tools.tasks.pairs import training_edges
+from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.trainer import predict, train
+
+Weigh = Callable[[np.ndarray], np.ndarray]
+WEIGHTS: dict[str, Weigh] = {
+    "common neighbours": np.ones_like,
+    "Adamic-Adar": lambda degree: np.where(degree > 1, 1 / np.log(degree.clip(min=2)), 0.0),
+    "resource allocation": lambda degree: 1 / degree.clip(min=1),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="+")
+    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--only", nargs="*", help="names of anchors; all if not given")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in asked.tasks:
+        compare(load_task(name), asked.splits, asked.only)
+
+
+def compare(task: Task, splits: int, only: list[str] | None) -> None:
+    print(f"\n{task.name}: {task.protocol}; {task.metric.name}, {min(splits, task.num_splits)} splits\n")
+    print("| | validation | test | s a training |\n| --- | --- | --- | --- |")
+    data, numbers = task.data, range(min(splits, task.num_splits))
+    assert data is not None
+    for name, weigh in WEIGHTS.items():
+        row(name, [shared(data, task.split(number), weigh) for number in numbers], None)
+    prepared = PreparedTask.from_task(task)
+    for anchor in link_anchors():
+        if only is None or anchor.name in only:
+            began = time.process_time()
+            found = [trained(anchor.spec, prepared, number) for number in numbers]
+            row(anchor.name, found, (time.process_time() - began) / len(found))
+
+
+def trained(spec: ArchitectureSpec, prepared: PreparedTask, split: int) -> tuple[float, float]:
+    """Validation and test score of a training."""
+    result = train(spec, prepared, split=split, seed=split)
+    scores = predict(spec, prepared, split, result.state_dict)
+    return result.val, prepared.test_score(scores, split)
+
+
+def shared(data: GraphData, split: Split, weigh: Weigh) -> tuple[float, float]:
+    """The same of a weighted sum over common neighbours in the training graph."""
+    assert data.pairs is not None
+    source, target = training_edges(data, split)
+    n = data.num_nodes
+    graph = sp.csr_matrix((np.ones(len(source)), (source, target)), shape=(n, n))
+    weights = weigh(np.asarray(graph.sum(axis=1)).ravel())
+    found = []
+    for part in (split.val, split.test):
+        first, second = data.pairs[:, part]
+        score = np.asarray(graph[first].multiply(graph[second]).dot(weights)).ravel()
+        found.append(METRICS["roc_auc"].score(data.y[part], np.stack([np.zeros_like(score), score], axis=1)))
+    return found[0], found[1]
+
+
+def row(name: str, found: list[tuple[float, float]], seconds: float | None) -> None:
+    val, test = (f"{np.mean(scores):.1f} ± {np.std(scores, ddof=min(1, len(scores) - 1)):.1f}" for scores in zip(*found, strict=True))
+    print(f"| {name} | {val} | {test} | {'' if seconds is None else f'{seconds:.1f}'} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

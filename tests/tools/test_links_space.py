@@ -1,0 +1,64 @@
+"""What is tried first on link tasks, and what the space makes of them: every design can be trained."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from agentnas.tools.anchors_of_kinds import link_anchors
+from agentnas.tools.spec.bounded import BoundedSpace
+from agentnas.tools.spec.kinds import for_kind
+from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.trainer import train
+from tests.tools.train.test_pairs import blocks
+
+SPACE = BoundedSpace("default").for_task("link", "classes")
+
+
+@pytest.fixture(scope="module")
+def prepared() -> PreparedTask:
+    return PreparedTask.from_task(blocks())
+
+
+def sampled(count: int) -> list[ArchitectureSpec]:
+    rng = random.Random(0)
+    return [SPACE.sample(rng) for _ in range(count)]
+
+
+def test_anchors_are_designs_for_pairs_that_the_space_holds() -> None:
+    assert [anchor.name for anchor in link_anchors()] == ["mlp", "gae", "sage", "ncn"]
+    assert {anchor.kind for anchor in link_anchors()} == {"plain", "strong"}
+    for anchor in link_anchors():
+        assert anchor.spec.head.kind == "link"
+        assert SPACE.contains(anchor.spec) is None, anchor.name
+        assert for_kind(anchor.spec, "link") == anchor.spec
+
+
+def test_draws_are_of_pairs_in_minibatches_with_each_of_the_heads() -> None:
+    specs = sampled(100)
+    assert {spec.head.kind for spec in specs} == {"link"}
+    assert {spec.recipe.batching for spec in specs} == {"minibatch"}
+    assert {spec.post.kind for spec in specs} == {"none"}
+    decoders = [spec.head.decoder for spec in specs]
+    assert all(decoders.count(name) >= 15 for name in ("dot", "mlp", "common_neighbour"))
+    assert all(node.width != "out" for spec in specs for node in spec.body.nodes)
+    assert sum(len(spec.body.nodes) <= 4 for spec in specs) > 70
+
+
+def test_draws_and_their_neighbours_train(prepared: PreparedTask) -> None:
+    rng = random.Random(1)
+    drawn = sampled(8)
+    for spec in [*drawn, SPACE.crossover(drawn[0], drawn[1], rng), *[rng.choice(SPACE.options(s, "head.decoder")) for s in drawn[:3]]]:
+        assert SPACE.contains(spec) is None
+        result = train(spec, prepared, split=0, seed=0, epochs=2)
+        assert 0 <= result.val <= 100
+
+
+def test_a_node_design_becomes_one_for_pairs() -> None:
+    nodes = [{"id": "a", "op": "gcn", "width": 64}, {"id": "b", "op": "gcn", "inputs": ["a"], "width": "out"}]
+    spec = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}, "head": {"decoder": "none"}, "post": {"kind": "label_propagation"}})
+    link = for_kind(spec, "link")
+    assert (link.head.kind, link.head.decoder, link.post.kind, link.recipe.batching) == ("link", "mlp", "none", "minibatch")
+    assert [node.width for node in link.body.nodes] == [64, 64]
