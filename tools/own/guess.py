@@ -146,7 +146,9 @@ def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
         guess.say("target", target, f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
     counts = np.bincount(data.y[data.y >= 0]).tolist() if target == "classes" and kind != "link" else ()
     _metric(guess, kind, target, [count for count in counts if count], wishes)
-    if kind != "link":
+    if kind == "link":
+        guess.say("directed", False, "links are predicted whatever their direction")
+    else:
         guess.say("directed", data.directed, "as the edges stand" if wishes.directed is None else "you said so", "--directed")
     _split_of_arrays(guess, arrays, int(data.labelled.sum()), kind, wishes)
     return guess
