@@ -8,12 +8,15 @@ trainings draw fresh ones at each step, knowing the edges of the training part a
 from __future__ import annotations
 
 import hashlib
+import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.io.matlab import MatReadError
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.tasks.base import GraphData, Index, Split, distinct, sorted_edges, sorted_with_attributes
@@ -29,6 +32,13 @@ NAMES = 4  # columns that name a node where there are fewer columns than nodes
 SPARSE_DRAW = 0.25  # share of the free pairs up to which drawing until enough are free is the faster way
 
 
+# What the reader of MATLAB files meets damage with (its own errors are of these kinds, or say that a version is not known).
+_DAMAGE = (
+    *(ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, MemoryError, RuntimeError, NotImplementedError, AttributeError),
+    *(zlib.error, struct.error, MatReadError, UnboundLocalError),
+)
+
+
 def read_mat(data: DataSet, folder: Path) -> GraphData:
     """A graph of the SEAL collection (Zhang and Chen, 2018): the sparse matrix ``net`` of a MATLAB file; a node's feature is itself."""
     from scipy.io import loadmat
@@ -39,8 +49,7 @@ def read_mat(data: DataSet, folder: Path) -> GraphData:
         net = sp.coo_matrix(net)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected a MATLAB file with a sparse matrix 'net'") from None
-    except Exception as error:  # noqa: BLE001
-        # The reader of MATLAB files meets damage with errors of many kinds; whatever it says, the file is not one.
+    except _DAMAGE as error:
         raise DataError(
             f"{path}: truncated or damaged ({type(error).__name__}); expected a MATLAB file with a sparse matrix 'net'"
         ) from None
