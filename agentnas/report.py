@@ -455,5 +455,5 @@ def command_of(config: Mapping[str, Any]) -> str:
         else:
             flag = key.removesuffix("_s").replace("_", "-")
             told = "none" if value is None else format_duration(value) if key.endswith("_s") else value
-            words.append(f"--{flag}" if value is True else f"--{flag} {told}")
+            words.append(f"--{flag}" if value is True else f"--{flag} {shlex.quote(str(told))}")
     return " ".join(words)
