@@ -144,7 +144,8 @@ def _choice(doubt: Doubt) -> str:
     say(doubt.text)
     for number, choice in enumerate(doubt.choices, start=1):
         say(f"  {number}  {choice or 'none: predict links'}")
-    return doubt.choices[typer.prompt("Which", default="1", value_proc=lambda text: _numbered(text, len(doubt.choices)), err=True) - 1]
+    number: int = typer.prompt("Which", default="1", value_proc=lambda text: _numbered(text, len(doubt.choices)), err=True)
+    return doubt.choices[number - 1]
 
 
 def _numbered(text: str, most: int) -> int:
@@ -159,9 +160,9 @@ def _shown(guess: Guess, looked: Looked) -> str:
     files = [(str(one.file), one.rows, len(one.columns)) for one in looked.tables]
     rows = [(line.key, _cut(line.value, VALUE), line.option or "-") for line in guess.lines]
     why = _room() - sum(max(map(len, column)) + 2 for column in zip(*rows, ("guessed", "as", "change by"), strict=True))
-    rows = [(*row, _cut(line.why, max(why, NARROW))) for row, line in zip(rows, guess.lines, strict=True)]
+    told = [(*row, _cut(line.why, max(why, NARROW))) for row, line in zip(rows, guess.lines, strict=True)]
     parts = [table(("file", "rows", "columns"), files), ""] if files else []
-    parts += [table(("guessed", "as", "change by", "because"), rows)]
+    parts += [table(("guessed", "as", "change by", "because"), told)]
     if looked.passed:
         parts += ["", f"passed over: {', '.join(path.name for path in looked.passed)}"]
     if guess.doubts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,7 +146,9 @@ def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
         guess.say("target", target, f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
     counts = np.bincount(data.y[data.y >= 0]).tolist() if target == "classes" and kind != "link" else ()
     _metric(guess, kind, target, [count for count in counts if count], wishes)
-    if kind != "link":
+    if kind == "link":
+        guess.say("directed", False, "links are predicted whatever their direction")
+    else:
         guess.say("directed", data.directed, "as the edges stand" if wishes.directed is None else "you said so", "--directed")
     _split_of_arrays(guess, arrays, int(data.labelled.sum()), kind, wishes)
     return guess
@@ -478,12 +481,14 @@ def _leftovers(guess: Guess, roles: Roles) -> None:
 
 def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The plan with paths as the task file in this folder says them."""
-    import os
-
     made = {key: dict(value) if isinstance(value, dict) else value for key, value in plan.items()}
     for part in ("nodes", "edges", "graphs"):
         if "file" in made.get(part, {}):
-            made[part]["file"] = Path(os.path.relpath(made[part]["file"], folder)).as_posix()
+            made[part]["file"] = _from(folder, str(made[part]["file"]))
     if "source" in made and not str(made["source"]).startswith(("ogb:", "python:")):
-        made["source"] = Path(os.path.relpath(made["source"], folder)).as_posix()
+        made["source"] = _from(folder, str(made["source"]))
     return made
+
+
+def _from(folder: Path, file: str) -> str:
+    return Path(os.path.relpath(file, folder)).as_posix()
