@@ -81,7 +81,7 @@ def _stranded(task: Task, data: GraphData) -> Iterator[Problem]:
     for split in task.splits:
         seen = data.pairs[:, split.train[data.y[split.train] == 1]]  # type: ignore[index]
         lost.append(int((linked & (np.bincount(seen.ravel(), minlength=data.num_nodes) == 0)).sum()))
-    if lost and max(lost):
+    if any(lost):
         share = float(np.mean(lost)) / max(1, int(linked.sum()))
         text = f"{range_text(lost)} of {linked.sum()} nodes lose all their edges to validation and test"
         yield problem("warning" if share > 0.1 else "note", "isolated-after-split", f"{text} ({100 * share:.0f} %)")
