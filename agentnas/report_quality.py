@@ -133,7 +133,7 @@ def _errors(view: JournalView, found: list[dict[str, Any]]) -> Table | None:
         ("root of the mean squared error", [math.sqrt(e["squares"] / e["count"]) for e in errors]),
         ("explained variance (R2), %", [100 * (1 - e["squares"] / e["around_mean"]) if e["around_mean"] else None for e in errors]),
         *((f"{100 * share:.0f} % of the errors are below", [e["quantiles"][i] for e in errors]) for i, share in enumerate(QUANTILES)),
-        ("largest error", [e["largest"] for e in errors]),
+        ("largest error, in either direction", [abs(e["largest"]) for e in errors]),
     ]  # fmt: skip
     rows = [[words, _mean(values, 1 if words.endswith("%") else digits)] for words, values in shown]
     count = sum(e["count"] for e in errors) / len(errors)

@@ -101,7 +101,7 @@ class Run:
 
     def predict(self, data: str | Path | None = None, nodes: str | None = None, edges: Path | None = None,
                 data_dir: Path | None = None) -> Predictions:  # fmt: skip
-        """The winner's classes and probabilities for the nodes of a graph: a file, a folder, a task; the run's own if not given."""
+        """What the winner says of a file, a folder or a task; of the run's own data if none is given. ``nodes``: nodes, graphs or pairs."""
         from agentnas.shipping.predicting import predict
 
         return predict(self, None if data is None else str(data), edges, nodes, data_dir)

@@ -162,7 +162,7 @@ def test_a_run_keeps_what_is_locked_and_tells_what_it_searched(
     again = settled(config(space=str(run.path / "space.yaml"), start=(str(run.path / "start.json"),), lock=("body.enc",)))
     assert (again.space, again.start) == (view.started.config["space"], tuple(view.started.config["start"]))
 
-    resumed = {"resume": run.name, "runs_dir": runs_dir, "memory_dir": "none"}
+    resumed: dict[str, Any] = {"resume": run.name, "runs_dir": runs_dir, "memory_dir": "none"}
     assert agentnas.design(**resumed, space=str(files / "mine.yaml")).winner == run.winner
     with pytest.raises(UsageError, match=r"--space says something else than run .* has"):
         agentnas.design(**resumed, space="attention")
@@ -171,5 +171,5 @@ def test_a_run_keeps_what_is_locked_and_tells_what_it_searched(
 
 
 def test_the_command_again_names_what_was_asked_for() -> None:
-    held = config(task="digits", space="attention", lock=("recipe.epochs=50",), trials=5).model_dump(mode="json")
+    held = config(task="digits", space="attention", lock=("recipe.epochs=50",), trials=5, time="none").model_dump(mode="json")
     assert command_of(held) == "agentnas design --task digits --trials 5 --seed 0 --space attention --lock recipe.epochs=50"

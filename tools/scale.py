@@ -31,8 +31,8 @@ class Scale:
 
     @property
     def digits(self) -> int:
-        """Decimals to show: two, and of an error as many as show a hundredth of the usual one."""
-        return min(9, max(0, 2 - math.floor(math.log10(self.unit)))) if self.is_error and 0 < self.unit < math.inf else 2
+        """Decimals to show: two, and of an error as many as show a two-hundredth of its unit or less."""
+        return min(9, max(0, 1 - math.floor(math.log10(self.unit / 20)))) if self.is_error and 0 < self.unit < math.inf else 2
 
     @property
     def sign(self) -> str:

@@ -200,7 +200,7 @@ TOOLS: tuple[AnyTool, ...] = (
          Slash("report", "[SECTION]", tail="section")),
     Tool("export", "Write the winner of a finished run to a new folder, as code that runs without AgentNAS.",
          "write the winner's files to a folder", Export, export, Slash("export", "[FORM] [FOLDER] [RUN]", ("folder", "run"), first="form")),
-    Tool("predict", "Write the classes that a run's winner gives to the nodes of a graph, with probabilities, to a file.",
-         "classes of a graph's nodes, to a file", Predict, predict, Slash("predict", "[DATA] [FILE]", ("data", "file"))),
+    Tool("predict", "Write what a run's winner says of nodes, graphs or pairs (classes with probabilities, or values) to a file.",
+         "predictions of the winner, to a file", Predict, predict, Slash("predict", "[DATA] [FILE]", ("data", "file"))),
     Tool("list_runs", "List all runs.", "all runs", Nothing, list_runs, Slash("runs")),
 )  # fmt: skip

@@ -233,7 +233,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
     from agentnas.report_baselines import baseline_lines
 
     winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
-    metric = f"{scale.with_direction}, {summary['protocol']}"
+    metric = f"{scale.better if scale.is_error else scale.metric}, {summary['protocol']}"
     lines = [
         f"{winner['trial']}  {winner['architecture']}",
         f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {counted(test['seeds'], 'seed')} ({metric})",

@@ -7,13 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 from agentnas.memory.view import JournalView
 from agentnas.report import command_again, profile_text, reading, verdict
+from agentnas.report_quality import calibration_error, pooled_bins
 from agentnas.run import Run
+from agentnas.scores import item_of, items_of, kind_words
 from agentnas.winner import shipped
-from agentnas.words import plural, spread
+from agentnas.words import plural
 
 if TYPE_CHECKING:
     from agentnas.shipping.forms import Written
 
+NEW_GRAPH = "of the graph of {}, of later states of that graph, or of graphs that are made in the same way from the same features."
+NEW_GRAPHS = "like those of {}, made in the same way from the same features."
+USES = {
+    ("node", "classes"): f"Classifying nodes {NEW_GRAPH}", ("node", "labels"): f"Labelling nodes {NEW_GRAPH}",
+    ("node", "value"): f"Predicting a value of nodes {NEW_GRAPH}", ("graph", "classes"): f"Classifying graphs {NEW_GRAPHS}",
+    ("graph", "labels"): f"Labelling graphs {NEW_GRAPHS}", ("graph", "value"): f"Predicting a value of graphs {NEW_GRAPHS}",
+    ("link", "classes"): f"Judging which pairs of nodes may be edges that are missing: {NEW_GRAPH}",
+}  # fmt: skip
+SETTINGS = {
+    "node": "The setting is transductive: the features and edges of the nodes that the model was tested on were there while it was trained."
+    " On another graph it was not measured; graphs with other features, degrees or homophily may be predicted badly.",
+    "graph": "Graphs of the test were not there while it was trained. On graphs of another origin it was not measured; those with other"
+    " features, sizes or degrees may be predicted badly.",
+    "pair": "The nodes of the graph were all there while it was trained. Of the pairs it was tested on as many are edges as are none, which"
+    " is not so among all pairs of nodes. On another graph it was not measured.",
+}
 HOW = {
     "python": "`model.py` is the model's whole code and needs torch alone: `python example.py`.",
     "pt2": '`model.pt2` is a program of torch.export: `torch.export.load("model.pt2").module()`, see `example.py`; it needs torch alone.',
@@ -27,7 +45,7 @@ def write_card(run: Run, form: str, described: dict[str, Any], written: Written)
     """The card as Markdown with a head of YAML, as model hubs read it. All of it comes from the journal."""
     licence = "## Licence\n\nYours to choose: fill in `license` above."
     parts = [_front(run, form), f"# {_flat(run.name)}", _what(run), _use(form, described, written), _data(run), _metrics(run),
-             _intended(run), _limits(described), _made(run, described), licence]  # fmt: skip
+             _intended(run), _limits(run, described), _made(run, described), licence]  # fmt: skip
     return "\n\n".join(parts) + "\n"
 
 
@@ -41,12 +59,12 @@ def _front(run: Run, form: str) -> str:
     started, test = run.view.started, run.summary()["test"]
     assert started is not None
     lines = ["---", "license: unknown  # yours to choose", f"library_name: {'onnx' if form == 'onnx' else 'pytorch'}",
-             "pipeline_tag: graph-ml", "tags: [graph-neural-network, node-classification, agentnas]",
+             "pipeline_tag: graph-ml", f"tags: [graph-neural-network, {_tag(run)}, agentnas]",
              f"datasets: [{json.dumps(started.task)}]", f"metrics: [{json.dumps(started.metric)}]"]  # fmt: skip
     if test is not None:
         dataset = f"{{name: {json.dumps(started.task)}, type: {json.dumps(started.task)}, config: {json.dumps(started.protocol)}}}"
-        result = f"{{type: {json.dumps(started.metric)}, value: {test['mean']:.2f}}}"
-        lines += ["model-index:", f"  - name: {json.dumps(run.name)}", "    results:", "      - task: {type: node-classification}",
+        result = f"{{type: {json.dumps(started.metric)}, value: {run.view.scale.number(test['mean'])}}}"
+        lines += ["model-index:", f"  - name: {json.dumps(run.name)}", "    results:", f"      - task: {{type: {_tag(run)}}}",
                   f"        dataset: {dataset}", f"        metrics: [{result}]"]  # fmt: skip
     return "\n".join([*lines, "---"])
 
@@ -54,7 +72,9 @@ def _front(run: Run, form: str) -> str:
 def _what(run: Run) -> str:
     proposal = run.view.proposals[str(run.winner)]
     size = profile_text(run.view.profiles.get(proposal.trial, {}))
-    return f"A graph neural network for node classification, designed by a search:\n\n`{proposal.text}`" + (f"\n\n{size}." if size else "")
+    return f"A graph neural network for {kind_words(run.view)}, designed by a search:\n\n`{proposal.text}`" + (
+        f"\n\n{size}." if size else ""
+    )
 
 
 def _use(form: str, described: dict[str, Any], written: Written) -> str:
@@ -83,20 +103,25 @@ def _data(run: Run) -> str:
     started, card = run.view.started, run.view.card or {}
     assert started is not None
     fingerprint = run.directory.read_json("config.json").get("data_fingerprint", "unknown")
-    sizes = f"{card['nodes']:,} nodes, {card['edges']:,} directed edges, {card['features']:,} features, {card['classes']} classes"
-    lines = [f"- task: {_flat(started.task)}, node classification", f"- split: {_flat(started.protocol)}",
+    known = {name: card.get(name, "?") for name in ("nodes", "edges", "features")}
+    sizes = ", ".join(f"{count:,} {word}" if isinstance(count, int) else f"? {word}" for word, count in known.items())
+    sizes = sizes.replace(" edges", " directed edges") + _outputs(run)
+    lines = [f"- task: {_flat(started.task)}, {kind_words(run.view)}", f"- split: {_flat(started.protocol)}",
              *([f"- {sizes}"] if card else []), f"- fingerprint (sha256 of features, edges, labels): `{fingerprint}`"]  # fmt: skip
     return "## Data\n\n" + "\n".join(lines)
 
 
 def _metrics(run: Run) -> str:
     view, summary = run.view, run.summary()
-    started, test, validation = view.started, summary["test"], summary["validation"]
-    assert started is not None
+    test, validation, scale = summary["test"], summary["validation"], view.scale
     lines = []
     if test is not None:
-        lines.append(f"- test {started.metric}: **{spread(test['mean'], test['sd'])}** % over {plural(test['seeds'], 'seed')}")
-    lines.append(f"- validation: {spread(validation['mean'], validation['sd'])} % over {plural(validation['seeds'], 'seed')}")
+        lines.append(
+            f"- test {scale.with_direction}: **{scale.spread(test['mean'], test['sd'])}**{scale.sign} over {plural(test['seeds'], 'seed')}"
+        )
+    lines.append(
+        f"- validation: {scale.spread(validation['mean'], validation['sd'])}{scale.sign} over {plural(validation['seeds'], 'seed')}"
+    )
     lines += [f"- {verdict(kind, pair, view)}" for kind, pair in summary["anchors"].items()]
     lines += _shipped(view, str(run.winner))
     return "## Metrics\n\n" + "\n".join(lines + [f"- {line}" for line in reading(view)])
@@ -108,25 +133,30 @@ def _shipped(view: JournalView, trial: str) -> list[str]:
     if chosen is None or chosen.weights is None or view.test is None:
         return []
     test = view.test.scores[trial].get(str(chosen.seed))
-    told = "" if test is None else f", test {test:.2f} %"
-    return [f"- the shipped weights are those of seed {chosen.seed}, the median on validation ({chosen.val:.2f} %{told})"]
+    scale = view.scale
+    told = "" if test is None else f", test {scale.number(test)}{scale.sign}"
+    seen = f"{scale.number(chosen.val)}{scale.sign}"
+    return [f"- the shipped weights are those of seed {chosen.seed}, the median on validation ({seen}{told})"]
 
 
 def _intended(run: Run) -> str:
     task = _flat(run.view.started.task if run.view.started else "")
+    started = run.view.started
+    key = (started.kind, started.target) if started else ("node", "classes")
     return f"""## Intended use
 
-Classifying nodes of the graph of {task}, of later states of that graph, or of graphs that are made in the same way from the same features.
-The figures above hold for the graph and the split that they were measured on, and for nothing else."""
+{USES[key].format(task)}
+The figures above hold for the data and the split that they were measured on, and for nothing else."""
 
 
-def _limits(described: dict[str, Any]) -> str:
+def _limits(run: Run, described: dict[str, Any]) -> str:
+    items = items_of(run.view) if item_of(run.view) != "pair" else "nodes"
     lines = [
-        "The setting is transductive: the features and edges of the nodes that the model was tested on were there while it was trained.",
-        "On another graph its accuracy was not measured; graphs with other features, degrees or homophily may be classified badly.",
-        "Probabilities are a softmax and were not calibrated.",
-        "Nothing was measured about fairness between groups of nodes, nor about edges or features that somebody changed on purpose.",
+        SETTINGS[item_of(run.view)],
+        f"Nothing was measured about fairness between groups of {items}, nor about edges or features that somebody changed on purpose.",
     ]
+    if not described["outputs"] or described["outputs"][0]["name"] == "probabilities":
+        lines.insert(1, _calibrated(run.view))
     if (described.get("scaling") or {}).get("kind") == "standard":
         lines.append("Features are scaled with the means and deviations of the training graph; another range of values misleads the model.")
     if described.get("post_processing"):
@@ -152,3 +182,24 @@ def _made(run: Run, described: dict[str, Any]) -> str:
              f"- `{command_again(view)}`", f"- made with {versions}; Python {started.environment.get('python')}; {exported}",
              f"- {started.environment.get('platform')}, {started.environment.get('processor')}"]  # fmt: skip
     return "## How it was made\n\n" + "\n".join(lines)
+
+
+def _tag(run: Run) -> str:
+    """The kind of task as a tag."""
+    return kind_words(run.view).replace(" with several labels", "").replace(" ", "-")
+
+
+def _outputs(run: Run) -> str:
+    started, card = run.view.started, run.view.card or {}
+    count = (started.sizes.get("outputs") if started else None) or card.get("classes", "?")
+    words = {"classes": f", {count} classes", "labels": f", {count} labels", "value": ""}
+    return "" if started is None or started.kind == "link" else words[started.target]
+
+
+def _calibrated(view: JournalView) -> str:
+    """Whether probabilities can be believed, as far as that was measured."""
+    bins = pooled_bins(view)
+    if not bins:
+        return "Probabilities are a softmax and were not calibrated."
+    error = 100 * calibration_error(bins)
+    return f"Probabilities were not calibrated after training: their expected calibration error on the test is {error:.1f} points."

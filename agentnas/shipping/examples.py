@@ -111,13 +111,17 @@ def winner_example(kind: str, target: str) -> str:
     return WINNER.replace("#LINES", lines).replace("#ITEMS", f"num_{kind}s").replace("#ITEM", kind)
 
 
+LOOP = "for #ITEM, row in enumerate(predicted[:5].tolist()):"
 SHOWN = {
-    "classes": 'for #ITEM, row in enumerate(predicted[:5].tolist()):\n    print(f"#ITEM {#ITEM}: class {row.index(max(row))} with probability {max(row):.2f}")',
-    "labels": 'for #ITEM, row in enumerate(predicted[:5].tolist()):\n    print(f"#ITEM {#ITEM}: labels {[label for label, share in enumerate(row) if share > 0.5]}")',
-    "value": 'for #ITEM, row in enumerate(predicted[:5].tolist()):\n    print(f"#ITEM {#ITEM}: value {row[0]:.4g}")',
-    "link": 'for (source, target), row in zip(sample["pairs"].T.tolist()[:5], predicted.tolist()):\n'
-    '    print(f"nodes {source} and {target}: an edge with probability {row[1]:.2f}")',
-}  # fmt: skip
+    "classes": f"""{LOOP}
+    print(f"#ITEM {{#ITEM}}: class {{row.index(max(row))}} with probability {{max(row):.2f}}")""",
+    "labels": f"""{LOOP}
+    print(f"#ITEM {{#ITEM}}: labels {{[label for label, share in enumerate(row) if share > 0.5]}}")""",
+    "value": f"""{LOOP}
+    print(f"#ITEM {{#ITEM}}: value {{row[0]:.4g}}")""",
+    "link": """for (source, target), row in zip(sample["pairs"].T.tolist()[:5], predicted.tolist()):
+    print(f"nodes {source} and {target}: an edge with probability {row[1]:.2f}")""",
+}
 
 
 def traced_example(program: str, trained: Trained) -> str:

@@ -25,7 +25,7 @@ UNTRACEABLE = (RuntimeError, TypeError, AttributeError, ValueError, NotImplement
 
 
 class Portable(nn.Module):
-    """``forward(x, edge_index[, edge_attr][, encodings][, pairs][, y_train, train_index])`` -> what the model predicts; ``x`` is not scaled yet.
+    """``forward(x, edge_index[, edge_attr][, encodings][, pairs][, y_train, train_index])`` -> predictions; ``x`` is not scaled yet.
 
     Nodes: [N, columns]; the nodes of one graph: [1, columns]; pairs: [P, 2].
     """

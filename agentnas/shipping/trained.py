@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.winner import FOLDER, constants_of, shipped
 
 if TYPE_CHECKING:
+    from agentnas.tools.metrics import Target
     from agentnas.tools.nn.graph import Graph
     from agentnas.tools.nn.network import Network
     from agentnas.tools.tasks import Split, Task
@@ -90,9 +91,9 @@ class Trained:
         return self.view.started.kind if self.view.started else "node"
 
     @property
-    def target(self) -> str:
+    def target(self) -> Target:
         """What is predicted: classes, labels or value."""
-        return self.view.started.target if self.view.started else "classes"
+        return cast("Target", self.view.started.target) if self.view.started else "classes"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -129,7 +129,8 @@ def one_graph(own: NewGraph, number: int) -> Piece:
     assert own.graph_of is not None
     nodes = np.flatnonzero(own.graph_of == number)
     inside = own.graph_of[own.edge_index[0]] == number
-    attr, kind = (None if part is None else part[inside] for part in (own.edge_attr, own.edge_type))
+    attr = None if own.edge_attr is None else own.edge_attr[inside]
+    kind = None if own.edge_type is None else own.edge_type[inside]
     node_type = None if own.node_type is None else own.node_type[nodes]
     edges = own.edge_index[:, inside] - (nodes[0] if len(nodes) else 0)
     return Piece(NewGraph(own.x[nodes], edges, (own.names[number],), (), attr, None, None, kind, node_type))
@@ -145,7 +146,8 @@ def among(trained: Trained, own: NewGraph, nodes: NDArray[np.int64]) -> Piece:
     number[nodes] = np.arange(len(nodes))
     edges = number[own.edge_index]
     inside = (edges >= 0).all(0)
-    attr, kind = (None if part is None else part[inside] for part in (own.edge_attr, own.edge_type))
+    attr = None if own.edge_attr is None else own.edge_attr[inside]
+    kind = None if own.edge_type is None else own.edge_type[inside]
     pairs = None if own.pairs is None else _pairs_among(number[own.pairs], len(nodes))
     node_type = None if own.node_type is None else own.node_type[nodes]
     graph = NewGraph(own.x[nodes], edges[:, inside], (), (), attr, None, pairs, kind, node_type)

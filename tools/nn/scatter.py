@@ -89,12 +89,17 @@ class Graph:
 
     @cached_property
     def looped(self) -> Graph:
-        """The graph with one self-loop at each node; the loops that it had are no longer live."""
+        """The graph with one self-loop at each node, with the mean attributes of the node's other incoming edges; the loops that it
+        had are no longer live."""
         row, column, n = self.pattern.row, self.pattern.column, self.num_nodes
         nodes = torch.arange(n, device=row.device)
         graph = Graph(torch.stack([torch.cat([column, nodes]), torch.cat([row, nodes])]), n)
         live = row != column if self.pattern.live is None else self.pattern.live & (row != column)
         graph.pattern.live = torch.cat([live, torch.ones_like(nodes, dtype=torch.bool)])
+        if self.edge_attr is not None:
+            others = self.pattern.only_live((row != column).to(self.edge_attr.dtype), 0.0)[:, None]
+            mean = _summed(row, self.edge_attr * others, n) / _summed(row, others, n).clamp(min=1)
+            graph.edge_attr = torch.cat([self.edge_attr, mean])
         return graph
 
     @cached_property

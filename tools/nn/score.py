@@ -80,6 +80,6 @@ def over_labels(metric: Callable[[Tensor, Tensor], float], y: Tensor, scores: Te
     for column, predicted in zip(y.unbind(1), scores.unbind(1), strict=True):
         known = column.isfinite()
         truth, share = column[known].long(), predicted[known]
-        if truth.unique().numel() == 2:
+        if bool((truth == 0).any()) and bool((truth == 1).any()):
             found.append(metric(truth, torch.stack([1 - share, share], 1)))
     return sum(found) / len(found)
