@@ -144,8 +144,8 @@ def _choice(doubt: Doubt) -> str:
     say(doubt.text)
     for number, choice in enumerate(doubt.choices, start=1):
         say(f"  {number}  {choice or 'none: predict links'}")
-    number: int = typer.prompt("Which", default="1", value_proc=lambda text: _numbered(text, len(doubt.choices)), err=True)
-    return doubt.choices[number - 1]
+    chosen: int = typer.prompt("Which", default="1", value_proc=lambda text: _numbered(text, len(doubt.choices)), err=True)
+    return doubt.choices[chosen - 1]
 
 
 def _numbered(text: str, most: int) -> int:
