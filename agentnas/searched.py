@@ -134,10 +134,13 @@ def _with_anchors(space: SearchSpace, config: Config, anchors: tuple[Anchor, ...
     reference there for its patience. A file holds as it is said."""
     from agentnas.tools.spec.bounded import BoundedSpace
 
-    for anchor in anchors if space.strict and isinstance(settled(config).space, str) and isinstance(space, BoundedSpace) else ():
-        if all(bound.startswith("recipe.") for bound in space.violations(anchor.spec)):
-            space = space.widened(anchor.spec)
-    return space
+    if not isinstance(space, BoundedSpace) or not space.strict or not isinstance(settled(config).space, str):
+        return space
+    found: BoundedSpace = space
+    for anchor in anchors:
+        if all(bound.startswith("recipe.") for bound in found.violations(anchor.spec)):
+            found = found.widened(anchor.spec)
+    return found
 
 
 def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> SearchSpace:
