@@ -60,9 +60,9 @@ def render_report(run: Run) -> str:
     if view.started is None:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
-        f"# {run.name}", _answer(run), _against_anchors(view), baselines_section(view), quality_section(view), _architecture(run), _why(view),
-        _choices(run), _task(view), _search(view), _factors(view), agents_section(view), _rungs(view), _race(view), front_section(view),
-        _failures(view), _cost(run), _reproduce(run),
+        f"# {run.name}", _answer(run), _against_anchors(view), baselines_section(view), quality_section(view), _architecture(run),
+        _why(view), _choices(run), _task(view), _search(view), _factors(view), agents_section(view), _rungs(view), _race(view),
+        front_section(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -455,5 +455,5 @@ def command_of(config: Mapping[str, Any]) -> str:
         else:
             flag = key.removesuffix("_s").replace("_", "-")
             told = "none" if value is None else format_duration(value) if key.endswith("_s") else value
-            words.append(f"--{flag}" if value is True else f"--{flag} {told}")
+            words.append(f"--{flag}" if value is True else f"--{flag} {shlex.quote(str(told))}")
     return " ".join(words)

@@ -53,7 +53,7 @@ def link_anchors() -> tuple[Anchor, ...]:
     first = {"width": 128, "activation": "relu", "dropout": 0.5}
     return (
         Anchor("mlp", "plain", "ncn", _pairs(_chain("mlp", 2, **first), decoder="mlp")),
-        Anchor("gae", "plain", "gcn", _pairs(_chain("gcn", 2, **first), decoder="dot")),
+        Anchor("gae", "plain", "graph-autoencoder", _pairs(_chain("gcn", 2, **first), decoder="dot")),
         Anchor("sage", "plain", "graphsage", _pairs(_chain("sage", 2, **first), decoder="mlp")),
         Anchor("ncn", "strong", "ncn", _pairs(_chain("sage", 2, **first), decoder="common_neighbour", dropout=0.5)),
     )

@@ -51,10 +51,10 @@ class Plan(Arguments):
         description="what is searched: small, default, large, deep, attention (only attention), nasbench, or the path of a YAML file; or"
         ' bounds in JSON, such as {"operators": ["gcn", "sage"], "max_depth": 4, "values": {"recipe.optimiser": ["adam"]}}',
     )
-    lock: list[str] | None = Field(
-        None, description="what every design keeps, such as recipe.learning_rate=0.01, or input, body.n1 of the start"
+    lock: list[str] = Field(
+        default_factory=list, description="what every design keeps, such as recipe.learning_rate=0.01, or input, body.n1 of the start"
     )
-    start: list[str] | None = Field(None, description="paths of JSON files of specs of the person's own that are tried first")
+    start: list[str] = Field(default_factory=list, description="paths of JSON files of specs of the person's own that are tried first")
     clear: list[str] = Field(default_factory=list, description="settings to take back to their defaults, by name; all: every one")
 
 
@@ -64,7 +64,7 @@ class Start(Arguments):
 
 def plan(desk: Desk, given: Plan) -> Result:
     """Change the settings of the next run; one that cannot be honoured changes nothing."""
-    changed = given.model_dump(exclude_none=True, exclude={"clear"})
+    changed = {name: value for name, value in given.model_dump(exclude_none=True, exclude={"clear"}).items() if value != []}
     cleared = set(desk.settings) if "all" in given.clear else set(given.clear)
     for name in cleared:
         if name not in FIELDS:

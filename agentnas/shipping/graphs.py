@@ -36,6 +36,7 @@ class NewGraph:
     pairs: NDArray[np.int64] | None = None
     edge_type: NDArray[np.int64] | None = None
     node_type: NDArray[np.int64] | None = None
+    nodes: Sequence[str] = ()  # names of nodes, where items are pairs and nodes have names
 
 
 def pair_names(pairs: NDArray[np.int64]) -> list[str]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,12 @@ from numpy.typing import NDArray
 from agentnas.run import Run
 from agentnas.shipping.graphs import FORMATS, NewGraph, pair_names, read_graph, read_pairs
 from agentnas.shipping.trained import Labels, Trained
-from agentnas.tools.errors import DataError, RunError, UsageError
+from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
 from agentnas.tools.nn.features import dense_array
+from agentnas.tools.tasks.catalog import is_task_file
+
+if TYPE_CHECKING:
+    from agentnas.tools.tasks.base import GraphData
 
 SUFFIXES = (".csv", ".json")
 
@@ -157,7 +161,8 @@ def _paired(graph: NewGraph, asked: str | None) -> tuple[NewGraph, Sequence[str]
         raise UsageError(
             "which pairs? give --items with names such as 3-8,4-10 or a CSV with the columns source and target, or pairs [2, n] in the .npz"
         )
-    nodes = [str(node) for node in range(len(graph.x))] if graph.pairs is not None else list(graph.names)
+    numbered = [str(node) for node in range(len(graph.x))]
+    nodes = list(graph.nodes) or (numbered if graph.pairs is not None else list(graph.names))
     if asked is not None:
         pairs = read_pairs(Path(asked), nodes) if Path(asked).suffix == ".csv" else pairs_named(asked, nodes)
         names = [f"{nodes[source]}-{nodes[target]}" for source, target in pairs.T.tolist()]
@@ -185,11 +190,49 @@ def _graph(trained: Trained, data: str | None, edges: Path | None) -> tuple[NewG
     if data is None or (data == own and not Path(data).exists()):
         if edges is not None:
             raise UsageError(f"--edges {edges} needs --data with the nodes")
-        return trained.own(), trained.own_labels() if trained.posted else None, (_own_note(trained, own),)
+        return _named(trained.own(), trained.task.names), trained.own_labels() if trained.posted else None, (_own_note(trained, own),)
     notes: tuple[str, ...] = ()
     if trained.posted:
         notes = (f"{trained.spec.post.kind} was done without known labels, as the new graph has none",)
     return _other(trained, data, edges), None, notes
+
+
+def _named(graph: NewGraph, called: tuple[str, ...]) -> NewGraph:
+    """The graph with the names that nodes, graphs and pairs have in the person's own files."""
+    if not called:
+        return graph
+    if graph.pairs is None:
+        return replace(graph, names=called)
+    names = [f"{called[source]}-{called[target]}" for source, target in graph.pairs.T.tolist()]
+    return replace(graph, names=names, nodes=called)
+
+
+def _matched(found: GraphData, trained: Trained) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Features [N, F] in the columns that the model was trained on, by their names where both have them, and what to say of the others."""
+    x, known = dense_array(found.x), _columns(trained)
+    if not known or not found.feature_names or found.feature_names == known:
+        return x, ()
+    at = {name: column for column, name in enumerate(found.feature_names)}
+    matched = np.zeros((len(x), len(known)), np.float32)
+    for column, name in enumerate(known):
+        if name in at:
+            matched[:, column] = x[:, at[name]]
+    missing, more = [name for name in known if name not in at], sorted(set(at) - set(known))
+    notes = [f"{_some(missing)} missing in the new data, taken as 0"] if missing else []
+    return matched, (*notes, *([f"{_some(more)} unknown to the model, left out"] if more else []))
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+    return f"{len(names)} feature{' is' if len(names) == 1 else 's are'} ({shown})"
+
+
+def _columns(trained: Trained) -> tuple[str, ...]:
+    """What the features are called that the model was trained on; nothing where the run's own files are gone or have no names."""
+    try:
+        return trained.task.data.feature_names if trained.task.data is not None else ()
+    except AgentNASError:
+        return ()
 
 
 def _own_note(trained: Trained, own: str) -> str:
@@ -205,25 +248,36 @@ def _own_note(trained: Trained, own: str) -> str:
 
 def _other(trained: Trained, data: str, edges: Path | None) -> NewGraph:
     path = Path(data)
-    if not data.endswith((".yaml", ".yml")) and (path.exists() or path.suffix or edges is not None):
+    if not is_task_file(data) and (path.exists() or path.suffix or edges is not None):
         return read_graph(path, edges, trained.num_features, edge_channels=trained.edge_channels, kind=trained.kind)
+    found, named = _loaded(trained, data)
+    x, told = _matched(found, trained)
+    if x.shape[1] != trained.num_features:
+        raise DataError(f"--data {data}: {x.shape[1]} features a node, but the model was trained on {trained.num_features}")
+    if found.kind != trained.kind and not (found.kind == "node" and trained.kind == "link"):
+        raise DataError(f"--data {data}: its items are {found.kind}s, but the model was trained on {trained.kind}s")
+    names = pair_names(found.pairs) if found.pairs is not None else [str(item) for item in range(found.num_items)]
+    made = NewGraph(x, found.edge_index, names, told, found.edge_attr, found.graph_of, found.pairs, found.edge_type, found.node_type)
+    return _named(made, named)
+
+
+def _loaded(trained: Trained, data: str) -> tuple[GraphData, tuple[str, ...]]:
+    """The data of a task or a task file, and the names in it."""
+    from agentnas.config import resolve
     from agentnas.tools.tasks import load_task
 
+    allowed = resolve().config.allow_code
+    if is_task_file(data):
+        from agentnas.tools.own.task import own_data
+
+        return own_data(data, data_dir=trained.data_dir, allow_code=allowed)
     try:
         task = load_task(data, data_dir=trained.data_dir)
     except UsageError as error:
         raise DataError(f"--data {data} is no file, and as a task: {error}; give {FORMATS}") from None
-    found = task.data
-    if found is None:
+    if task.data is None:
         raise DataError(f"--data {data} is a table and holds no graph; give {FORMATS}")
-    if found.num_features != trained.num_features:
-        raise DataError(f"--data {data}: {found.num_features} features a node, but the model was trained on {trained.num_features}")
-    if found.kind != trained.kind:
-        raise DataError(f"--data {data}: its items are {found.kind}s, but the model was trained on {trained.kind}s")
-    names = pair_names(found.pairs) if found.pairs is not None else [str(item) for item in range(found.num_items)]
-    return NewGraph(
-        dense_array(found.x), found.edge_index, names, (), found.edge_attr, found.graph_of, found.pairs, found.edge_type, found.node_type
-    )
+    return task.data, task.names
 
 
 def chosen(wanted: str | None, names: Sequence[str], item: str = "node") -> list[int]:

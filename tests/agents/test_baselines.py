@@ -149,7 +149,7 @@ def test_the_best_by_validation_is_held_against_the_winner(journal: Journal) -> 
 def test_a_whole_run_reports_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick.shorten(monkeypatch)
     heard: list[str] = []
-    settings = {**quick.LIVE, "trials": 3, "without_baselines": False, "runs_dir": tmp_path / "runs"}
+    settings = {**quick.LIVE, "trials": 1, "confirm_seeds": 1, "without_baselines": False, "runs_dir": tmp_path / "runs"}
     run = agentnas.design(**settings, on_event=lambda event: heard.append(event.type))
     assert heard.index("test_opened") < heard.index("baseline_measured") < heard.index("exported")
     assert {"constant", "linear", "linear-propagated"} <= {name for name, found in run.view.baselines.items() if found.val}

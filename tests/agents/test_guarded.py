@@ -188,4 +188,4 @@ def test_prompts_tell_words_bounds_and_locks() -> None:
     assert "Bounds in force: operators gat." in asked
     system = briefing.coder(after(LOCKED), plan("exploit"), 3, "diff")[0].content
     assert "Locked by the owner of this run" in system
-    assert "enc = gat(heads 4) 32 <- input; dropout 0.3, elu; recipe.optimiser adam" in system
+    assert "enc = gat(heads 4, attention_dropout 0, join concat) 32 <- input; dropout 0.3, elu; recipe.optimiser adam" in system

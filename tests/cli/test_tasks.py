@@ -57,7 +57,8 @@ def test_check_of_sound_data_talks_and_ends_well(run: Run) -> None:
     assert printed.out == (
         "note     constant-features  3 of 64 features are the same for every node\n"
         "                            A column that never changes says nothing and costs weights.\n"
-        "                            → Leave it out: ignore: [COLUMN] in the task file.\n"
+        "                            → Leave it out: ignore: [COLUMN] in the task file. Columns that stand for atoms,\n"
+        "                              degrees or rare categories may stay.\n"
     )
 
 

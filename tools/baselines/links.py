@@ -15,8 +15,9 @@ from agentnas.tools.baselines.models import fit_boosting
 from agentnas.tools.tasks.base import Index, Matrix, Split, Task
 
 LENGTH = 4  # edges of the longest paths that Katz counts
-DAMPING = (0.02, 0.1, 0.3, 0.6)  # of a path's next edge, over one over the largest degree of spectrum
+DAMPING = (0.02, 0.1, 0.3, 0.6)  # of a path's next edge, relative to one over the spectral radius
 RANKS = (4, 8, 16, 32, 64, 128)
+TOLERANCE = 1e-8  # relative, of an eigenvalue
 CHUNK = 20_000_000  # entries of a block of rows that is made dense, or of neighbours that are compared
 
 
@@ -56,7 +57,7 @@ def resource_allocation(degrees: NDArray[Any]) -> NDArray[Any]:
 def fit_katz(task: Task, split: Split) -> Fitted:
     """Paths between the ends, of at most ``LENGTH`` edges, each edge damped (Katz, 1953)."""
     adjacency = training_graph(task, split)
-    radius = float(sp.linalg.eigsh(adjacency.astype(np.float64), 1, return_eigenvectors=False, v0=np.ones(adjacency.shape[0]))[0])
+    radius = float(sp.linalg.eigsh(adjacency.astype(np.float64), 1, return_eigenvectors=False, v0=np.ones(adjacency.shape[0]), tol=1e-3)[0])
     return _chosen(task, split, [(f"damping {d:g}", partial(_katz, adjacency, d / max(radius, 1e-9))) for d in DAMPING])
 
 
@@ -172,7 +173,7 @@ def _factor_scores(adjacency: sp.csr_matrix) -> Iterator[tuple[str, Callable[[In
 def _spectrum(matrix: sp.csr_matrix) -> tuple[NDArray[Any], NDArray[Any]]:
     """Eigenvalues of a symmetric matrix, largest by size first, and their vectors [nodes, values]: its singular values, with signs."""
     n = matrix.shape[0]
-    values, vectors = sp.linalg.eigsh(matrix, min(RANKS[-1], n - 1), which="LM", v0=np.ones(n))
+    values, vectors = sp.linalg.eigsh(matrix, min(RANKS[-1], n - 1), which="LM", v0=np.random.default_rng(0).normal(size=n), tol=TOLERANCE)
     order = np.argsort(-np.abs(values), kind="stable")
     return values[order], vectors[:, order]
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError
 from agentnas.tools.metrics import Target
-from agentnas.tools.own.graph import MOST_NODES, sorted_all, without_features
+from agentnas.tools.own.edges import sorted_all
+from agentnas.tools.own.graph import MOST_NODES, without_features
 from agentnas.tools.own.labels import MOST_CLASSES
 from agentnas.tools.tasks.base import GraphData, Index, Kind, Split, compact
 
@@ -47,7 +48,7 @@ def data_of(arrays: Arrays, kind: Kind | None, target: Target | None, directed: 
         raise DataError(f"{where}: kind graph needs batch, the graph of each node, from 0")
     attr = _floats(arrays, "edge_attr", ends.shape[1], where)
     edge_type, node_type = _whole(arrays, "edge_type", (ends.shape[1],), where), _whole(arrays, "node_type", (count,), where)
-    as_given = is_directed(ends, count) if directed is None else directed
+    as_given = kind != "link" and is_directed(ends, count) if directed is None else directed
     edge_index, attr, edge_type = sorted_all(ends, attr, edge_type, count, as_given)
     x = _floats(arrays, "x", count, where)
     features = compact(x) if x is not None and x.shape[1] else without_features(kind, edge_index, count)

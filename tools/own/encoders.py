@@ -23,6 +23,7 @@ MOST_CATEGORIES = 64  # columns of one category; the rarest values share the las
 RARE = 0.001  # share of rows below which a value is rare
 TEXT_COLUMNS = 256  # columns that the words of one text are hashed to
 YEAR, WEEK = 365.2425, 7.0
+SINCE = 10957.0  # days from 1970 to 2000, where years begin to be counted
 
 
 class Encoded(NamedTuple):
@@ -103,10 +104,10 @@ def _categories(table: Table, name: str, key: str) -> tuple[Any, list[str]]:
 
 
 def _dates(table: Table, name: str, key: str) -> tuple[Any, list[str]]:
-    """Years since the first date, and the place in year and week as points on a circle."""
+    """Years since 2000, and the place in year and week as points on a circle."""
     since = days(table, name, f"{key}: {name}")
     filled, columns = _filled(since, name)
-    filled[:, 0] -= filled[:, 0].min()
+    filled[:, 0] -= SINCE
     at = np.where(np.isnan(since), 0.0, since)
     turns = [np.stack([np.sin(2 * np.pi * at / turn), np.cos(2 * np.pi * at / turn)], axis=1) for turn in (YEAR, WEEK)]
     filled[:, 0] /= YEAR

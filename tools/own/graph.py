@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError
+from agentnas.tools.own.edges import sorted_all
 from agentnas.tools.own.encoders import Encoded, encode
 from agentnas.tools.own.labels import Labels, read_labels
 from agentnas.tools.own.schema import Edges, Graphs, Nodes, TaskFile
@@ -38,10 +39,11 @@ class Tables(NamedTuple):
 
 
 class Built(NamedTuple):
-    """Data, and the table whose rows are its items; None where they are pairs."""
+    """Data; the table whose rows are its items, None where they are pairs; and the names of its nodes, or of its graphs as items."""
 
     data: GraphData
     items: Table | None
+    names: tuple[str, ...] = ()
 
 
 class _Ends(NamedTuple):
@@ -62,11 +64,11 @@ def kind_of(file: TaskFile) -> Kind:
     return "node" if file.nodes is not None and file.nodes.label else "link"
 
 
-def build(file: TaskFile, tables: Tables, where: str) -> Built:
-    """The data of a task file's tables; DataError names file, row and column."""
+def build(file: TaskFile, tables: Tables, where: str, labelled: bool = True) -> Built:
+    """The data of a task file's tables, without labels where those are not asked for; DataError names file, row and column."""
     kind, file = kind_of(file), filled_in(file, tables)
     if kind == "graph":
-        return _graphs(file, tables, where)
+        return _graphs(file, tables, where, labelled)
     part = file.nodes or Nodes()
     if kind == "node" and (tables.nodes is None or not part.label):
         raise UsageError(f"{where}: kind node needs nodes: label, the column that is predicted")
@@ -80,8 +82,9 @@ def build(file: TaskFile, tables: Tables, where: str) -> Built:
     if kind == "link" and (directed or ends.type is not None):
         what = "directed" if directed else "edges: type"
         raise UsageError(f"{where}: {what} does not fit kind link, which predicts whether two nodes are joined; leave it out")
-    labels = read_labels(_given(tables.nodes), part.label, file.target, file.metric, "nodes: label") if kind == "node" else None
-    return Built(_joined(part, tables.nodes, len(names), ends, directed, labels, kind), tables.nodes)
+    labels = _labels(_given(tables.nodes), part.label, file, "nodes: label", labelled) if kind == "node" else None
+    data = _joined(part, tables.nodes, len(names), ends, directed, labels, kind)
+    return Built(data, tables.nodes, tuple(map(_plain, names)))
 
 
 def filled_in(file: TaskFile, tables: Tables) -> TaskFile:
@@ -178,7 +181,7 @@ def _unique(names: Objects, table: Table, column: str) -> pd.Index:
         raise DataError(f"{table.at(int(empty.argmax()), column)}: is empty; every row needs its name")
     if found.has_duplicates:
         row = int(found.duplicated().argmax())
-        name = str(names[row]).rsplit(BETWEEN, maxsplit=1)[-1][:40]
+        name = _plain(names[row])[:40]
         raise DataError(f"{table.at(row, column)}: {name!r} stands twice, first in row {int((names == names[row]).argmax()) + 1}")
     return found
 
@@ -243,7 +246,12 @@ def _places(table: Table, column: str, names: pd.Index, key: str, of_graph: Obje
 
 
 def _such(names: pd.Index) -> str:
-    return ", ".join(repr(str(name).rsplit(BETWEEN, maxsplit=1)[-1][:20]) for name in names[:3])
+    return ", ".join(repr(_plain(name)[:20]) for name in names[:3])
+
+
+def _plain(name: object) -> str:
+    """The name of a node without that of its graph."""
+    return str(name).rsplit(BETWEEN, maxsplit=1)[-1]
 
 
 def _types(table: Table, column: str | None, key: str) -> tuple[Index | None, tuple[str, ...]]:
@@ -258,41 +266,25 @@ def _types(table: Table, column: str | None, key: str) -> tuple[Index | None, tu
     return numbers.astype(np.int64), tuple(map(str, names))
 
 
-def sorted_all(
-    ends: Index, attr: NDArray[np.float32] | None, edge_type: Index | None, count: int, directed: bool
-) -> tuple[Index, NDArray[np.float32] | None, Index | None]:
-    """Edges sorted by source, target and type, without loops, both ways unless directed; of equal ones the first stays."""
-    rows = np.arange(ends.shape[1])
-    if not directed:  # an edge that stands in the file comes before the way back of another
-        ends, rows = np.concatenate([ends, ends[::-1]], axis=1), np.tile(rows, 2)
-    keep = ends[0] != ends[1]
-    ends, rows = ends[:, keep], rows[keep]
-    kinds = edge_type[rows] if edge_type is not None else np.zeros(len(rows), np.int64)
-    codes = (ends[0] * np.int64(count) + ends[1]) * np.int64(kinds.max(initial=0) + 1) + kinds
-    order = np.argsort(codes, kind="stable")
-    ends, rows, kinds, codes = ends[:, order], rows[order], kinds[order], codes[order]
-    new = np.ones(len(rows), bool)
-    new[1:] = codes[1:] != codes[:-1]
-    kept = rows[new]
-    return (
-        np.ascontiguousarray(ends[:, new]),
-        None if attr is None else np.ascontiguousarray(attr[kept], np.float32),
-        None if edge_type is None else kinds[new],
-    )
+def _labels(table: Table, columns: tuple[str, ...], file: TaskFile, key: str, labelled: bool) -> Labels:
+    if not labelled:
+        return Labels(np.full(len(table), -1, np.int64), 1)
+    return read_labels(table, columns, file.target, file.metric, key)
 
 
-def _graphs(file: TaskFile, tables: Tables, where: str) -> Built:
+def _graphs(file: TaskFile, tables: Tables, where: str, labelled: bool) -> Built:
     part = file.graphs or Graphs()
     if tables.graphs is None or not part.label:
         raise UsageError(f"{where}: kind graph needs graphs: file and label, a table with one graph a row")
-    labels = read_labels(tables.graphs, part.label, file.target, file.metric, "graphs: label")
+    labels = _labels(tables.graphs, part.label, file, "graphs: label", labelled)
+    graph_names = _graph_names(part, tables.graphs)
     if part.smiles is not None:
-        return Built(_molecules(part, tables.graphs, labels), tables.graphs)
+        return Built(_molecules(part, tables.graphs, labels), tables.graphs, tuple(graph_names))
     if tables.edges is None:
         raise UsageError(f"{where}: edges are missing; give edges: file, source and target, or graphs: smiles")
-    graph_names = _graph_names(part, tables.graphs)
     nodes, edges = file.nodes or Nodes(), file.edges or Edges()
-    return Built(_many(nodes, edges, tables, graph_names, labels, part, _directed(file, tables), where), tables.graphs)
+    data = _many(nodes, edges, tables, graph_names, labels, part, _directed(file, tables), where)
+    return Built(data, tables.graphs, tuple(graph_names))
 
 
 def _graph_names(part: Graphs, table: Table) -> pd.Index:

@@ -154,11 +154,9 @@ def look(file: Path, separator: str | None = None, encoding: str = "utf-8") -> S
     """The table in a file; DataError where it is none, or where its first line is no header."""
     if file.suffix.lower() in PICKLES:
         raise DataError(f"{file}: a pickle runs code when it is read, so it is refused; save it as CSV, Parquet, GraphML or .npz")
-    table = read_table(file, str(file), separator=separator, encoding=encoding, as_text=())
+    table = read_table(file, str(file), separator=separator, encoding=encoding, as_text=lambda _: ())
     if len(table.names) == 1 and (parts := table.names[0].split())[1:]:
-        raise DataError(
-            f"{file}: the first line is {table.names[0][:40]!r}, one column with {len(parts)} words; --separator ' ' parts them"
-        )
+        raise DataError(f"{file}: the first line is {table.names[0][:40]!r}, one column of {len(parts)} words; --separator ' ' parts them")
     if all(_NUMBER.fullmatch(name) for name in table.names):
         named = ",".join(("source", "target", "weight")[: len(table.names)]) if len(table.names) < 4 else "names of columns"
         raise DataError(f"{file}: the first line is {','.join(table.names[:4])}: no header; put one above it, such as {named}")

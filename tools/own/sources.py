@@ -71,7 +71,9 @@ def _markup(path: Path, shown: str) -> Tables:
     if path.suffix.lower() != ".gml" and re.search(r"<!(DOCTYPE|ENTITY)", text, re.IGNORECASE):
         raise DataError(f"{shown}: declares a document type or entities, which GraphML does not need; remove them, nothing was read")
     try:
-        graph = nx.parse_gml(text.splitlines(), label=None) if path.suffix.lower() == ".gml" else nx.parse_graphml(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of attributes without a type, which are read as texts
+            graph = nx.parse_gml(text.splitlines(), label=None) if path.suffix.lower() == ".gml" else nx.parse_graphml(text)
     except (nx.NetworkXException, *DAMAGE) as error:
         raise DataError(f"{shown}: no {path.suffix[1:].upper()}, or a damaged one: {short(error)}") from None
     return _as_tables(graph, shown)
@@ -180,22 +182,18 @@ def _plain_classes() -> list[Any]:
 
 def as_arrays(found: Any, shown: str) -> dict[str, Any]:
     """A dictionary, a ``Data`` or a list of them (graphs side by side) as arrays; DataError for anything else."""
-    if isinstance(found, (list, tuple)) and found and all(_is_graph(one) for one in found):
-        return _side_by_side([_one(one, shown) for one in found], shown)
-    if not _is_graph(found):
-        raise DataError(f"{shown}: holds {type(found).__name__}; expected a dictionary of arrays, a Data, or a list of them")
-    return _one(found, shown)
-
-
-def _is_graph(found: Any) -> bool:
-    return isinstance(found, dict) or (hasattr(found, "to_dict") and hasattr(found, "edge_index"))
+    many = isinstance(found, (list, tuple)) and bool(found)
+    for one in found if many else [found]:
+        if not (isinstance(one, dict) or hasattr(type(one), "to_dict")):
+            raise DataError(f"{shown}: holds {type(one).__name__}; expected a dictionary of arrays, a Data, or a list of them")
+    return _side_by_side([_one(one, shown) for one in found], shown) if many else _one(found, shown)
 
 
 def _one(found: Any, shown: str) -> dict[str, Any]:
     try:
         items = dict(found) if isinstance(found, dict) else dict(found.to_dict())
         return {str(name): _array(value) for name, value in items.items()}
-    except (AttributeError, TypeError, ValueError, RuntimeError, KeyError) as error:
+    except DAMAGE as error:  # a ``Data`` that was put together of other parts may fail wherever it is asked
         raise DataError(f"{shown}: damaged: {short(error)}") from None
 
 

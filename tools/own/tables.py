@@ -241,7 +241,9 @@ def _parquet(path: Path, shown: str) -> Table:
             nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
             if nested:
                 raise DataError(f"{shown}: column {nested[0]!r} holds lists or records; allowed: one value a cell")
-            frame = file.read().to_pandas(ignore_metadata=True)
+            read = file.read()
+            read.validate(full=True)  # a damaged text would be met only where it is used
+            frame = read.to_pandas(ignore_metadata=True)
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:

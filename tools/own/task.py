@@ -39,7 +39,26 @@ def own_task(reference: str, *, data_dir: Path | None = None, split: str | None 
     except MemoryError:
         raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
     asked = split or file.split.rule or "usual"
-    return Task(name, chosen, protocol, len(parts), fingerprint(data, parts, chosen), asked, data, parts, file=str(path))
+    return Task(name, chosen, protocol, len(parts), fingerprint(data, parts, chosen), asked, data, parts, file=str(path), names=built.names)
+
+
+def own_data(reference: str, *, data_dir: Path | None = None, allow_code: bool = False) -> tuple[GraphData, tuple[str, ...]]:
+    """The data of a task file to predict for, and the names of its nodes, or of its graphs as items; it needs no labels and no splits."""
+    path = Path(reference).expanduser().absolute()
+    file = read_task_file(path)
+    read = _read(file, path.parent, data_dir, allow_code)
+    if isinstance(read, Tables):
+        built = build(file, read, path.name, labelled=False)
+        return built.data, built.names
+    known = read if "y" in read else {**read, "y": np.arange(_items(file, read)) % 2}
+    return data_of(known, file.kind, file.target, file.directed, file.source or path.name), ()
+
+
+def _items(file: TaskFile, read: Arrays) -> int:
+    """How many items arrays without labels hold."""
+    if "batch" in read and file.kind != "node":
+        return int(np.max(read["batch"], initial=0)) + 1
+    return int(read["x"].shape[0]) if "x" in read else int(np.max(read.get("edge_index", 0))) + 1
 
 
 def fingerprint(data: GraphData, splits: tuple[Split, ...], chosen: Metric) -> str:

@@ -16,7 +16,9 @@ OF_KIND: dict[str, dict[str, tuple[Any, ...]]] = {
     "node": {},
     "graph": {
         **NODES_ONLY, "recipe.batching": ("full", "minibatch"), "recipe.batch_size": (16, 32, 64, 128),
-        "recipe.epochs": (100, 200, 300, 500), "body.norm": ("none", "batch", "layer", "graph"),
+        # A set is gone through some ten times an epoch: a few epochs are many steps.
+        "recipe.epochs": (50, 100, 200), "recipe.patience": (20, 30, 50), "recipe.learning_rate": (0.001, 0.002, 0.005, 0.01, 0.02),
+        "body.norm": ("none", "batch", "layer", "graph"),
     },
     "link": {
         **NODES_ONLY, "recipe.batching": ("minibatch",), "recipe.batch_size": (256, 1024, 4096), "recipe.epochs": (50, 100, 200, 300),
@@ -25,7 +27,7 @@ OF_KIND: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }  # fmt: skip
 DIRECTED = {"input.edges": ("as_given", "both", "reversed")}
-BATCH_SIZE = {"graph": 32, "link": 1024}
+BATCH_SIZE = {"graph": 64, "link": 1024}
 
 
 def values_for(kind: str, target: str, offers: Collection[str] = ()) -> Mapping[str, tuple[Any, ...]]:

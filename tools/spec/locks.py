@@ -149,9 +149,7 @@ def _written(path: str, value: Any) -> str:
     if path.startswith("body.") and isinstance(value, Mapping) and "op" in value:
         free = {"inputs": ["input" if name == ANYTHING else name for name in value.get("inputs", ["input"])]}
         reads = "" if value.get("inputs") else " (whatever it reads)"
-        usual = {param.name: param.default for param in operator(value["op"]).params}
-        unusual = {name: given for name, given in value.get("params", {}).items() if given != usual.get(name, _MISSING)}
-        return node_text(Node.model_validate({"id": path.split(".")[1], **value, "params": unusual, **free})) + reads
+        return node_text(Node.model_validate({"id": path.split(".")[1], **value, **free})) + reads
     if isinstance(value, Mapping):
         return ", ".join(f"{path}.{name} {value_text(held)}" for name, held in value.items() if not isinstance(held, (list, dict)))
     return f"{path} {value_text(value)}"

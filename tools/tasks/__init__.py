@@ -13,7 +13,8 @@ from agentnas.tools.tasks.catalog import task_names
 if TYPE_CHECKING:
     from agentnas.tools.tasks.base import GraphData, Split, Task
     from agentnas.tools.tasks.card import TaskCard, make_card
-    from agentnas.tools.tasks.check import Problem, check_task
+    from agentnas.tools.tasks.check import check_task
+    from agentnas.tools.tasks.checks.findings import Problem
     from agentnas.tools.tasks.load import load_task
     from agentnas.tools.tasks.locate import find_data
     from agentnas.tools.tasks.nasbench import NasBenchTable
@@ -35,7 +36,7 @@ __all__ = [
 _HOMES = {
     "NasBenchTable": "nasbench",
     "GraphData": "base",
-    "Problem": "check",
+    "Problem": "checks.findings",
     "Split": "base",
     "Task": "base",
     "TaskCard": "card",

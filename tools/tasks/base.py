@@ -155,7 +155,7 @@ class Task:
 
     ``protocol`` is the line that stands beside every number, such as ``public split, 140/500/1000``.
     ``split_name`` is what ``load_task`` was asked for; ``fingerprint`` the sha256 of the data (or of the table file). ``file`` is the task
-    file that it was read from, a whole path.
+    file that it was read from, a whole path; ``names`` are what its nodes, or its graphs where those are the items, are called there.
     """
 
     name: str
@@ -168,6 +168,7 @@ class Task:
     splits: tuple[Split, ...] = ()
     table: NasBenchTable | None = None
     file: str | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:

@@ -83,7 +83,9 @@ def _seen(card: TaskCard) -> str:
 def _target(card: TaskCard) -> Lines:
     sizes = "?" if card.split_sizes is None else "/".join(map(str, card.split_sizes))
     if card.is_link:
-        return [("pairs", f"train/val/test {sizes}, half of them edges; " + facts("{:.4f} of all pairs are joined", card.pair_density))]
+        return [
+            ("pairs", f"train/val/test {sizes}, edges and pairs without one; " + facts("{:.4f} of all pairs are joined", card.pair_density))
+        ]
     if card.target == "value":
         told = facts("mean {:.4g}, deviation {:.4g}, from {:.4g} to {:.4g}, skewness {:.1f}", *(card.values or (None,) * 5))
         return [("values", f"train/val/test {sizes}, {told}{_like_neighbours(card)}")]

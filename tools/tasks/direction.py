@@ -27,22 +27,27 @@ PATTERNS = ("one after the other", "pointing to the same", "pointed to by the sa
 
 @dataclass(frozen=True)
 class Direction:
-    """``correlations``: of each pattern with having the same label, -1..1; ``score``: 0 where all patterns say the same, 1 where one says
-    something and another nothing; ``helps``: whether that is much, and more than chance."""
+    """``excess``: how much more often than by chance nodes have the same label that a pattern joins, 1: always, 0: as by chance.
+
+    ``score``: 0 where all patterns say the same, 1 where one says something and another nothing; ``helps``: whether that is much, and more
+    than chance.
+    """
 
     score: float
-    correlations: dict[str, float]
+    excess: dict[str, float]
     helps: bool
 
     @property
     def sentence(self) -> str:
         """What was found and what to do, one line."""
-        told = ", ".join(f"{name} {value:+.3f}" for name, value in self.correlations.items())
+        told = ", ".join(f"{name} {value:+.3f}" for name, value in self.excess.items())
         if self.helps:
             advice = "keep it, with weights of their own for in- and out-neighbours"
+        elif self.score >= MUCH:
+            advice = "no more than chance might do with so few labels, so both ways of edges are worth trying (input.edges)"
         else:
-            advice = f"{'no more than chance, ' if self.score >= MUCH else ''}edges in both directions (input.edges both) lose little"
-        return f"direction score {self.score:.2f} of 1 (same label for nodes {told}): {advice}"
+            advice = "edges in both directions (input.edges both) lose little"
+        return f"direction score {self.score:.2f} of 1 (same label beyond chance, for nodes {told}): {advice}"
 
 
 def direction_of(task: Task, split: int = 0) -> Direction | None:
@@ -57,8 +62,8 @@ def direction_of(task: Task, split: int = 0) -> Direction | None:
         nodes = np.sort(rng.choice(nodes, MOST_NODES, replace=False))
     y = data.y[nodes] if data.target == "classes" else _quarters(data.y[nodes])
     joined = [_joined(data.edge_index, data.num_nodes, nodes, pattern) for pattern in PATTERNS]
-    found = [_correlation(pairs, y) for pairs in joined]
-    chance = np.array([[_correlation(pairs, mixed) for pairs in joined] for mixed in (rng.permutation(y) for _ in range(SHUFFLES))])
+    found = [_excess(pairs, y) for pairs in joined]
+    chance = np.array([[_excess(pairs, mixed) for pairs in joined] for mixed in (rng.permutation(y) for _ in range(SHUFFLES))])
     squares = [value**2 for value in found]
     score = 1.0 - min(squares) / max(squares) if max(squares) else 0.0
     sure = any(abs(found[a] - found[b]) > SURE * (chance[:, a] - chance[:, b]).std() for a, b in combinations(range(len(found)), 2))
@@ -79,10 +84,10 @@ def _joined(edge_index: Index, n: int, nodes: Index, pattern: str) -> Index:
     return np.stack([upper.row, upper.col]).astype(np.int64)
 
 
-def _correlation(pairs: Index, y: Index) -> float:
-    """Of being joined with having the same label, over all pairs of nodes (phi coefficient); 0 where one of them never differs."""
-    n, joined = len(y), float(pairs.shape[1])
-    every, sizes = n * (n - 1) / 2.0, np.unique(y, return_counts=True)[1].astype(float)
-    same, both = float((sizes * (sizes - 1) / 2.0).sum()), float((y[pairs[0]] == y[pairs[1]]).sum())
-    spread = joined * (every - joined) * same * (every - same)
-    return float((every * both - joined * same) / np.sqrt(spread)) if spread > 0 else 0.0
+def _excess(pairs: Index, y: Index) -> float:
+    """How much more often than any two nodes those that are joined have the same label, as a share of the most it could be; 0: as often."""
+    sizes = np.unique(y, return_counts=True)[1].astype(float)
+    by_chance = float((sizes * (sizes - 1)).sum()) / max(1.0, len(y) * (len(y) - 1.0))
+    if not pairs.shape[1] or by_chance == 1.0:
+        return 0.0
+    return (float((y[pairs[0]] == y[pairs[1]]).mean()) - by_chance) / (1.0 - by_chance)

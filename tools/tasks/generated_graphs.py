@@ -117,9 +117,11 @@ def _hetero(settings: Generated, rng: np.random.Generator) -> Made:
         wanted = np.where(rng.random(count) < follow, wanted, rng.integers(classes, size=count))
         return np.stack([_of_class(wanted, y, rng), target])
 
-    each = settings.edges // 4
-    trust, report = (_distinct_edges(draw, each, settings.nodes, rng) for draw in (trusts, reports))
-    sold = _distinct_edges(lambda count: same(count, taste) + np.array([[users], [0]]), each, settings.nodes, rng)
+    # Twice as many reports as trust: all edges as one say next to nothing.
+    few, sales = settings.edges // 4, settings.edges // 8
+    trust = _distinct_edges(trusts, few, settings.nodes, rng)
+    report = _distinct_edges(reports, settings.edges - few - 2 * sales, settings.nodes, rng)
+    sold = _distinct_edges(lambda count: same(count, taste) + np.array([[users], [0]]), sales, settings.nodes, rng)
     parts = [trust, report, sold[::-1], sold]
     edges, types = sorted_with_types(np.concatenate(parts, 1), np.repeat(np.arange(4), [part.shape[1] for part in parts]), settings.nodes)
     x, node_type = typed_features([_of_classes(settings, y, classes, rng), _of_classes(settings, taste, classes, rng)])

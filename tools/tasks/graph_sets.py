@@ -56,6 +56,8 @@ def _numbers(path: Path, columns: int | None) -> NDArray[np.float64]:
     """Rows of numbers separated by commas; [rows, columns]."""
     try:
         text = path.read_text(encoding="ascii")
+        if not text.strip():
+            raise ValueError("holds no rows")
         table = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2, comments=None)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); expected numbers separated by commas") from None

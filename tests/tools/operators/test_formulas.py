@@ -101,7 +101,7 @@ def test_gatedgcn_updates_edges_and_nodes_in_turn(attributes: int, layers: int) 
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     h = module.lin_in(x)
-    edges = [None if g.edge_attr is None else module.encoder(row) for row in (g.edge_attr if attributes else range(g.num_edges))]
+    edges = [None] * g.num_edges if g.edge_attr is None else [module.encoder(row) for row in g.edge_attr]
     for number, layer in enumerate(module.layers):
         total, gates, mixed = torch.zeros(NODES, OUT), torch.zeros(NODES, OUT), []
         for place, (source, target) in enumerate(g.edge_index.T.tolist()):

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from agentnas.tools.errors import AgentNASError, DataError, UsageError
-from agentnas.tools.own.guess import Guess, Wishes, guess_arrays, guess_tables, relative
+from agentnas.tools.own.guess import guess_arrays, guess_tables
+from agentnas.tools.own.guessing import Guess, Wishes
 from agentnas.tools.own.looking import files_of, look, look_whole
-from agentnas.tools.own.writing import task_yaml
+from agentnas.tools.own.writing import relative, task_yaml
 from agentnas.tools.tasks import Task, load_task
 from tests.newcomers import fraud, molecules, social
 
@@ -251,7 +252,7 @@ def test_bad_wishes_are_one_line(tmp_path: Path, tables: dict[str, Any], said: d
     ("name", "content", "line"),
     [
         ("edges.csv", b"0,1\n1,2\n", "the first line is 0,1: no header; put one above it, such as source,target"),
-        ("edges.txt", b"0 1\n1 2\n", "the first line is '0 1', one column with 2 words; --separator ' ' parts them"),
+        ("edges.txt", b"0 1\n1 2\n", "the first line is '0 1', one column of 2 words; --separator ' ' parts them"),
         ("graph.pkl", b"\x80\x04", "a pickle runs code when it is read, so it is refused"),
         ("edges.csv", b"a,b\n\xff,1\n", "line 2 is not UTF-8"),
     ],

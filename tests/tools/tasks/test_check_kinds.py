@@ -221,8 +221,10 @@ def test_colours_do_not_hang_on_the_order_of_nodes() -> None:
 
 def test_dense_and_sparse_features_have_the_same_twins() -> None:
     x = np.concatenate([X[:390], X[:10]])
+    data = nodes().data
+    assert data is not None
     for features in (x, sp.csr_matrix(x)):
-        rows = row_codes(dataclasses.replace(nodes().data, x=features))  # type: ignore[type-var]
+        rows = row_codes(dataclasses.replace(data, x=features))
         assert np.array_equal(rows[390:], rows[:10])
         assert len(np.unique(rows)) == 390
 

@@ -174,3 +174,12 @@ def test_bytes_that_are_no_text_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "SAMPL.csv").write_bytes(b"iupac,smiles\xff\xfe")
     with pytest.raises(DataError, match=r"SAMPL\.csv: .*decode"):
         read_molecules(DATA_SETS["freesolv"], tmp_path)
+
+
+def test_the_page_counts_the_columns() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/graphs.md").read_text(encoding="utf-8")
+    atoms_table, bonds_table = page.split("| of an atom")[1].split("| of a bond")
+    counts = [[int(n) for line in table.split("\n\n")[0].splitlines()[2:] for n in line.split("|")[2].split(",")] for table in
+              (atoms_table, bonds_table)]  # fmt: skip
+    assert tuple(counts[0]) == ATOM_WIDTHS
+    assert tuple(counts[1]) == BOND_WIDTHS

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from agentnas.tools.anchors import Anchor
+from agentnas.tools.anchors_of_kinds import graph_anchors
 from agentnas.tools.evaluate.fitting import Room
 from agentnas.tools.metrics import metric
 from agentnas.tools.nn.features import laplacian_encoding, prepare_features, random_walk_encoding
 from agentnas.tools.nn.flops import count_flops
 from agentnas.tools.operators.base import operators
 from agentnas.tools.profiling import Sizes, profile
+from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.base import GraphData, Task, sorted_with_attributes
 from agentnas.tools.tasks.folds import folds
@@ -225,3 +228,11 @@ def test_a_batch_that_does_not_fit_is_refused_in_one_line_and_full_batches_becom
 def test_small_sets_are_certain_to_fit_and_large_ones_are_weighed(task: Task) -> None:
     assert Room(2000, "are available", task).certain
     assert not Room(500, "are available", task).certain
+
+
+@pytest.mark.parametrize("anchor", graph_anchors(), ids=lambda anchor: anchor.name)
+def test_anchors_train_on_a_set_and_lie_in_its_space(prepared: PreparedTask, task: Task, anchor: Anchor) -> None:
+    space = BoundedSpace("default").for_task(task.kind, task.target)
+    assert space.contains(anchor.spec) is None
+    done = train(anchor.spec, prepared, split=0, seed=0, epochs=2)
+    assert 0 <= done.val <= 100

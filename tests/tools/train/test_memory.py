@@ -47,7 +47,7 @@ def test_operators_over_edges_hold_a_value_an_edge_and_channel(op: str) -> None:
 
 
 def test_predictions_grow_with_what_is_asked() -> None:
-    size = {"num_nodes": 100_000, "num_edges": 1_000_000, "in_channels": 128, "out_channels": 16}
+    size: dict[str, Any] = {"num_nodes": 100_000, "num_edges": 1_000_000, "in_channels": 128, "out_channels": 16}
     narrow, wide = (predicted_mib(spec("gcn", width), **size) for width in (16, 512))
     twice = predicted_mib(spec("gcn", 512, consistency_samples=2), **size)
     assert narrow + 500 < wide < twice - 300

@@ -175,7 +175,7 @@ ADVICE: dict[str, Advice] = {
         f"constant-{part}": ("Nothing can be learnt from, or told apart by, one value.", "Use a random split, or folds.") for part in _PARTS
     },
     **{
-        f"small-{part}": (_SMALL, "Enlarge the part (val and test under split); folds (split: {kind: folds}) test every node or graph once.")
+        f"small-{part}": (_SMALL, "Enlarge the part (val and test under split); folds test every node or graph once: split: {kind: folds}.")
         for part in _PARTS
     },
     **{

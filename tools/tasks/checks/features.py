@@ -78,7 +78,7 @@ def column_spread(x: Any) -> NDArray[np.float64]:
     if not sp.issparse(x):
         return np.asarray(x.std(axis=0, dtype=np.float64))
     square = np.asarray(x.astype(np.float64).power(2).mean(axis=0)).ravel()
-    return np.sqrt(np.maximum(0.0, square - mean * mean))
+    return np.asarray(np.sqrt(np.maximum(0.0, square - mean * mean)))
 
 
 def _counting(data: GraphData, highest: NDArray[Any], lowest: NDArray[Any]) -> int | None:
