@@ -64,8 +64,10 @@ class _Softmax(torch.autograd.Function):
 
 
 def _counted(entries: Tensor, pattern: Pattern, other: float) -> Tensor:
-    """``entries`` [nnz, k], and ``other`` where an entry does not count."""
-    return entries if pattern.keep is None else entries.masked_fill((pattern.keep == 0)[:, None], other)
+    """``entries`` [nnz, ...], and ``other`` where an entry does not count."""
+    if pattern.keep is None:
+        return entries
+    return entries.masked_fill((pattern.keep == 0).view(-1, *[1] * (entries.dim() - 1)), other)
 
 
 def _largest_of_rows(entries: Tensor, pattern: Pattern) -> Tensor:
