@@ -11,7 +11,7 @@ from agentnas.tools.errors import UsageError
 from agentnas.tools.metrics import Target, fitting
 from agentnas.tools.own.answers import CLEAR, LEAST, Answer, candidates, metric_of, several, target_of, told
 from agentnas.tools.own.arrays import Arrays, data_of
-from agentnas.tools.own.guessing import Guess, Line, Wishes
+from agentnas.tools.own.guessing import Guess, Line, Wishes, some
 from agentnas.tools.own.looking import PARTS, Column, Seen
 from agentnas.tools.own.roles import DIRECTED, Roles, find_roles, no_edges
 from agentnas.tools.yaml_file import nearest
@@ -261,7 +261,7 @@ def _features(guess: Guess, part: str, seen: Seen, taken: set[str | None], wishe
     codes = [name for name, column in left.items() if name not in ignored and _is_code(column)]
     used = [name for name in left if name not in ignored]
     if used:
-        guess.lines.append(Line(f"{part} features", _some(used), _kinds([left[name] for name in used], codes), "--ignore"))
+        guess.lines.append(Line(f"{part} features", some(used), _kinds([left[name] for name in used], codes), "--ignore"))
     if codes:
         guess.say(f"{part}.categories", codes, "whole numbers that are codes, not amounts")
     if ignored:
@@ -290,10 +290,6 @@ def _kinds(columns: Sequence[Column], codes: Sequence[str]) -> str:
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     gaps = sum(column.empty > 0 for column in columns)
     return counted + (f"; {gaps} with empty cells, which are filled and marked" if gaps else "")
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _edges(guess: Guess, roles: Roles, wishes: Wishes) -> None:

@@ -71,3 +71,8 @@ class Guess:
 
     def doubt(self, about: str, text: str, option: str, choices: Sequence[str] = ()) -> None:
         self.doubts.append(Doubt(about, text, option, tuple(choices)))
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """A few names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
