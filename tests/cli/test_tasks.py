@@ -9,13 +9,14 @@ import pytest
 
 from agentnas.tools.metrics import metric
 from agentnas.tools.tasks import GraphData, Split, Task, load_task, make_card, task_names
+from agentnas.tools.tasks.generated import EXAMPLES as GENERATED
 from agentnas.tools.tasks.powerlaw import EXAMPLES
 from tests.cli.conftest import Run
 
 
 def test_list_has_every_task_and_where_its_data_is(run: Run, data_dir: Path) -> None:
     rows = {row["task"]: row for row in run("tasks", "list", "--data-dir", data_dir, "--json").data}
-    assert tuple(rows) == (*task_names(), *EXAMPLES)
+    assert tuple(rows) == (*task_names(), *EXAMPLES, *GENERATED)
     assert rows["cora"] == {
         "task": "cora", "kind": "node", "nodes": 2708, "edges": 10556, "features": 1433, "classes": 7, "metric": "accuracy",
         "splits": ["public", "random", "geom-gcn"], "data": str(data_dir / "Planetoid/Cora/raw"),

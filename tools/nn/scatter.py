@@ -64,6 +64,8 @@ class Graph:
 
     edge_weight: Tensor | None = None
     edge_attr: Tensor | None = None
+    edge_type: Tensor | None = None
+    node_type: Tensor | None = None
 
     def __init__(self, edge_index: Tensor, num_nodes: int) -> None:
         self.pattern = Pattern(edge_index[1], edge_index[0], (num_nodes, num_nodes))
@@ -129,6 +131,12 @@ class Graph:
             graph = self.looped if loops else self
             self._adjacencies[key] = SparseMatrix(graph.pattern, graph._normalised(norm))
         return self._adjacencies[key]
+
+    def relational(self, types: int, norm: str = "sum") -> SparseMatrix:
+        """Matrix [N, N * types] that sends what a source says for the first type of edge to targets: here edges are of one type."""
+        row, column, n = self.pattern.row, self.pattern.column, self.num_nodes
+        pattern = Pattern(row, column * types, (n, n * types), self.pattern.live)
+        return SparseMatrix(pattern, self._normalised(norm))
 
     def _normalised(self, norm: str) -> Tensor:
         row, column, weight = self.pattern.row, self.pattern.column, self._ones

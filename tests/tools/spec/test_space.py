@@ -34,7 +34,7 @@ seeds = st.integers(0, 10**6)
 @lru_cache(maxsize=1)
 def draws() -> list[ArchitectureSpec]:
     rng = random.Random(0)
-    return [SPACES["default"].sample(rng) for _ in range(400)]
+    return [SPACES["default"].sample(rng) for _ in range(2000)]
 
 
 @given(bounded, seeds)
@@ -77,7 +77,7 @@ def test_every_factor_can_be_varied_by_itself(factor: str) -> None:
     rng = random.Random(1)
     found = (space.mutate(spec, rng, [factor]) for spec in [*pairs(), *draws()])
     mutation = next((mutation for mutation in found if mutation is not None), None)
-    assert mutation is not None, f"no sample of 400 has anything to vary in {factor}"
+    assert mutation is not None, f"no sample of 2000 has anything to vary in {factor}"
     assert mutation.factor == factor
 
 
