@@ -12,6 +12,7 @@ import agentnas
 from agentnas.config import Config, resolve
 from agentnas.report import command_of
 from agentnas.searched import file_names, searched, settled
+from agentnas.tools.anchors import Anchor, plain_anchors, strong_anchors
 from agentnas.tools.errors import AgentNASError, ConfigError, SpecError, UsageError
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import parse_spec
@@ -173,3 +174,15 @@ def test_a_run_keeps_what_is_locked_and_tells_what_it_searched(
 def test_the_command_again_names_what_was_asked_for() -> None:
     held = config(task="digits", space="attention", lock=("recipe.epochs=50",), trials=5, time="none").model_dump(mode="json")
     assert command_of(held) == "agentnas design --task digits --trials 5 --seed 0 --space attention --lock recipe.epochs=50"
+
+
+def test_a_space_that_ships_takes_in_anchors_that_differ_by_numbers_alone(files: Path) -> None:
+    task = load_task("digits")
+    for asked, inside in (("small", {"gcn", "mlp"}), (str(files / "mine.yaml"), set[str]())):
+        chosen = Config(space=asked)
+        found = searched(chosen, task, anchors_of("gcn", "mlp", "gcnii"))
+        assert {anchor.name for anchor in found.first if not anchor.reference} == inside
+
+
+def anchors_of(*names: str) -> tuple[Anchor, ...]:
+    return tuple(anchor for anchor in (*plain_anchors(), *strong_anchors()) if anchor.name in names)

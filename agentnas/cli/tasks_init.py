@@ -19,12 +19,12 @@ from agentnas.cli.output import emit, emit_json, say, soon, table
 from agentnas.tools.errors import AgentNASError, UsageError
 
 if TYPE_CHECKING:
-    from agentnas.tools.own.guess import Doubt, Guess, Wishes
+    from agentnas.tools.own.guessing import Doubt, Guess, Wishes
 
 Kinds = Literal["node", "graph", "link"]
 Predicts = Literal["classes", "labels", "value"]
 Columns = Annotated[list[str] | None, typer.Option(help="Column that is predicted; several times for several labels.", show_default=False)]
-NARROW, VALUE = 20, 40  # columns of the table: the reason's at least, the value's at most
+WIDE, VALUE = 115, 40  # columns from which reasons stand beside; columns of a value at most
 
 
 def init(
@@ -62,7 +62,7 @@ def init(
     Looks at the files (CSV, TSV, Parquet, GraphML, GML, .npz, .pt), guesses what they hold, shows each guess with its evidence and what it
     was not sure of, writes task.yaml, checks the task, and says how to go on. In a terminal it asks what the files do not settle.
     """
-    from agentnas.tools.own.guess import Wishes
+    from agentnas.tools.own.guessing import Wishes
 
     wishes = Wishes(
         tuple(label or ()), id_, source, target, graph, smiles, kind, predict, metric, split, tuple(ignore or ()), directed, name
@@ -144,8 +144,8 @@ def _choice(doubt: Doubt) -> str:
     say(doubt.text)
     for number, choice in enumerate(doubt.choices, start=1):
         say(f"  {number}  {choice or 'none: predict links'}")
-    number: int = typer.prompt("Which", default="1", value_proc=lambda text: _numbered(text, len(doubt.choices)), err=True)
-    return doubt.choices[number - 1]
+    chosen: int = typer.prompt("Which", default="1", value_proc=lambda text: _numbered(text, len(doubt.choices)), err=True)
+    return doubt.choices[chosen - 1]
 
 
 def _numbered(text: str, most: int) -> int:
@@ -158,16 +158,26 @@ def _numbered(text: str, most: int) -> int:
 def _shown(guess: Guess, looked: Looked) -> str:
     """What was looked at, guessed and left open."""
     files = [(str(one.file), one.rows, len(one.columns)) for one in looked.tables]
-    rows = [(line.key, _cut(line.value, VALUE), line.option or "-") for line in guess.lines]
-    why = _room() - sum(max(map(len, column)) + 2 for column in zip(*rows, ("guessed", "as", "change by"), strict=True))
-    told = [(*row, _cut(line.why, max(why, NARROW))) for row, line in zip(rows, guess.lines, strict=True)]
     parts = [table(("file", "rows", "columns"), files), ""] if files else []
-    parts += [table(("guessed", "as", "change by", "because"), told)]
+    parts.append(_guesses(guess, _room()))
     if looked.passed:
         parts += ["", f"passed over: {', '.join(path.name for path in looked.passed)}"]
     if guess.doubts:
         parts += ["", typer.style("not sure", bold=True), *(f"  {doubt.text}\n    → {doubt.option}" for doubt in guess.doubts)]
     return "\n".join(parts)
+
+
+def _guesses(guess: Guess, room: int) -> str:
+    """Every guess with its reason; where there is little room, the reason stands below."""
+    rows = [(line.key, _cut(line.value, VALUE), line.option or "-") for line in guess.lines]
+    if room >= WIDE:
+        left = room - sum(max(map(len, column)) + 2 for column in zip(*rows, ("guessed", "as", "change by"), strict=True))
+        return table(
+            ("guessed", "as", "change by", "because"), [(*row, _cut(line.why, left)) for row, line in zip(rows, guess.lines, strict=True)]
+        )
+    lines = table(("guessed", "as", "change by"), rows).splitlines()
+    below = (f"    {_cut(line.why, room - 4)}" for line in guess.lines)
+    return "\n".join([lines[0], *(part for pair in zip(lines[1:], below, strict=True) for part in pair)])
 
 
 def _room() -> int:
@@ -181,8 +191,7 @@ def _cut(text: str, width: int) -> str:
 
 def _written(guess: Guess, path: Path, name: str | None, separator: str | None, encoding: str) -> None:
     """Write the task file."""
-    from agentnas.tools.own.guess import relative
-    from agentnas.tools.own.writing import task_yaml
+    from agentnas.tools.own.writing import relative, task_yaml
 
     plan = relative(guess.plan, path.parent or Path())
     for part in ("nodes", "edges", "graphs"):

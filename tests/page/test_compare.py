@@ -66,7 +66,7 @@ def test_a_ranking_is_by_validation_and_its_differences_are_paired(three: list[R
     assert "+1.00 ± 0.06 over 3 paired seeds: beyond the noise" in rows[0]  # 1.0, 1.1, 0.9; the fourth seed has no partner
     assert " | – | designed |" in rows[1]
     assert difference(three[2].view, three[0].view) is None
-    assert difference_text(None) == "no seed in common"
+    assert difference_text(None, three[0].view.scale) == "no seed in common"
 
 
 def test_lower_errors_rank_first(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from agentnas.tools.baselines.base import Fitted, Predict, Scores, chosen, data_
 from agentnas.tools.baselines.features import dense, telling_columns
 from agentnas.tools.tasks.base import Index, Matrix, Split, Task
 
-PENALTIES = (0.01, 0.1, 1.0, 10.0)  # C of a logistic regression; a ridge regression takes 10 over it
+PENALTIES = (0.001, 0.01, 0.1, 1.0)  # C of a logistic regression; a ridge regression takes 1 over it
+SPARSE_PENALTIES = (0.1, 1.0, 10.0, 100.0)
 MOST_COLUMNS = 256  # that trees see
 TREES, STAGES = 100, (25, 50, 100)  # rounds of boosting, and those that validation chooses among
 LEAVES = (15,)
@@ -105,22 +106,22 @@ def _always(row: NDArray[Any]) -> Predict:
 
 
 def _scaled(table: Matrix, train: Index) -> Matrix:
-    """Columns with unit variance in training, and zero mean where the table is dense."""
-    from sklearn.preprocessing import StandardScaler
+    """Columns with zero mean and unit variance in training; of a sparse table at most 1, so that rare words are not made loud."""
+    from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
-    return StandardScaler(with_mean=not sp.issparse(table)).fit(table[train]).transform(table)
+    return (MaxAbsScaler() if sp.issparse(table) else StandardScaler()).fit(table[train]).transform(table)
 
 
 def _linear(x: Matrix, rows: Index, y: NDArray[Any], values: bool) -> Iterator[tuple[str, Columns]]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    for penalty in PENALTIES:
-        model = Ridge(alpha=10.0 / penalty) if values else LogisticRegression(C=penalty / 10, max_iter=200)
+    for penalty in SPARSE_PENALTIES if sp.issparse(x) else PENALTIES:
+        model = Ridge(alpha=1.0 / penalty) if values else LogisticRegression(C=penalty, max_iter=200)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a penalty that converges slowly is one that validation may turn down
             model.fit(x[rows], y)
-        setting = f"alpha {10.0 / penalty:g}" if values else f"C {penalty / 10:g}"
+        setting = f"alpha {1.0 / penalty:g}" if values else f"C {penalty:g}"
         yield setting, _values(model.predict, x) if values else _table(model.predict_proba, x)
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError
 from agentnas.tools.metrics import Target
-from agentnas.tools.own.graph import MOST_NODES, sorted_all, without_features
+from agentnas.tools.own.edges import sorted_all
+from agentnas.tools.own.graph import MOST_NODES, without_features
 from agentnas.tools.own.labels import MOST_CLASSES
 from agentnas.tools.tasks.base import GraphData, Index, Kind, Split, compact
 

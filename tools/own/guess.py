@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +11,9 @@ from agentnas.tools.errors import UsageError
 from agentnas.tools.metrics import Target, fitting
 from agentnas.tools.own.answers import CLEAR, LEAST, Answer, candidates, metric_of, several, target_of, told
 from agentnas.tools.own.arrays import Arrays, data_of
+from agentnas.tools.own.guessing import Guess, Line, Wishes
 from agentnas.tools.own.looking import PARTS, Column, Seen
-from agentnas.tools.own.roles import DIRECTED, Roles, find_roles
+from agentnas.tools.own.roles import DIRECTED, Roles, find_roles, no_edges
 from agentnas.tools.yaml_file import nearest
 
 SMALL_SET = 500  # labelled items up to which every item should be tested once
@@ -41,70 +39,6 @@ MOST_CODES = 60
 HIDDEN = "some edges are hidden, to be predicted: 5 % to choose by, 10 % to test on"
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the person said; None or nothing: to be guessed. ``target`` is the column of edges, ``predict`` what a label is."""
-
-    label: tuple[str, ...] = ()
-    id: str | None = None
-    source: str | None = None
-    target: str | None = None
-    graph: str | None = None
-    smiles: str | None = None
-    kind: str | None = None
-    predict: Target | None = None
-    metric: str | None = None
-    split: str | None = None
-    ignore: tuple[str, ...] = ()
-    directed: bool | None = None
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was guessed: its key in the task file, the value, why, and the option that changes it."""
-
-    key: str
-    value: str
-    why: str
-    option: str = ""
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """Something that the files do not settle, the option that does, and the values that could be meant, the taken one first."""
-
-    about: str
-    text: str
-    option: str
-    choices: tuple[str, ...] = ()
-
-
-@dataclass
-class Guess:
-    """A task file in the making. ``plan``: its keys and values, paths as they were given; ``reasons``: key path -> comment."""
-
-    plan: dict[str, Any] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
-    doubts: list[Doubt] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
-
-    def say(self, key: str, value: Any, why: str, option: str = "") -> None:
-        """Put a value in the plan (``nodes.label``), and why."""
-        at, parts = self.plan, key.split(".")
-        for part in parts[:-1]:
-            at = at.setdefault(part, {})
-        at[parts[-1]] = value
-        shown = (
-            ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower() if isinstance(value, bool) else str(value)
-        )
-        self.lines.append(Line(key.replace(".", " "), shown, why, option))
-        self.reasons[key] = why
-
-    def doubt(self, about: str, text: str, option: str, choices: Sequence[str] = ()) -> None:
-        self.doubts.append(Doubt(about, text, option, tuple(choices)))
-
-
 def guess_tables(tables: Sequence[Seen], wishes: Wishes) -> Guess:
     """The task that these tables seem to hold; UsageError where no edges, and no molecules, are found in them."""
     _known(tables, wishes)
@@ -112,7 +46,7 @@ def guess_tables(tables: Sequence[Seen], wishes: Wishes) -> Guess:
         "id": wishes.id, "source": wishes.source, "target": wishes.target, "owner": wishes.graph, "smiles": wishes.smiles, "graph_id": None,
     })  # fmt: skip
     if roles.edges is None and roles.smiles is None:
-        raise UsageError(_no_edges(tables))
+        raise UsageError(no_edges(tables))
     guess = Guess()
     items = _items(roles, wishes)
     answers = _answers(guess, roles, items, wishes)
@@ -187,17 +121,6 @@ def _known(tables: Sequence[Seen], wishes: Wishes) -> None:
                 raise UsageError(f"{option} {column}: no file has such a column; {nearest(column, names)}")
     if (wishes.source is None) != (wishes.target is None):
         raise UsageError("--source and --target belong together: give both columns of the edges")
-
-
-def _no_edges(tables: Sequence[Seen]) -> str:
-    seen = tables[0]
-    told = ", ".join(f"{table.file.name} ({', '.join(list(table.columns)[:5])})" for table in tables[:3])
-    if len(tables) == 1:
-        return (
-            f"{seen.file.name} seems to hold one thing a row and no edges between them (columns {', '.join(list(seen.columns)[:6])}); give"
-            " the file of edges too, or say which columns join two nodes: --source COLUMN --target COLUMN"
-        )
-    return f"no two columns of {told} name nodes of another table; say which join two nodes: --source COLUMN --target COLUMN"
 
 
 def _items(roles: Roles, wishes: Wishes) -> Seen | None:
@@ -477,18 +400,3 @@ def _leftovers(guess: Guess, roles: Roles) -> None:
         guess.doubt(
             "files", f"{seen.file.name} is not used; join its columns to those of another table if they matter", "name the FILES to use"
         )
-
-
-def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The plan with paths as the task file in this folder says them."""
-    made = {key: dict(value) if isinstance(value, dict) else value for key, value in plan.items()}
-    for part in ("nodes", "edges", "graphs"):
-        if "file" in made.get(part, {}):
-            made[part]["file"] = _from(folder, str(made[part]["file"]))
-    if "source" in made and not str(made["source"]).startswith(("ogb:", "python:")):
-        made["source"] = _from(folder, str(made["source"]))
-    return made
-
-
-def _from(folder: Path, file: str) -> str:
-    return Path(os.path.relpath(file, folder)).as_posix()

@@ -175,3 +175,15 @@ def _graphs(nodes: Seen | None, rest: Sequence[Seen], given: dict[str, str | Non
     if best[1] is None and given.get("owner"):
         return None, None, given["owner"]
     return best[1], best[2], best[3]
+
+
+def no_edges(tables: Sequence[Seen]) -> str:
+    """Why no edges were found, and which options name them."""
+    seen = tables[0]
+    told = ", ".join(f"{table.file.name} ({', '.join(list(table.columns)[:5])})" for table in tables[:3])
+    if len(tables) == 1:
+        return (
+            f"{seen.file.name} seems to hold one thing a row and no edges between them (columns {', '.join(list(seen.columns)[:6])}); give"
+            " the file of edges too, or say which columns join two nodes: --source COLUMN --target COLUMN"
+        )
+    return f"no two columns of {told} name nodes of another table; say which join two nodes: --source COLUMN --target COLUMN"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
-from agentnas.tools.own.guess import Guess
+from agentnas.tools.own.guessing import Guess
 
 ORDER = ("name", "kind", "target", "metric", "directed", "source", "nodes", "edges", "graphs", "split")
 HEAD = "# A task of your own: docs/own-data.md tells all keys. Guessed from the files; change what is wrong, then\n# {check}\n"
@@ -53,3 +55,18 @@ def _text(text: str) -> str:
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\"}
+
+
+def relative(plan: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The plan with paths as the task file in this folder says them."""
+    made = {key: dict(value) if isinstance(value, dict) else value for key, value in plan.items()}
+    for part in ("nodes", "edges", "graphs"):
+        if "file" in made.get(part, {}):
+            made[part]["file"] = _from(folder, str(made[part]["file"]))
+    if "source" in made and not str(made["source"]).startswith(("ogb:", "python:")):
+        made["source"] = _from(folder, str(made["source"]))
+    return made
+
+
+def _from(folder: Path, file: str) -> str:
+    return Path(os.path.relpath(file, folder)).as_posix()

@@ -89,8 +89,10 @@ def _with_parts(spec: ArchitectureSpec, source: Input, body: Body) -> Architectu
     # A convolution of width 'out' decays with the group of the outputs.
     hidden = any(known[node.op].kind == "convolution" and node.width != "out" for node in body.nodes)
     local = all(known[node.op].kind == "pointwise" for node in body.nodes) and spec.head.kind == "node"
+    # Without messages, encodings and post-processing nobody asks which way edges point.
+    unseen = local and not source.encodings and spec.post.kind == "none"
     return ArchitectureSpec.model_construct(
-        input=source,
+        input=_reset(source, "edges") if unseen else source,
         body=body,
         head=_without_effect_reset("head", spec.head),
         recipe=_recipe(spec.recipe, hidden, local),

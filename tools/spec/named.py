@@ -137,7 +137,7 @@ def named(name: str) -> BoundedSpace:
     """A space of this name that is made of bounds; raises UsageError for others."""
     made = NAMED[name].make if name in NAMED else None
     if made is None:
-        raise UsageError(f"unknown space {name!r}; {suggest(name, NAMED)}; a file of your own ends in .yaml")
+        raise UsageError(f"unknown space {name!r}; {suggest(name, NAMED)} (a file of your own ends in .yaml)")
     return made()
 
 

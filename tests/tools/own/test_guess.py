@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from torch_geometric.data import Data
 
 from agentnas.tools.errors import AgentNASError, DataError, UsageError
-from agentnas.tools.own.guess import Guess, Wishes, guess_arrays, guess_tables, relative
+from agentnas.tools.own.guess import guess_arrays, guess_tables
+from agentnas.tools.own.guessing import Guess, Wishes
 from agentnas.tools.own.looking import files_of, look, look_whole
-from agentnas.tools.own.writing import task_yaml
+from agentnas.tools.own.writing import relative, task_yaml
 from agentnas.tools.tasks import Task, load_task
 from tests.newcomers import fraud, molecules, social
 

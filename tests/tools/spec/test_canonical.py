@@ -248,3 +248,17 @@ def test_order_is_topological_and_does_not_depend_on_the_given_order(dag: Labell
     moved = {SOURCE: SOURCE, **{old: new for new, old in enumerate(other)}}
     shuffled = LabelledDag(tuple(dag.labels[old] for old in other), tuple(tuple(moved[i] for i in dag.inputs[old]) for old in other))
     assert _written(shuffled, canonical_order(shuffled)) == _written(dag, order)
+
+
+def test_the_way_of_edges_counts_where_something_sees_them() -> None:
+    def written(op: str, **parts: Any) -> ArchitectureSpec:
+        node = {"id": "a", "op": op, "width": 8}
+        return parse_spec({"body": {"nodes": [node], "outputs": ["a"]}, **parts})
+
+    both: dict[str, Any] = {"edges": "both"}
+    assert spec_hash(written("mlp", input=both)) == spec_hash(written("mlp"))
+    assert spec_hash(written("gcn", input=both)) != spec_hash(written("gcn"))
+    encoded = {"encodings": [{"kind": "degree"}]}
+    assert spec_hash(written("mlp", input=both | encoded)) != spec_hash(written("mlp", input=encoded))
+    posted = {"kind": "label_propagation"}
+    assert spec_hash(written("mlp", input=both, post=posted)) != spec_hash(written("mlp", post=posted))

@@ -138,7 +138,7 @@ def test_wrong_data_is_told_in_one_line(data: dict[str, Any], told: str) -> None
 
 
 def test_an_unknown_name_is_told() -> None:
-    with pytest.raises(UsageError, match=r"unknown space 'atention'; did you mean attention\?; a file of your own ends in .yaml"):
+    with pytest.raises(UsageError, match=r"unknown space 'atention'; did you mean attention\? \(a file of your own ends in .yaml\)"):
         space_of("atention")
 
 

@@ -235,3 +235,20 @@ def test_spaces_as_plain_data() -> None:
         data = SearchSpace.named(name).as_dict()
         assert json.loads(json.dumps(data)) == data
         assert data["name"] == name
+
+
+def test_directed_and_typed_tasks_have_operators_and_ways_of_edges_that_others_have_not() -> None:
+    plain = BoundedSpace("default").for_task("node", "classes")
+    rich = BoundedSpace("default").for_task("node", "classes", ("directions", "types"))
+    assert set(rich.allowed_operators()) - set(plain.allowed_operators()) == {"dirgnn", "rgcn", "hgt"}
+    assert "input.edges" in rich.factors()
+    assert "input.edges" not in plain.factors()
+    rng = random.Random(0)
+    drawn = [rich.sample(rng) for _ in range(150)]
+    assert all(rich.contains(spec) is None for spec in drawn)
+    assert {"dirgnn", "rgcn", "hgt"} & {node.op for spec in drawn for node in spec.body.nodes}
+    assert len({spec.input.edges for spec in drawn}) > 1
+    seen = next(spec for spec in drawn if spec.input.edges != "as_given")
+    assert "input.edges" in (plain.contains(seen) or "")
+    assert rich.as_dict()["offers"] == ["directions", "types"]
+    assert "offers" not in plain.as_dict()

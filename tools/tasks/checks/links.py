@@ -77,11 +77,10 @@ def _graph(data: GraphData) -> Iterator[Problem]:
 def _stranded(task: Task, data: GraphData) -> Iterator[Problem]:
     """Nodes that have edges, all of them hidden."""
     linked = np.bincount(data.edge_index.ravel(), minlength=data.num_nodes) > 0
-    lost: list[int] = []
-    for split in task.splits:
-        seen = data.pairs[:, split.train[data.y[split.train] == 1]]  # type: ignore[index]
-        lost.append(int((linked & (np.bincount(seen.ravel(), minlength=data.num_nodes) == 0)).sum()))
-    if lost and max(lost):
+    assert data.pairs is not None, "items are not pairs"
+    seen = [data.pairs[:, split.train[data.y[split.train] == 1]] for split in task.splits]
+    lost = [int((linked & (np.bincount(edges.ravel(), minlength=data.num_nodes) == 0)).sum()) for edges in seen]
+    if max(lost, default=0):
         share = float(np.mean(lost)) / max(1, int(linked.sum()))
         text = f"{range_text(lost)} of {linked.sum()} nodes lose all their edges to validation and test"
         yield problem("warning" if share > 0.1 else "note", "isolated-after-split", f"{text} ({100 * share:.0f} %)")
