@@ -57,7 +57,7 @@ def test_random_parts_hold_each_item_once_and_each_class_by_its_share(
     ],
 )
 def test_shares_that_are_not_said_follow(said: dict[str, float], val: float, test: float) -> None:
-    assert np.allclose(shares(SplitPlan(**said)), (val, test))  # type: ignore[arg-type]
+    assert np.allclose(shares(SplitPlan(**said)), (val, test))
 
 
 def test_by_time_the_newest_are_tested_on(tmp_path: Path) -> None:
