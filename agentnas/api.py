@@ -14,26 +14,23 @@ from pydantic import ValidationError
 from agentnas import searched, thinking
 from agentnas.checkpoint import run_graph
 from agentnas.config import FIELDS, Config, Resolved, resolve, usual_trial_time
-from agentnas.executing import check_ray, crew_of, device_of, executor, importing, workers_of
+from agentnas.executing import check_ray, crew_of, device_of, importing
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.remembering import check_memory, noting, remembered
 from agentnas.run import Run
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError, suggest
 from agentnas.tools.executors import LOCAL
+from agentnas.wiring import anchors_of, baselines_of, evaluator_of, limits_of, usual_scale_of, weigh_of
 
 if TYPE_CHECKING:
-    from agentnas.agents.baselines import Baselines
-    from agentnas.agents.checking import Weigh
     from agentnas.agents.house import House
     from agentnas.agents.llm.base import LLM
     from agentnas.agents.transfer_drafts import Transfer
     from agentnas.memory.journal import Journal
     from agentnas.memory.memory import InMemory, Memory
     from agentnas.memory.rundir import RunDirectory
-    from agentnas.sizing import Crew
     from agentnas.tools.anchors import Anchor
-    from agentnas.tools.evaluate.base import Evaluator
     from agentnas.tools.fork_server import ForkServer
     from agentnas.tools.spec.space import SearchSpace
     from agentnas.tools.tasks import Task
@@ -353,11 +350,11 @@ def wire(
         noting(journal)(fitting.note)
     if room:
         anchors = tuple(replace(anchor, spec=searched.fitted(room, space, anchor.spec)) for anchor in anchors)
-    evaluator, workers = _evaluator(directory, config, task, space, server, fitting)
+    evaluator, workers = evaluator_of(directory, config, task, space, server, fitting)
     memory = remembers or InMemory(journal.view, directory.name)
-    transfer = transfer or transfer_from(memory, journal.view, None if task.table else _usual_scale(task))
+    transfer = transfer or transfer_from(memory, journal.view, None if task.table else usual_scale_of(task))
     rules = RulePlanner(), RuleCoder(anchors, evaluator.price, transfer=transfer), RuleAnalyst()
-    minds = thinking.think(models, rules, journal, memory, config, stop, _weigh(task))
+    minds = thinking.think(models, rules, journal, memory, config, stop, weigh_of(task))
     return House(
         journal=journal,
         evaluator=evaluator,
@@ -379,29 +376,9 @@ def wire(
         review=config.review,
         transfer=transfer,
         room=room,
-        baselines=None if config.without_baselines else _baselines(task),
+        baselines=None if config.without_baselines else baselines_of(task),
         goal=config.goal or "",
     )
-
-
-def _baselines(task: Task) -> Baselines | None:
-    """Methods without a network; None for a table, which has no data for them."""
-    if task.data is None:
-        return None
-    from agentnas.agents.baselines import Baselines
-    from agentnas.tools.baselines import baselines_for, measure
-
-    return Baselines(lambda: baselines_for(task), partial(measure, task))
-
-
-def _weigh(task: Task) -> Weigh | None:
-    """What counts the parameters of each part of a spec; None for a table, which holds no such figures."""
-    if task.table is not None:
-        return None
-    from agentnas.tools.profiling import Sizes, parameters_by_part
-
-    sizes = Sizes.of(task)
-    return lambda spec: parameters_by_part(spec, sizes)
 
 
 def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[Anchor, ...], int]:
@@ -412,55 +389,4 @@ def space_and_anchors(config: Config, task: Task) -> tuple[SearchSpace, tuple[An
 
 def searched_of(config: Config, task: Task) -> searched.Searched:
     """What is searched, and what is tried first; raises UsageError for a space, a lock or a start that does not fit the task."""
-    return searched.searched(config, task, _anchors(config, task))
-
-
-def _anchors(config: Config, task: Task) -> tuple[Anchor, ...]:
-    """The anchors of the task; of a space of cells those that are cells."""
-    from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
-    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors
-    from agentnas.tools.spec.kinds import for_kind
-
-    cells = task.table.name if task.table is not None else searched.cells_of(config)
-    if cells is not None:
-        return select_anchors(cell_anchors(cells), config.without_anchor)
-    if task.kind != "node":
-        made = graph_anchors() if task.kind == "graph" else link_anchors()
-        return select_anchors(made, config.without_anchor)
-    anchors = select_anchors((*plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
-    fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
-    return scaled(fitting, _usual_scale(task))
-
-
-def _usual_scale(task: Task) -> str:
-    from agentnas.tools.anchors import usual_scale
-
-    assert task.data is not None
-    size = task.data.num_nodes
-    return usual_scale(task.data.nnz / (size * task.data.num_features), len(task.split(0).train) / size)
-
-
-def _evaluator(
-    directory: RunDirectory, config: Config, task: Task, space: SearchSpace, server: ForkServer | None, fitting: Crew | None
-) -> tuple[Evaluator, int]:  # fmt: skip
-    """Who evaluates, and how many trials at a time."""
-    if task.table is not None:
-        from agentnas.tools.evaluate.tabular import TabularEvaluator
-
-        return TabularEvaluator(task.table, space), workers_of(config)
-    from agentnas.tools.evaluate.live import LiveEvaluator
-    from agentnas.tools.profiling import Sizes
-
-    directory.folder("weights")
-    pool, workers = executor(config, task, server, fitting.workers if fitting else None)
-    evaluator = LiveEvaluator(
-        pool, space, Sizes.of(task), task.num_splits, config.confirm_seeds, directory.path, config.trial_time_s, task.fewest_val
-    )  # fmt: skip
-    return evaluator, workers
-
-
-def limits_of(config: Config) -> Any:
-    """The hard limits of a configuration."""
-    from agentnas.tools.evaluate.base import Limits
-
-    return Limits(config.max_params, config.max_latency_ms, config.max_memory_mb, config.max_train_memory_mb)
+    return searched.searched(config, task, anchors_of(config, task))

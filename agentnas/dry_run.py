@@ -22,6 +22,7 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
     from agentnas.tools.spec.bounded import BoundedSpace
     from agentnas.tools.tasks import make_card
     from agentnas.tools.tasks.locate import where
+    from agentnas.wiring import limits_of
 
     resolved = resolve(settings)
     task = api.choose_task(resolved)
@@ -37,7 +38,7 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         "card": make_card(task).text(),
         "time": "no limit" if config.time_s is None else format_duration(config.time_s),
         "trials": "no limit" if config.trials is None else config.trials,
-        "limits": api.limits_of(config).as_text(),
+        "limits": limits_of(config).as_text(),
         **_places(config, task),
         "anchors": [anchor.name for anchor in anchors if not anchor.reference],
         **({"compared": outside} if (outside := _outside(anchors)) else {}),

@@ -13,8 +13,8 @@ from agentnas.config import format_duration
 from agentnas.memory import events as ev
 from agentnas.memory.memory import one_line
 from agentnas.memory.view import JournalView
-from agentnas.report import verdict
 from agentnas.report_baselines import told
+from agentnas.report_verdicts import verdict
 from agentnas.scores import task_line
 from agentnas.tools.spec.render import shortened
 from agentnas.words import money, plural

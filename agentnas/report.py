@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
-from agentnas.busy import busy_line, race_lines
+from agentnas.busy import busy_line
 from agentnas.memory.events import EvaluationFinished, PlanMade, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.report_agents import agents_section, cost_line
 from agentnas.report_baselines import baseline_lines, baselines_section, baselines_summary
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
+from agentnas.report_search import factors_section, race_section, rungs_section
+from agentnas.report_verdicts import role_of, verdict
 from agentnas.run import Run
-from agentnas.scores import asked, gap_text, items_of, scores_summary, with_error
-from agentnas.tools.scale import Scale
+from agentnas.scores import asked, items_of, scores_summary, with_error
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
 from agentnas.words import spread as spread  # those who tell scores ask the report how
@@ -61,7 +62,7 @@ def render_report(run: Run) -> str:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
         f"# {run.name}", _answer(run), _against_anchors(view), baselines_section(view), quality_section(view), _architecture(run),
-        _why(view), _choices(run), _task(view), _search(view), _factors(view), agents_section(view), _rungs(view), _race(view),
+        _why(view), _choices(run), _task(view), _search(view), factors_section(view), agents_section(view), rungs_section(view), race_section(view),
         front_section(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -173,45 +174,6 @@ def _verdicts(view: JournalView) -> list[str]:
     if view.test is None:
         return []
     return [f"- {verdict(kind, pair, view)}" for kind, pair in view.test.comparison.items()]
-
-
-def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
-    """The comparison with one anchor in words; a difference inside the noise is called no gain."""
-    name, scale = view.proposals[pair["anchor"]].name or pair["anchor"], view.scale
-    if kind == "start":
-        return _verdict_on_start(name, pair, scale)
-    if pair["is_winner"]:
-        return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
-    if pair["se"] is None:
-        return f"against the best {kind} anchor {name}: {gap_text(pair, scale)} on one score each, noise unknown"
-    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
-    if pair["inside_noise"]:
-        return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
-    return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"
-
-
-def chance(pair: Mapping[str, Any]) -> str:
-    """``, p = 0.012``; nothing for a difference of an older run, which has none."""
-    if "p" not in pair:
-        return ""
-    return f", p = {pair['p']:.3f}" if pair["p"] >= 0.001 else ", p < 0.001"
-
-
-def _verdict_on_start(name: str, pair: Mapping[str, Any], scale: Scale) -> str:
-    """The comparison with the design that a person started from."""
-    if pair["is_winner"]:
-        return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
-    if pair["se"] is None:
-        return f"against your own {name}: {gap_text(pair, scale)} on one score each, noise unknown"
-    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
-    what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
-    return f"against your own {name}: {gap}: {what}"
-
-
-def role_of(proposal: Proposal) -> str:
-    """What an anchor is in a table of scores."""
-    role = "your start" if proposal.anchor == "start" else f"best {proposal.anchor} anchor"
-    return f"{role}, outside the space" if proposal.reference else role
 
 
 def _against_anchors(view: JournalView) -> str:
@@ -363,36 +325,6 @@ def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:
     for evaluation in evaluations:
         scores.setdefault(evaluation.trial, []).append(evaluation.val)
     return [math.fsum(values) / len(values) for values in scores.values()]
-
-
-def _factors(view: JournalView) -> str:
-    last = view.findings[max(view.findings)] if view.findings else None
-    if last is None or not last.findings:
-        return ""
-    lines = [
-        f"- `finding:{finding.get('id') or f'r{last.round}-{number}'}` {finding['text']} ({_few(finding['trials'])})"
-        for number, finding in enumerate(last.findings, start=1)
-    ]
-    return f"## What the analyst found\n\nAfter round {last.round}:\n\n" + "\n".join(lines)
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (f", {len(names) - 6} more" if len(names) > 6 else "")
-
-
-def _rungs(view: JournalView) -> str:
-    last = {(c.lower, c.upper): c for c in view.correlations if c.spearman is not None}
-    if not last:
-        return ""
-    rows = [[c.lower, c.upper, str(c.trials), f"{c.spearman:.2f}"] for c in last.values()]
-    header = ["lower rung", "upper rung", "trials", "rank correlation"]
-    note = "Only promoted trials reach the upper rung, which makes the correlation smaller than it is over all trials."
-    return "## Can the cheap rungs be trusted?\n\n" + markdown_table(header, rows) + f"\n\n{note}"
-
-
-def _race(view: JournalView) -> str:
-    lines = race_lines(view)
-    return "## Seeds that were not needed\n\n" + "\n".join([lines[0], "", *lines[1:]]) if lines else ""
 
 
 def _failures(view: JournalView) -> str:

@@ -11,7 +11,8 @@ from agentnas.agents.statistics import mean_and_sd
 from agentnas.config import Config
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
-from agentnas.report import ancestry, command_of, spread, verdict
+from agentnas.report import ancestry, command_of, spread
+from agentnas.report_verdicts import verdict
 from agentnas.run import Run
 
 

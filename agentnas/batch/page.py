@@ -24,7 +24,8 @@ from agentnas.memory.rundir import write_atomic
 from agentnas.page.markup import joined, tag
 from agentnas.page.page import hash_of
 from agentnas.report import PAGE_FILE as RUN_PAGE_FILE
-from agentnas.report import REPORT_FILE, verdict
+from agentnas.report import REPORT_FILE
+from agentnas.report_verdicts import verdict
 from agentnas.tools.scale import Scale
 from agentnas.words import markdown_table, plural
 

@@ -229,8 +229,8 @@ def _report_of(run: Any) -> str:
 
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
-    from agentnas.report import verdict
     from agentnas.report_baselines import baseline_lines
+    from agentnas.report_verdicts import verdict
 
     winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
     metric = f"{scale.better if scale.is_error else scale.metric}, {summary['protocol']}"

@@ -79,7 +79,7 @@ def _figures(run: Run) -> Markup:
 
 
 def _verdicts(run: Run) -> Markup:
-    from agentnas.report import verdict
+    from agentnas.report_verdicts import verdict
 
     view = run.view
     if view.test is None:

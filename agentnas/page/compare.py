@@ -13,7 +13,8 @@ from agentnas.page.history import Training, leads, trainings
 from agentnas.page.markup import anchor, tag
 from agentnas.page.page import render_template
 from agentnas.page.plots import Curve, curves
-from agentnas.report import profile_text, summarise, verdict
+from agentnas.report import profile_text, summarise
+from agentnas.report_verdicts import verdict
 from agentnas.tools.scale import Scale
 from agentnas.words import markdown_table, money, plural
 

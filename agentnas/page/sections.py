@@ -15,10 +15,11 @@ from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
 from agentnas.page.reliability import reliability
 from agentnas.page.timeline import timeline
-from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, role_of, summarise, verdict
+from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows
 from agentnas.report_quality import pooled_bins, quality_tables
+from agentnas.report_verdicts import role_of, verdict
 from agentnas.scores import OF, predicted
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agentnas.memory.view import JournalView
-from agentnas.report import command_again, profile_text, reading, verdict
+from agentnas.report import command_again, profile_text, reading
 from agentnas.report_quality import calibration_error, pooled_bins
+from agentnas.report_verdicts import verdict
 from agentnas.run import Run
 from agentnas.scores import item_of, items_of, kind_words
 from agentnas.winner import shipped

@@ -94,5 +94,5 @@ def pretend(patch: pytest.MonkeyPatch, evaluator: PretendedEvaluator) -> None:
 
     patch.setattr("agentnas.agents.coder.POOL", 2)  # who drafts need not draft well
     patch.setattr("agentnas.agents.surrogate.BAGS", 1)
-    patch.setattr("agentnas.api._evaluator", made)
+    patch.setattr("agentnas.api.evaluator_of", made)
     patch.setattr("agentnas.winner.write_winner", lambda *_: ())
