@@ -62,8 +62,8 @@ def render_report(run: Run) -> str:
         return f"# {run.name}\n\nThe run was killed before it began; nothing was evaluated.\n"
     sections = [
         f"# {run.name}", _answer(run), _against_anchors(view), baselines_section(view), quality_section(view), _architecture(run),
-        _why(view), _choices(run), _task(view), _search(view), factors_section(view), agents_section(view), rungs_section(view), race_section(view),
-        front_section(view), _failures(view), _cost(run), _reproduce(run),
+        _why(view), _choices(run), _task(view), _search(view), factors_section(view), agents_section(view), rungs_section(view),
+        race_section(view), front_section(view), _failures(view), _cost(run), _reproduce(run),
     ]  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
