@@ -135,7 +135,7 @@ def test_the_tab_key_reaches_everything_and_shows_where_it_is(browser: Browser, 
 
 def test_arrow_keys_reach_every_dot_and_enter_leads_to_its_row(browser: Browser, pages: dict[str, Path]) -> None:
     with opened(browser, pages["live"]) as tab:
-        plot = tab.page.locator("svg.plot").first
+        plot = tab.page.locator("svg.plot:has([tabindex='0'])").first
         count = plot.locator("[data-trial]").count()
         plot.locator("[tabindex='0']").focus()
         seen = set()
