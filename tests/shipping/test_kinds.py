@@ -108,7 +108,7 @@ def test_the_report_shows_errors_as_errors_and_what_happened_to_classes(run: Run
 
 def test_pairs_are_asked_for_by_name(tmp_path: Path) -> None:
     run = run_of(tmp_path, "link", "classes")
-    assert [row.ends for row in run.predict(nodes="0-5, 3-4").rows] == [("0", "5"), ("3", "4")]
+    assert [row.ends for row in run.predict(nodes="v0_0-v0_5, v0_3-v0_4").rows] == [("v0_0", "v0_5"), ("v0_3", "v0_4")]
     with pytest.raises(UsageError, match="'5' is no pair of nodes"):
         run.predict(nodes="5")
 
