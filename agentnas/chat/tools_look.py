@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from agentnas.chat.commands import call, flag
 from agentnas.chat.desk import Desk
 from agentnas.chat.tool import AnyTool, Arguments, Nothing, Result, Slash, Tool
+from agentnas.tools.tasks.catalog import is_task_file
 from agentnas.words import plural
 
 PLACES = ("data_dir",)
@@ -58,20 +60,16 @@ def check_task(desk: Desk, given: Task) -> Result:
 
 
 def inspect_data(desk: Desk, given: Data) -> Result:
-    """Data of one's own is for a later version: that is said, not guessed around."""
-    from agentnas.tools.tasks import task_names
-
+    """What the person's files are taken for, or what hurts in a task file of theirs; nothing is written."""
     path = Path(given.path).expanduser()
-    lies = f"{given.path} is there" if path.exists() else f"{given.path} is not there"
-    names = task_names()
-    graphs = ", ".join(name for name in names if ":" not in name)
-    return Result(
-        f"{lies}; but this version designs for its own list of tasks alone and cannot read data of your own yet. What there is: {graphs}."
-        f" Tables of past trials: {', '.join(name for name in names if ':' in name)}."
-        " For citation graphs, cora, citeseer or pubmed may be like yours: a design for one of them is a start.",
-        "own data cannot be read yet",
-        ok=False,
-    )
+    if is_task_file(str(path)):
+        printed = call("tasks", "check", str(path))
+        return Result(f"{printed.text}\nit can be planned for: /plan task={path}", printed.err.strip().partition(": ")[2] or "checked")
+    with tempfile.TemporaryDirectory() as folder:
+        seen = call("tasks", "init", str(path), "--yes", "--out", f"{folder}/task.yaml").text.splitlines()
+    home = path if path.is_dir() else path.parent
+    how = f"nothing was written: agentnas tasks init {given.path} writes {home / 'task.yaml'}; then /plan task={home / 'task.yaml'}"
+    return Result("\n".join([*(line for line in seen if folder not in line), how]), "looked at; nothing was written")
 
 
 def search_memory(desk: Desk, given: Search) -> Result:
@@ -101,8 +99,8 @@ TOOLS: tuple[AnyTool, ...] = (
     ),
     Tool(
         "inspect_data",
-        "Say what can be done with a file or folder of the person's own data. Call it whenever they name one.",
-        "whether a file can be used",
+        "Look at files or a folder of the person's own data, or at a task file: what they hold, what would hurt. Writes nothing.",
+        "what files of yours hold",
         Data,
         inspect_data,
         Slash("data", "FILE", tail="path"),

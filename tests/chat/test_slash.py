@@ -8,6 +8,7 @@ import pytest
 
 from agentnas.chat import plain, slash
 from agentnas.chat.terminal import candidates, piped, read
+from agentnas.cli import main
 from agentnas.run import Run
 from tests.chat.talking import talking
 
@@ -97,13 +98,23 @@ def test_predictions_go_to_a_file_and_no_row_of_them_to_the_answer(tmp_path: Pat
     assert len(file.read_text(encoding="utf-8").splitlines()) == 1 + 1797
 
 
-def test_own_data_is_said_plainly_to_be_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_ones_own_are_looked_at_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "papers.csv").write_text("id,label\n", encoding="utf-8")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    nodes = "".join(f"p{i},{i % 7}.5,{'ab'[i % 2]}\n" for i in range(80))
+    (mine / "papers.csv").write_text(f"paper,length,topic\n{nodes}", encoding="utf-8")
+    edges = "".join(f"p{i},p{(i + 2) % 80}\n" for i in range(80))
+    (mine / "cites.csv").write_text(f"source,target\n{edges}", encoding="utf-8")
     with talking(tmp_path) as talk:
-        talk.say("/data papers.csv")
-    assert "papers.csv is there; but this version designs for its own list of tasks alone" in talk.err.getvalue()
-    assert "cora, citeseer, pubmed" in talk.err.getvalue()
+        said = talk.say("/data mine")
+        assert "topic" in said
+        assert "nothing was written: agentnas tasks init mine writes mine/task.yaml" in said
+        assert sorted(path.name for path in mine.iterdir()) == ["cites.csv", "papers.csv"]
+        assert main(["tasks", "init", "mine", "--yes"]) == 0
+        assert "it can be planned for: /plan task=mine/task.yaml" in talk.say("/data mine/task.yaml")
+        talk.say("/data nothing.csv")
+        assert "nothing.csv" in talk.err.getvalue().splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_from_hello_to_an_exported_model_with_a_model(tmp_path: Path, opened: li
     answers: list[Any] = [
         "Hello! For which graph do you need an architecture?",
         calls("inspect_data", {"path": "papers.csv"}),
-        "I cannot read papers.csv yet. I could design for nasbench:cora, which is a citation graph too.",
+        "There is no papers.csv here. I could design for nasbench:cora, which is a citation graph too.",
         calls("show_task", {"name": "nasbench:cora"}),
         calls("plan", {"task": "nasbench:cora", "trials": 7}),
         "Cora has 2,708 nodes. The plan: 7 trials, no model is paid. Shall I start?",
@@ -89,9 +89,7 @@ def test_from_hello_to_an_exported_model_with_a_model(tmp_path: Path, opened: li
         terminal = Terminal(tmp_path, "--llm", f"openai:m@{server.url}")
         opened.append(terminal)
         terminal.type("hello", "For which graph do you need an architecture?")
-        terminal.type(
-            "node classification on my citation data in papers.csv", "· inspect_data(", "own data cannot be read yet", "I cannot read"
-        )
+        terminal.type("node classification on my citation data in papers.csv", "· inspect_data(", "papers.csv", "There is no papers.csv")
         terminal.type("take that, 7 trials", "· show_task(", "2708 nodes", "· plan(", "Shall I start?")
         terminal.ask("yes, start and wait", "Start this run (nasbench:cora, 7 trials; $0: no language model is called)? [y/N] ")
         terminal.type("y", "· start_run(", "started ", "· wait_for_run(", "· best(", "unverified: 99.9 is in no tool result", "/best shows")
