@@ -50,7 +50,7 @@ def test_scales_know_pairs(task: Task) -> None:
 
 def test_a_step_grows_with_its_pairs_and_a_pass_does_not() -> None:
     steps = [resident(small(size), LARGE).step for size in (256, 4096, 65536)]
-    assert steps[0] < steps[1] < steps[2]
+    assert steps[0] <= steps[1] < steps[2], "a step takes what it holds at its highest, which few pairs may not move"
     many = replace(LARGE, validated=4_000_000)
     assert resident(small(256), many).inference == resident(small(256), replace(LARGE, validated=70_000)).inference
     heads = [resident(spec(decoder), LARGE) for decoder in ("mlp", "common_neighbour")]
