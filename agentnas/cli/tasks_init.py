@@ -64,9 +64,7 @@ def init(
     """
     from agentnas.tools.own.guessing import Wishes
 
-    wishes = Wishes(
-        tuple(label or ()), id_, source, target, graph, smiles, kind, predict, metric, split, tuple(ignore or ()), directed, name
-    )
+    wishes = Wishes(tuple(label or ()), id_, source, target, graph, smiles, kind, predict, metric, split, tuple(ignore or ()), directed)
     written = _place(files, out, force)
     with soon("reading..."):
         looked = _looked_at(files, separator, encoding)

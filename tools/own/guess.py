@@ -42,9 +42,8 @@ HIDDEN = "some edges are hidden, to be predicted: 5 % to choose by, 10 % to test
 def guess_tables(tables: Sequence[Seen], wishes: Wishes) -> Guess:
     """The task that these tables seem to hold; UsageError where no edges, and no molecules, are found in them."""
     _known(tables, wishes)
-    roles = find_roles(tables, {
-        "id": wishes.id, "source": wishes.source, "target": wishes.target, "owner": wishes.graph, "smiles": wishes.smiles, "graph_id": None,
-    })  # fmt: skip
+    given = {"id": wishes.id, "source": wishes.source, "target": wishes.target, "owner": wishes.graph, "smiles": wishes.smiles}
+    roles = find_roles(tables, given)
     if roles.edges is None and roles.smiles is None:
         raise UsageError(no_edges(tables))
     guess = Guess()

@@ -25,7 +25,6 @@ class Wishes:
     split: str | None = None
     ignore: tuple[str, ...] = ()
     directed: bool | None = None
-    name: str | None = None
 
 
 @dataclass(frozen=True)

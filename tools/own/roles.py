@@ -26,11 +26,10 @@ FOUND = 0.5  # share of ends that are ids of nodes, from which two tables belong
 
 @dataclass(frozen=True)
 class Ends:
-    """Columns of a table of edges that name nodes, and how well they do."""
+    """Columns of a table of edges that name nodes."""
 
     source: str
     target: str
-    score: float
     why: str
 
 
@@ -79,12 +78,12 @@ def pairs_by_name(seen: Seen) -> Iterator[tuple[str, str, str]]:
 
 
 def find_roles(tables: Sequence[Seen], given: dict[str, str | None]) -> Roles:
-    """What each table holds. ``given``: what the person said: id, source, target, graph_id, owner, smiles; None where nothing."""
+    """What each table holds. ``given``: what the person said: id, source, target, owner, smiles; None where nothing."""
     smiles = _smiles(tables, given.get("smiles"))
     if smiles is not None:
         seen, column = smiles
         others = tuple(table for table in tables if table is not seen)
-        return Roles(graphs=seen, smiles=column, graph_id=_own_id(seen, given.get("graph_id") or given.get("id"), column), others=others)
+        return Roles(graphs=seen, smiles=column, graph_id=_own_id(seen, given.get("id"), column), others=others)
     best = max((_tied(edges, tables, given) for edges in tables), key=lambda found: found[0], default=None)
     if best is None or best[1] is None or best[0] <= 0:
         return Roles(others=tuple(tables))
@@ -122,7 +121,7 @@ def _tied(edges: Seen, tables: Sequence[Seen], given: dict[str, str | None]) -> 
             said = 5.0 if given.get("source") else 0.0
             score = said + 2.0 * share + named + (1.0 if nodes and share >= FOUND else 0.0)
             if (why or said or share >= FOUND) and score > best[0] and _plausible(edges, source, target, bool(why or said)):
-                best = score, edges, Ends(source, target, share, why or "their cells are ids of nodes"), nodes, name, share
+                best = score, edges, Ends(source, target, why or "their cells are ids of nodes"), nodes, name, share
     return best
 
 
@@ -166,7 +165,7 @@ def _graphs(nodes: Seen | None, rest: Sequence[Seen], given: dict[str, str | Non
     owners = [nodes.columns[given["owner"] or ""]] if given.get("owner") in nodes.columns else list(nodes.columns.values())
     best: tuple[float, Seen | None, str | None, str | None] = (0.0, None, None, None)
     for table in rest:
-        for column in [table.columns[given["graph_id"] or ""]] if given.get("graph_id") in table.columns else id_columns(table)[:3]:
+        for column in id_columns(table)[:3]:
             for owner in owners:
                 share = len(owner.values & column.values) / max(1, len(owner.values))
                 alike = owner.name == column.name or bool(set(owner.words) & {"graph", "molecule", "compound"})
