@@ -199,16 +199,10 @@ def _one(found: Any, shown: str) -> dict[str, Any]:
 
 def _array(value: Any) -> Any:
     """Tensors as arrays; other things as they are, to be judged by who asks for them."""
-    if hasattr(value, "detach"):
-        tensor = value.detach().cpu()
-        return (
-            tensor.to_dense()
-            if tensor.layout is not tensor.new_empty(0).layout
-            else tensor.float()
-            if "bfloat" in str(tensor.dtype)
-            else tensor
-        ).numpy()
-    return value
+    if not hasattr(value, "detach"):
+        return value
+    tensor = value.detach().cpu()
+    return (tensor.float() if "bfloat" in str(tensor.dtype) else tensor).numpy()
 
 
 def _side_by_side(graphs: list[dict[str, Any]], shown: str) -> dict[str, Any]:

@@ -294,6 +294,17 @@ def test_objects_inside_an_archive_are_refused_and_not_executed(suffix: str, tmp
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize("layout", ["to_sparse_coo", "to_sparse_csr"])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta:UserWarning")
+def test_a_sparse_tensor_is_refused_and_the_way_out_is_told(layout: str, tmp_path: Path) -> None:
+    import torch
+
+    torch.save({"x": getattr(torch.eye(3), layout)(), "edge_index": torch.tensor([[0, 1], [1, 2]])}, tmp_path / "graph.pt")
+    line = told(write(tmp_path, {"task.yaml": "source: graph.pt\n"}))
+    assert re.search(r"graph\.pt: damaged: can't convert Sparse.* layout tensor to numpy", line), line
+    assert "to_dense()" in line
+
+
 def test_entities_of_a_document_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hidden")
     bomb = f'<?xml version="1.0"?><!DOCTYPE g [<!ENTITY e SYSTEM "file://{tmp_path}/secret">]><graphml>&e;</graphml>'
