@@ -11,6 +11,7 @@ import numpy as np
 from agentnas.tools.errors import ConfigError, DataError, UsageError
 from agentnas.tools.own.arrays import Arrays
 from agentnas.tools.own.damage import DAMAGE, short
+from agentnas.tools.own.sources import as_arrays
 
 PARTS = (("train", "train_mask"), ("valid", "val_mask"), ("test", "test_mask"))
 
@@ -30,7 +31,7 @@ def read_ogb(name: str, data_dir: Path | None) -> Arrays:
     maker = NodePropPredDataset if name.startswith("ogbn-") else GraphPropPredDataset
     try:
         data = maker(name=name, root=str(root / "OGB"))
-        return _nodes(data) if name.startswith("ogbn-") else _graphs(data)
+        return _nodes(data) if name.startswith("ogbn-") else _graphs(data, f"source ogb:{name}")
     except (*DAMAGE, http.client.HTTPException, SystemExit) as error:
         raise DataError(f"source ogb:{name}: {short(error)}; its files are looked for in, and downloaded to, {root / 'OGB'}") from None
 
@@ -42,18 +43,10 @@ def _nodes(data: Any) -> Arrays:
     return {**_arrays(graph), "y": _labels(labels), "num_nodes": graph["num_nodes"], **_masks(data, len(labels))}
 
 
-def _graphs(data: Any) -> Arrays:
+def _graphs(data: Any, where: str) -> Arrays:
     graphs = [data[number] for number in range(len(data))]
-    sizes = [graph["num_nodes"] for graph, _ in graphs]
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    ends = np.concatenate([graph["edge_index"] + start for (graph, _), start in zip(graphs, starts, strict=True)], axis=1)
-    both = {
-        name: np.concatenate([graph[key] for graph, _ in graphs])
-        for key, name in (("node_feat", "x"), ("edge_feat", "edge_attr"))
-        if all(graph.get(key) is not None for graph, _ in graphs)
-    }
-    y = np.stack([np.asarray(label).reshape(-1) for _, label in graphs])
-    return {**both, "edge_index": ends, "y": _labels(y), "batch": np.repeat(np.arange(len(graphs)), sizes), **_masks(data, len(graphs))}
+    arrays = as_arrays([{**_arrays(graph), "num_nodes": graph["num_nodes"], "y": label} for graph, label in graphs], where)
+    return {**arrays, "y": _labels(arrays["y"]), **_masks(data, len(graphs))}
 
 
 def _arrays(graph: Any) -> Arrays:

@@ -187,11 +187,19 @@ def test_what_a_function_does_wrong_is_told_in_one_line(body: str, tmp_path: Pat
     assert "\n" not in str(caught.value)
 
 
-def test_ogb_is_read_through_its_own_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def instead_of_ogb(monkeypatch: pytest.MonkeyPatch, loader: type) -> None:
     """The package is not at hand in tests: a module in its place gives what its loader gives."""
     import sys
     from types import ModuleType
 
+    for name, attribute in (("ogb", None), ("ogb.nodeproppred", "NodePropPredDataset"), ("ogb.graphproppred", "GraphPropPredDataset")):
+        module = ModuleType(name)
+        if attribute:
+            setattr(module, attribute, loader)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def test_ogb_is_read_through_its_own_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = arrays()
 
     class Nodes:
@@ -205,15 +213,43 @@ def test_ogb_is_read_through_its_own_loader(tmp_path: Path, monkeypatch: pytest.
         def get_idx_split(self) -> dict[str, np.ndarray]:
             return {part: np.flatnonzero(made[f"{mask}_mask"]) for part, mask in (("train", "train"), ("valid", "val"), ("test", "test"))}
 
-    for name, attribute in (("ogb", None), ("ogb.nodeproppred", "NodePropPredDataset"), ("ogb.graphproppred", "GraphPropPredDataset")):
-        module = ModuleType(name)
-        if attribute:
-            setattr(module, attribute, Nodes)
-        monkeypatch.setitem(sys.modules, name, module)
+    instead_of_ogb(monkeypatch, Nodes)
     task = loaded(write(tmp_path, {"task.yaml": "source: ogb:ogbn-arxiv\n"}))
     assert task.data is not None
     assert np.array_equal(task.data.y, made["y"])
     assert task.split(0).test.tolist() == np.flatnonzero(made["test_mask"]).tolist()
+
+
+def test_graphs_of_ogb_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Paths:
+        """Thirty paths of three to five nodes, the number of each node as its feature."""
+
+        def __init__(self, name: str, root: str) -> None:
+            assert name == "ogbg-molhiv"
+
+        def __len__(self) -> int:
+            return 30
+
+        def __getitem__(self, number: int) -> tuple[dict[str, object], np.ndarray]:
+            if number >= len(self):
+                raise IndexError(number)
+            nodes = np.arange(3 + number % 3)
+            ends = np.stack([nodes[:-1], nodes[1:]])
+            graph = {"edge_index": np.concatenate([ends, ends[::-1]], 1), "node_feat": nodes[:, None], "edge_feat": None}
+            return {**graph, "num_nodes": len(nodes)}, np.array([number % 2])
+
+        def get_idx_split(self) -> dict[str, np.ndarray]:
+            return {"train": np.arange(20), "valid": np.arange(20, 25), "test": np.arange(25, 30)}
+
+    instead_of_ogb(monkeypatch, Paths)
+    task = loaded(write(tmp_path, {"task.yaml": "source: ogb:ogbg-molhiv\n"}))
+    assert task.data is not None
+    assert task.data.graph_of is not None
+    sizes = [3 + number % 3 for number in range(30)]
+    assert np.bincount(task.data.graph_of).tolist() == sizes
+    assert task.data.x[:, 0].tolist() == [node for size in sizes for node in range(size)]
+    assert task.data.num_edges == 2 * sum(size - 1 for size in sizes)
+    assert (task.kind, task.data.y.tolist(), task.splits[0].sizes) == ("graph", [0, 1] * 15, (20, 5, 5))
 
 
 def test_the_fingerprint_is_of_the_data_not_of_the_place(tmp_path: Path) -> None:
