@@ -204,10 +204,9 @@ def _written(guess: Guess, path: Path, name: str | None, separator: str | None, 
 
 def _named(path: Path) -> str:
     """The folder's name, or the file's where it says more, as the name of a task."""
-    import re
+    from agentnas.tools.own.schema import name_from
 
-    stem = path.stem if path.stem not in ("task", "tasks") else path.resolve().parent.name
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:60] or "task"
+    return name_from(path.stem if path.stem not in ("task", "tasks") else path.resolve().parent.name) or "task"
 
 
 def _checked(path: Path, quiet: bool) -> tuple[list[Any], str]:

@@ -176,6 +176,11 @@ class TaskFile(_Part):
         return tuple(dict.fromkeys(name for target in get_args(Target) for name in fitting(target))) if self.kind else ()
 
 
+def name_from(text: str) -> str:
+    """A folder's or a file's name as the name of a task; empty where nothing of it can stand in one."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:60]
+
+
 def read_task_file(path: Path) -> TaskFile:
     """The task file; UsageError names file, line, column, key, the value seen and what is allowed."""
     top = read_yaml(path, EXPECTED)

@@ -14,7 +14,7 @@ from agentnas.tools.own import splits as own_splits
 from agentnas.tools.own.arrays import Arrays, data_of, given_splits
 from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
 from agentnas.tools.own.labels import check_scored, metric_of
-from agentnas.tools.own.schema import NAME, Edges, Graphs, Nodes, SplitPlan, TaskFile, read_task_file
+from agentnas.tools.own.schema import Edges, Graphs, Nodes, SplitPlan, TaskFile, name_from, read_task_file
 from agentnas.tools.own.sources import read_source
 from agentnas.tools.own.tables import Table, read_table
 from agentnas.tools.tasks.base import GraphData, Split, Task
@@ -73,17 +73,10 @@ def fingerprint(data: GraphData, splits: tuple[Split, ...], chosen: Metric) -> s
 def name_of(file: TaskFile, path: Path) -> str:
     """What a task is called: as it says, else by its file, or the folder where the file has the usual name."""
     usual = path.stem in ("task", "tasks", "agentnas")
-    name = file.name or _fit(path.parent.name if usual and path.parent.name else path.stem)
+    name = file.name or name_from(path.parent.name if usual and path.parent.name else path.stem) or "own-data"
     if name in task_names():
         raise UsageError(f"{path}: name {name!r} is that of a task which comes with AgentNAS; give another name")
     return name
-
-
-def _fit(text: str) -> str:
-    import re
-
-    found = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:60]
-    return found if NAME.fullmatch(found) else "own-data"
 
 
 def _read(file: TaskFile, folder: Path, data_dir: Path | None, allow_code: bool) -> Tables | Arrays:
