@@ -123,14 +123,14 @@ def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: 
     from pandas import read_csv
     from pandas.errors import EmptyDataError, ParserError
 
-    header, separator, rows = _looked_through(path, shown, separator, encoding)
+    header, separator, begin, rows = _looked_through(path, shown, separator, encoding)
     written = set(as_text(header))
     kept = {number: str for number, name in enumerate(header) if name in written}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of columns whose cells are of several kinds, which are told apart below
             frame = read_csv(
-                path, sep=separator, header=None, skiprows=_header_lines(path, encoding, separator), names=list(range(len(header))),
+                path, sep=separator, header=None, skiprows=begin, names=list(range(len(header))),
                 dtype=kept, keep_default_na=False, na_values={n: sorted(MISSING) for n in range(len(header)) if n not in kept},
                 encoding=encoding, index_col=False, low_memory=False, on_bad_lines="error", skip_blank_lines=True,
             )  # fmt: skip
@@ -142,15 +142,18 @@ def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: 
     return Table(shown, frame, "," if separator == ";" else ".")
 
 
-def _looked_through(path: Path, shown: str, separator: str | None, encoding: str) -> tuple[list[str], str, int]:
-    """Header, separator and number of rows, once every line is known to be text with as many cells as the header."""
+def _looked_through(path: Path, shown: str, separator: str | None, encoding: str) -> tuple[list[str], str, int, int]:
+    """Header, separator, lines up to the header's end and number of rows, once each line is known to have as many cells as the header.
+
+    Blank lines before the header are among its lines.
+    """
     try:
         with path.open(encoding=encoding, newline="") as file:
             separator = separator or _separator(path, file.readline())
             file.seek(0)
             reader = csv.reader(file, delimiter=separator, strict=True)
             header = _header(next(filter(None, reader), []), shown)
-            rows = 0
+            begin, rows = reader.line_num, 0
             for row in filter(None, reader):
                 rows += 1
                 if len(row) != len(header):
@@ -164,7 +167,7 @@ def _looked_through(path: Path, shown: str, separator: str | None, encoding: str
     if not rows:
         raise DataError(f"{shown}: holds no rows below its header")
     _check_cells(rows, len(header), shown)
-    return header, separator, rows
+    return header, separator, begin, rows
 
 
 def _hint(row: Sequence[str], header: Sequence[str]) -> str:
@@ -176,14 +179,6 @@ def _separator(path: Path, line: str) -> str:
     if path.suffix.lower() in (".tsv", ".tab"):
         return "\t"
     return max(SEPARATORS, key=line.count)
-
-
-def _header_lines(path: Path, encoding: str, separator: str) -> int:
-    """Lines up to the end of the header, blank ones before it among them."""
-    with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=separator, strict=True)
-        next(filter(None, reader), None)
-        return reader.line_num
 
 
 def _header(names: Sequence[str], shown: str) -> list[str]:
