@@ -48,7 +48,7 @@ class Column:
         """The different cells that are not empty."""
         return frozenset(self.texts) - MISSING
 
-    @property
+    @cached_property
     def empty(self) -> int:
         return int(np.isin(self.texts, sorted(MISSING)).sum())
 
