@@ -75,12 +75,13 @@ class Column:
         apart = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", self.name)
         return tuple(word for word in re.split(r"[^A-Za-z0-9]+", apart.lower()) if word)
 
-    @property
+    @cached_property
     def is_parts(self) -> bool:
         """Whether the cells name parts of a split."""
         known = {word for words in PARTS.values() for word in words}
-        named = {value.lower() for value in self.values}
-        return 2 <= len(named) <= 4 and named <= known
+        if not all(value.lower() in known for value in self.values):  # ends at the first of a million other words
+            return False
+        return 2 <= len({value.lower() for value in self.values}) <= 4
 
     @property
     def is_smiles(self) -> bool:
