@@ -101,7 +101,7 @@ class SplitPlan(_Part):
     test: float | None = Field(None, gt=0, lt=1, description="share that is tested on")
     count: int | None = Field(None, ge=1, le=100, description="number of random splits, or of folds; 10 where nothing is said")
     negatives: int | None = Field(None, ge=1, le=1000, description="links: pairs without an edge to each edge of val and test; else 1")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="of random splits and folds")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of random splits")
 
     @property
     def rule(self) -> SplitKind | None:
@@ -136,7 +136,7 @@ class TaskFile(_Part):
     name: str | None = Field(None, description="of the task in runs and reports; else the folder's, or the file's")
     kind: Kind | None = Field(None, description="what is predicted: something of nodes, of graphs, or links; else by where the label is")
     target: Target | None = Field(None, description="classes, labels (several, each yes or no) or value (a number); else by the label")
-    metric: str | None = Field(None, description="of scores; else accuracy, roc_auc (two classes, labels, links) or rmse")
+    metric: str | None = Field(None, description="of scores; else accuracy, roc_auc (two uneven classes, labels, links) or rmse")
     directed: bool | None = Field(
         None, description="whether an edge has a direction; if not, messages pass along it both ways; else as the source says, or false"
     )
