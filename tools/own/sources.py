@@ -19,8 +19,7 @@ from agentnas.tools.own.arrays import Arrays, renamed
 from agentnas.tools.own.code import called
 from agentnas.tools.own.damage import DAMAGE, short
 from agentnas.tools.own.graph import Tables
-from agentnas.tools.own.tables import PICKLES, Table, check_names
-from agentnas.tools.yaml_file import nearest
+from agentnas.tools.own.tables import PICKLES, Table, check_names, no_such_file
 
 LARGEST_MARKUP = 256 * 2**20  # bytes of a GraphML or GML file, of which memory holds many times as much
 LARGEST_ARRAYS = 16 * 2**30  # bytes of all arrays of a file
@@ -57,10 +56,10 @@ def _check_file(path: Path, shown: str) -> None:
     try:
         if path.is_file():
             return
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        missing = no_such_file(path, shown)
     except (OSError, ValueError) as error:
         raise DataError(f"{shown}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    raise DataError(f"{shown}: no such file{'; ' + nearest(path.name, beside) if 0 < len(beside) < 30 else ''}")
+    raise missing
 
 
 def _markup(path: Path, shown: str) -> Tables:

@@ -102,10 +102,15 @@ def _size(path: Path, shown: str) -> int:
             raise DataError(f"{shown}: a folder; give a file")
         return path.stat().st_size
     except FileNotFoundError:
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"{shown}: no such file{'; ' + nearest(path.name, beside) if 0 < len(beside) < 30 else ''}") from None
+        raise no_such_file(path, shown) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{shown}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
+def no_such_file(path: Path, shown: str) -> DataError:
+    """The error of a file that is missing, with the nearest name beside it; raises OSError where the folder cannot be read."""
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    return DataError(f"{shown}: no such file{'; ' + nearest(path.name, beside) if 0 < len(beside) < 30 else ''}")
 
 
 def _codec(encoding: str, shown: str) -> str:
