@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.tools.own.making import people, write
+from tests.tools.own.making import MODULE, people, write
 
 QUICK = ("--trials", "3", "--confirm-seeds", "1", "--workers", "1", "--without-baselines")
-MODULE = "import networkx as nx\n\ndef load():\n    return nx.karate_club_graph()\n"
 
 
 @pytest.fixture

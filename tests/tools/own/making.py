@@ -10,6 +10,8 @@ import networkx as nx
 import numpy as np
 
 PEOPLE = 60
+TASK = "nodes: {file: people.csv, label: club}\nedges: {file: knows.csv}\n"
+MODULE = "import networkx as nx\n\ndef load():\n    return nx.karate_club_graph()\n"
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
@@ -35,8 +37,7 @@ def people(seed: int = 0, count: int = PEOPLE) -> dict[str, str]:
     ends = rng.integers(count, size=(3 * count, 2))
     near = [(a, b) for a, b in ends if a != b and (club[a] == club[b] or rng.random() < 0.3)]
     edges = ["from,to,strength,how", *(f"p{a:03},p{b:03},{rng.random():.3f},{'work' if rng.random() < 0.5 else 'home'}" for a, b in near)]
-    task = "nodes: {file: people.csv, label: club}\nedges: {file: knows.csv}\nsplit: {column: part}\n"
-    return {"task.yaml": task, "people.csv": "\n".join(rows) + "\n", "knows.csv": "\n".join(edges) + "\n"}
+    return {"task.yaml": TASK + "split: {column: part}\n", "people.csv": "\n".join(rows) + "\n", "knows.csv": "\n".join(edges) + "\n"}
 
 
 def graphs(seed: int = 0, count: int = 24) -> dict[str, str]:
@@ -69,13 +70,14 @@ def arrays(seed: int = 0, count: int = PEOPLE) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     y = np.arange(count) % 2
     ends = rng.integers(count, size=(2, 4 * count))
-    masks = {f"{name}_mask": np.arange(count) // 2 % 5 >= low for name, low in (("train", 2),)}
-    masks |= {"val_mask": np.arange(count) // 2 % 5 == 0, "test_mask": np.arange(count) // 2 % 5 == 1}
+    fifth = np.arange(count) // 2 % 5  # each holds both classes
     return {
         "x": rng.normal(size=(count, 4)).astype(np.float32) + y[:, None].astype(np.float32),
         "edge_index": np.concatenate([ends, ends[::-1]], 1),
         "y": y,
-        **masks,
+        "train_mask": fifth >= 2,
+        "val_mask": fifth == 0,
+        "test_mask": fifth == 1,
     }
 
 

@@ -16,9 +16,7 @@ import pytest
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.own import tables
 from agentnas.tools.tasks import load_task
-from tests.tools.own.making import arrays, graphs, people, write
-
-TASK = "nodes: {file: people.csv, label: club}\nedges: {file: knows.csv}\n"
+from tests.tools.own.making import TASK, arrays, graphs, people, write
 
 
 def told(path: Path) -> str:

@@ -263,7 +263,7 @@ def test_names_with_zeros_in_front_stay_names(tmp_path: Path) -> None:
     rows = [f"{i:04},{i % 2}" for i in range(40)]
     edges = [f"{i:04},{(i + 1) % 40:04}" for i in range(40)]
     files = {
-        "n.csv": "node;\n".replace(";\n", ",y\n") + "\n".join(rows) + "\n",
+        "n.csv": "node,y\n" + "\n".join(rows) + "\n",
         "e.tsv": "a\tb\n" + "\n".join(edges).replace(",", "\t") + "\n",
     }
     data = loaded(write(tmp_path, files | {"task.yaml": "nodes: {file: n.csv, label: y}\nedges: {file: e.tsv}\n"})).data

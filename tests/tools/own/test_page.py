@@ -14,12 +14,11 @@ from agentnas.tools.errors import UsageError
 from agentnas.tools.own.reference import tables
 from agentnas.tools.own.schema import read_task_file
 from agentnas.tools.tasks import load_task
-from tests.tools.own.making import arrays, graphs, karate, people, write
-from tests.tools.own.test_bad_input import TASK, with_cell
+from tests.tools.own.making import MODULE, TASK, arrays, graphs, karate, people, write
+from tests.tools.own.test_bad_input import with_cell
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "own-data.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-MODULE = "import networkx as nx\n\ndef load():\n    return nx.karate_club_graph()\n"
 SMILES = ("CCO", "CCN", "c1ccccc1", "CC(=O)O", "CCCC", "C1CCCCC1", "CO", "CCOC")
 
 

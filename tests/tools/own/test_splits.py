@@ -15,9 +15,7 @@ from agentnas.tools.own.schema import SplitPlan
 from agentnas.tools.own.splits import make, shares
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import Split
-from tests.tools.own.making import people, write
-
-TASK = "nodes: {file: people.csv, label: club}\nedges: {file: knows.csv}\n"
+from tests.tools.own.making import TASK, people, write
 
 
 def whole(split: Split) -> list[int]:
