@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.tasks.base import GraphData, Index, Matrix, Split, Task
+from agentnas.tools.tasks.pairs import training_edges
 from agentnas.tools.tasks.structure import structure
 
 MAX_ROWS = 2000  # training and validation items that a probe looks at
@@ -68,9 +69,7 @@ def _seen_graph(task: Task, data: GraphData) -> GraphData:
     """The graph that a card may speak of: of a link task the edges of the training part alone."""
     if data.pairs is None:
         return data
-    train = task.split(0).train
-    edges = data.pairs[:, train[data.y[train] == 1]]
-    return replace(data, edge_index=np.concatenate([edges, edges[::-1]], axis=1), edge_attr=None, edge_type=None)
+    return replace(data, edge_index=training_edges(data, task.split(0)), edge_attr=None, edge_type=None)
 
 
 def _target_facts(data: GraphData, seen: Index) -> dict[str, Any]:
