@@ -269,6 +269,11 @@ def typed_features(of_type: Sequence[Matrix]) -> tuple[Matrix, Index]:
     return compact(hstack([csr_matrix(one_hot(node_type, len(of_type))), features], format="csr")), node_type
 
 
+def some(items: Index, most: int) -> Index:
+    """At most so many of the items, the same ones each time."""
+    return items if len(items) <= most else np.random.Generator(np.random.PCG64(0)).permutation(items)[:most]
+
+
 def one_hot(values: Index, width: int | None = None) -> NDArray[np.float32]:
     """Whole numbers from 0 [n] as rows [n, width] (None: their maximum and one)."""
     width = int(values.max(initial=-1)) + 1 if width is None else width

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
-from agentnas.tools.tasks.base import GraphData, Index, Matrix, Split, Task
+from agentnas.tools.tasks.base import GraphData, Index, Matrix, Split, Task, some
 from agentnas.tools.tasks.pairs import training_edges
 from agentnas.tools.tasks.structure import structure
 
@@ -153,8 +153,4 @@ def _score(measure: Any) -> float | None:
 
 def _some(split: Split) -> Split:
     """At most MAX_ROWS of the training and of the validation items, the same ones each time."""
-    return Split(_few(split.train), _few(split.val), split.test)
-
-
-def _few(items: Index) -> Index:
-    return items if len(items) <= MAX_ROWS else np.sort(np.random.Generator(np.random.PCG64(0)).permutation(items)[:MAX_ROWS])
+    return Split(np.sort(some(split.train, MAX_ROWS)), np.sort(some(split.val, MAX_ROWS)), split.test)

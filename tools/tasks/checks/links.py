@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import GraphData, Index, Split, Task
+from agentnas.tools.tasks.base import GraphData, Index, Split, Task, some
 from agentnas.tools.tasks.checks.findings import Finding, Problem, column_name, data_of, numbered, problem, range_text
 from agentnas.tools.tasks.checks.splits import parts_of
 from agentnas.tools.tasks.pairs import pair_codes, training_edges
@@ -77,8 +77,7 @@ def _stranded(task: Task, data: GraphData) -> Iterator[Problem]:
 
 def _known_by_features(task: Task, data: GraphData) -> Iterator[Problem]:
     """Features that name the neighbours, or one column that is alike exactly where there is an edge."""
-    items = task.split(0).val
-    items = items if len(items) <= ROWS else np.random.Generator(np.random.PCG64(0)).permutation(items)[:ROWS]
+    items = some(task.split(0).val, ROWS)
     y, (source, target) = data.y[items], data.pairs[:, items]  # type: ignore[index]
     if len(np.unique(y)) < 2:
         return
