@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from agentnas.tools.tasks.base import GraphData, Kind, Split, Task
+from agentnas.tools.tasks.base import GraphData, Index, Kind, Split, Task
 from agentnas.tools.tasks.checks.advice import ADVICE
 
 Severity = Literal["error", "warning", "note"]
@@ -60,6 +60,14 @@ def classes_of(data: GraphData) -> int:
 def column_name(data: GraphData, column: int) -> str:
     """``'amount'`` where the columns of features have names, else ``feature 3``, counted from 0."""
     return f"feature {column}" if not data.feature_names else repr(data.feature_names[column])
+
+
+def column_list(data: GraphData, columns: Index, most: int = 3) -> str:
+    """Names of some columns in brackets, after a space; nothing where they have no names."""
+    if not data.feature_names:
+        return ""
+    named = ", ".join(column_name(data, int(column)) for column in columns[:most])
+    return f" ({named}{', ...' if len(columns) > most else ''})"
 
 
 def class_name(data: GraphData, label: int) -> str:

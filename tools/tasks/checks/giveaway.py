@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from agentnas.tools.tasks.base import GraphData, Index, Task, some
+from agentnas.tools.tasks.checks.features import flat
 from agentnas.tools.tasks.checks.findings import Problem, class_name, column_name, data_of, problem
 
 TRIED = 24  # columns, those that go with the label most
@@ -103,8 +104,7 @@ def _alone(table: Any, y: NDArray[Any], train: Index, val: Index, column: int, v
 
 
 def _column(table: Any, items: Index, column: int) -> NDArray[np.float64]:
-    values = table[items][:, [column]]
-    return np.asarray(values.toarray() if sp.issparse(values) else values, dtype=np.float64)
+    return flat(table[items][:, [column]]).astype(np.float64)[:, None]
 
 
 def _is_label(table: Any, data: GraphData, train: Index, val: Index, column: int) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from agentnas.tools.tasks.base import GraphData, Index, Split, Task, some
+from agentnas.tools.tasks.checks.features import flat
 from agentnas.tools.tasks.checks.findings import Finding, Problem, column_name, data_of, numbered, problem, range_text
 from agentnas.tools.tasks.checks.splits import parts_of
 from agentnas.tools.tasks.pairs import pair_codes, training_edges
@@ -101,8 +101,7 @@ def _best_column(data: GraphData, source: Index, target: Index, y: NDArray[Any])
 
     found = (0, 0.0)
     for column in range(min(data.num_features, MOST_COLUMNS)):
-        values = data.x[:, [column]]
-        values = np.asarray(values.toarray() if sp.issparse(values) else values).ravel()
+        values = flat(data.x[:, [column]])
         score = float(roc_auc_score(y, -np.abs(values[source] - values[target])))
         found = max(found, (column, score), key=lambda one: one[1])
     return found
