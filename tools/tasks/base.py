@@ -21,6 +21,7 @@ Kind = Literal["node", "graph", "link"]
 Index = NDArray[np.int64]
 Matrix = Any  # scipy.sparse.csr_matrix or dense float32 array, [rows, columns]; scipy carries no types
 OVERLAPPING = 0.4  # share of training items from which the training parts of two random splits have much in common
+OF_KINDS = ("edge_attr", "graph_of", "pairs", "node_type", "edge_type")  # arrays of ``GraphData`` that only some kinds of task have
 DENSE_ABOVE = 0.2  # share of non-zero features above which a dense matrix is the faster one
 
 
@@ -129,7 +130,7 @@ class GraphData:
         y = (self.y, "<i8" if self.target == "classes" else "<f4")
         for array, kind in ((x.data, "<f4"), (x.indices, "<i8"), (x.indptr, "<i8"), (self.edge_index, "<i8"), y):
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
-        for name in ("edge_attr", "graph_of", "pairs", "node_type", "edge_type"):
+        for name in OF_KINDS:
             more, kind = getattr(self, name), "<f4" if name == "edge_attr" else "<i8"
             if more is not None:
                 digest.update(f"{name} {more.shape}".encode() + np.ascontiguousarray(more, dtype=kind).tobytes())
