@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
-from agentnas.tools.metrics import Metric, Target, target_of
+from agentnas.tools.metrics import ERRORS, Metric, Target, constant_error, metric, target_of
 
 if TYPE_CHECKING:
     from agentnas.tools.tasks.nasbench import NasBenchTable
@@ -146,6 +146,11 @@ class Split:
     test: Index
 
     @property
+    def seen(self) -> Index:
+        """Items of training, then of validation: all whose labels may be looked at before the test."""
+        return np.concatenate([self.train, self.val])
+
+    @property
     def sizes(self) -> tuple[int, int, int]:
         return len(self.train), len(self.val), len(self.test)
 
@@ -214,6 +219,11 @@ class Task:
 
 def _count(types: Index | None, names: tuple[str, ...]) -> int:
     return 1 if types is None else max(1, len(names), int(types.max(initial=-1)) + 1)
+
+
+def metric_on(name: str, data: GraphData, split: Split) -> Metric:
+    """The metric of that name; an error is measured by that of the best constant on what the split trains on and chooses by."""
+    return metric(name, constant_error(name, data.y[split.seen]) if name in ERRORS else 1.0)
 
 
 def compact(x: Matrix) -> Matrix:

@@ -22,14 +22,13 @@ def kind_facts(task: Task) -> dict[str, Any]:
     """Fields of the task's card, by name."""
     data, split = task.data, task.split(0)
     assert data is not None
-    seen = np.concatenate([split.train, split.val])
     found = {**structure(_seen_graph(task, data)), **edge_facts(task), **_probes(task), "items": data.num_items, "unit": task.metric.unit}
     if data.graph_of is not None:
         found["graph_nodes"] = _middle(np.bincount(data.graph_of, minlength=data.num_items))
     if data.pairs is not None:
         joined, n = int((data.y[split.train] == 1).sum()), data.num_nodes
         return found | {"pair_density": joined / (n * (n - 1) / 2)}
-    return found | _target_facts(data, seen)
+    return found | _target_facts(data, split.seen)
 
 
 def edge_facts(task: Task) -> dict[str, Any]:
