@@ -107,21 +107,30 @@ def _probes(task: Task) -> dict[str, float | None]:
 
 
 def _item_probes(task: Task) -> dict[str, float | None]:
-    from agentnas.tools.baselines import features, models
+    from agentnas.tools.baselines import models
 
     data, split = task.data, _some(task.split(0))
     assert data is not None
-    pool = data.graph_of is not None
-    around = features.node_structure(data)
-    own = features.pooled(data.x, data.graph_of) if data.graph_of is not None else data.x
-    shape = features.beside(features.pooled(around, data.graph_of), features.graph_structure(data)) if data.graph_of is not None else around
-    near = None if pool or not data.num_edges else features.ItemTables(data).propagated
+    own, shape, near = _tables(data)
     return {
         "probe_majority": _score(lambda: models.fit_constant(task, split).val),
         "probe_features": _linear(task, split, own),
-        "probe_structure": _linear(task, split, shape) if data.num_edges else None,
+        "probe_structure": None if shape is None else _linear(task, split, shape),
         "probe_neighbours": None if near is None else _linear(task, split, near),
     }
+
+
+def _tables(data: GraphData) -> tuple[Matrix, Matrix | None, Matrix | None]:
+    """Rows of items: features, structure around them, both with neighbours'; None without edges, the last one for graphs too."""
+    from agentnas.tools.baselines import features
+
+    own = data.x if data.graph_of is None else features.pooled(data.x, data.graph_of)
+    if not data.num_edges:
+        return own, None, None
+    around = features.node_structure(data)
+    if data.graph_of is None:
+        return own, around, features.ItemTables(data).propagated
+    return own, features.beside(features.pooled(around, data.graph_of), features.graph_structure(data)), None
 
 
 def _pair_probes(task: Task) -> dict[str, float | None]:
