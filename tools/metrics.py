@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,9 +156,8 @@ def _mrr(labels: Labels, scores: Scores) -> float:
     """Mean over positives of 1 / rank among all negatives; of equal scores half count as above."""
     positive, margin = _two_classes("mrr", labels, scores)
     negatives = np.sort(margin[~positive])
-    above = len(negatives) - np.searchsorted(negatives, margin[positive], side="right")
-    level = np.searchsorted(negatives, margin[positive], side="right") - np.searchsorted(negatives, margin[positive], side="left")
-    return float(np.mean(1.0 / (1.0 + above + level / 2.0)))
+    below, not_above = (np.searchsorted(negatives, margin[positive], side=side) for side in ("left", "right"))
+    return float(np.mean(1.0 / (1.0 + len(negatives) - not_above + (not_above - below) / 2.0)))
 
 
 def _hits(k: int) -> Scorer:
@@ -195,10 +194,7 @@ _FITS: dict[str, tuple[Target, ...]] = {
     "mae": ("value",), "rmse": ("value",), "r2": ("value",),
 }  # fmt: skip
 _WORDS: dict[Target, str] = {"classes": "classes", "labels": "several labels an item", "value": "a target that is a number"}
-_NAMES: tuple[MetricName, ...] = (
-    "accuracy", "macro_f1", "roc_auc", "ap", "mrr", "hits@20", "hits@50", "hits@100", "mae", "rmse", "r2",
-)  # fmt: skip
-METRICS: dict[str, Metric] = {name: Metric(name) for name in _NAMES}
+METRICS: dict[str, Metric] = {name: Metric(name) for name in get_args(MetricName)}
 
 
 def constant_error(name: str, y: Labels) -> float:

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.metrics import metric
-from agentnas.tools.tasks.base import GraphData, Split, Task
+from agentnas.tools.tasks.base import OF_KINDS, GraphData, Split, Task
 
 Arrays = dict[str, NDArray[Any]]
 ALIGNMENT = 64
 PARTS = ("train", "val", "test")
-MORE = ("edge_attr", "graph_of", "pairs", "node_type", "edge_type")  # arrays of some kinds of task
 
 
 def arrays_of(task: Task) -> tuple[dict[str, Any], Arrays]:
@@ -40,7 +39,7 @@ def arrays_of(task: Task) -> tuple[dict[str, Any], Arrays]:
     }  # fmt: skip
     features = {"data": data.x.data, "indices": data.x.indices, "indptr": data.x.indptr} if sp.issparse(data.x) else {"dense": data.x}
     splits = {f"{part}{i}": getattr(split, part) for i, split in enumerate(task.splits) for part in PARTS}
-    more = {name: value for name in MORE if (value := getattr(data, name)) is not None}
+    more = {name: value for name in OF_KINDS if (value := getattr(data, name)) is not None}
     return facts, {"edge_index": data.edge_index, "y": data.y, **more, **features, **splits}
 
 
@@ -48,7 +47,7 @@ def task_from(facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> T
     """The task again; it shares the arrays' memory."""
     x = arrays["dense"] if "dense" in arrays else _csr(facts, arrays)
     splits = tuple(Split(*(arrays[f"{part}{i}"] for part in PARTS)) for i in range(facts["splits"]))
-    more: dict[str, Any] = {name: arrays[name] for name in MORE if name in arrays}
+    more: dict[str, Any] = {name: arrays[name] for name in OF_KINDS if name in arrays}
     data = GraphData(x, arrays["edge_index"], arrays["y"], facts["num_classes"], **more, **_names(facts))
     return Task(
         facts["name"], metric(facts["metric"], facts["unit"]), facts["protocol"], facts["num_splits"], facts["fingerprint"],

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
-from agentnas.tools.metrics import Metric, Target, target_of
+from agentnas.tools.metrics import ERRORS, Metric, Target, constant_error, metric, target_of
 
 if TYPE_CHECKING:
     from agentnas.tools.tasks.nasbench import NasBenchTable
@@ -21,6 +21,7 @@ Kind = Literal["node", "graph", "link"]
 Index = NDArray[np.int64]
 Matrix = Any  # scipy.sparse.csr_matrix or dense float32 array, [rows, columns]; scipy carries no types
 OVERLAPPING = 0.4  # share of training items from which the training parts of two random splits have much in common
+OF_KINDS = ("edge_attr", "graph_of", "pairs", "node_type", "edge_type")  # arrays of ``GraphData`` that only some kinds of task have
 DENSE_ABOVE = 0.2  # share of non-zero features above which a dense matrix is the faster one
 
 
@@ -129,7 +130,7 @@ class GraphData:
         y = (self.y, "<i8" if self.target == "classes" else "<f4")
         for array, kind in ((x.data, "<f4"), (x.indices, "<i8"), (x.indptr, "<i8"), (self.edge_index, "<i8"), y):
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
-        for name in ("edge_attr", "graph_of", "pairs", "node_type", "edge_type"):
+        for name in OF_KINDS:
             more, kind = getattr(self, name), "<f4" if name == "edge_attr" else "<i8"
             if more is not None:
                 digest.update(f"{name} {more.shape}".encode() + np.ascontiguousarray(more, dtype=kind).tobytes())
@@ -143,6 +144,11 @@ class Split:
     train: Index
     val: Index
     test: Index
+
+    @property
+    def seen(self) -> Index:
+        """Items of training, then of validation: all whose labels may be looked at before the test."""
+        return np.concatenate([self.train, self.val])
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -215,6 +221,11 @@ def _count(types: Index | None, names: tuple[str, ...]) -> int:
     return 1 if types is None else max(1, len(names), int(types.max(initial=-1)) + 1)
 
 
+def metric_on(name: str, data: GraphData, split: Split) -> Metric:
+    """The metric of that name; an error is measured by that of the best constant on what the split trains on and chooses by."""
+    return metric(name, constant_error(name, data.y[split.seen]) if name in ERRORS else 1.0)
+
+
 def compact(x: Matrix) -> Matrix:
     """The matrix as sorted CSR without stored zeros, or dense where that is faster."""
     from scipy.sparse import csr_matrix
@@ -267,6 +278,11 @@ def typed_features(of_type: Sequence[Matrix]) -> tuple[Matrix, Index]:
     node_type = np.repeat(np.arange(len(of_type), dtype=np.int64), [x.shape[0] for x in of_type])
     features = block_diag([csr_matrix(x, dtype=np.float32) for x in of_type], format="csr")
     return compact(hstack([csr_matrix(one_hot(node_type, len(of_type))), features], format="csr")), node_type
+
+
+def some(items: Index, most: int) -> Index:
+    """At most so many of the items, the same ones each time."""
+    return items if len(items) <= most else np.random.Generator(np.random.PCG64(0)).permutation(items)[:most]
 
 
 def one_hot(values: Index, width: int | None = None) -> NDArray[np.float32]:

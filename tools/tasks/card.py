@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentnas.tools.metrics import Target
@@ -215,7 +214,7 @@ def _node_facts(task: Task) -> dict[str, Any]:
         "probe_label_propagation": found.label_propagation,
         "probe_linear_propagation": found.linear_propagation,
         **structure(data),
-        **homophily(data, np.concatenate([split.train, split.val])),
+        **homophily(data, split.seen),
         **edge_facts(task),
     }
 

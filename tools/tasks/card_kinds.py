@@ -42,7 +42,7 @@ def edge_lines(card: TaskCard) -> Lines:
 
 def scaled(card: TaskCard) -> dict[str, float | None]:
     """The facts as numbers; the last ones say what is predicted of what, so that tasks of different aims lie apart."""
-    predicts = {"graph": "graph" in card.aim, "link": "link" in card.aim, "labels": "labels" in card.aim, "value": "regression" in card.aim}
+    predicts = {"graph": card.is_graph, "link": card.is_link, "labels": card.target == "labels", "value": card.target == "value"}
     return {
         "items": decades(card.items, 6),
         "nodes": decades(card.nodes, 6),

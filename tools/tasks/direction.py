@@ -55,8 +55,7 @@ def direction_of(task: Task, split: int = 0) -> Direction | None:
     data = task.data
     if data is None or not data.directed or data.kind != "node" or data.target == "labels":
         return None
-    parts = task.split(split)
-    nodes = np.sort(np.concatenate([parts.train, parts.val]))
+    nodes = np.sort(task.split(split).seen)
     rng = np.random.Generator(np.random.PCG64(0))
     if len(nodes) > MOST_NODES:
         nodes = np.sort(rng.choice(nodes, MOST_NODES, replace=False))

@@ -17,8 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError, suggest
-from agentnas.tools.metrics import constant_error, metric
-from agentnas.tools.tasks.base import GraphData, Index, Split, Task, distinct, sorted_with_types, typed_features
+from agentnas.tools.tasks.base import GraphData, Index, Split, Task, distinct, metric_on, sorted_with_types, typed_features
 from agentnas.tools.tasks.generated import FAMILIES, Generated
 
 SPLITS = 10
@@ -46,10 +45,9 @@ def generated_task(settings: Generated, split: str | None) -> Task:
         raise UsageError(f"split {split!r} does not exist for {settings.name}; {suggest(split, ['random'])}")
     data = made(settings).data
     splits = tuple(_split(data, seed) for seed in range(SPLITS))
-    name = FAMILIES[settings.family][1]
-    unit = constant_error(name, data.y[np.concatenate([splits[0].train, splits[0].val])]) if name == "rmse" else 1.0
+    metric = metric_on(FAMILIES[settings.family][1], data, splits[0])
     protocol = f"{SPLITS} random splits, {'/'.join(map(str, splits[0].sizes))}"
-    return Task(settings.name, metric(name, unit), protocol, SPLITS, data.fingerprint(), "random", data, splits)
+    return Task(settings.name, metric, protocol, SPLITS, data.fingerprint(), "random", data, splits)
 
 
 def made(settings: Generated) -> Made:

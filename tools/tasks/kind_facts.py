@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
-from agentnas.tools.tasks.base import GraphData, Index, Matrix, Split, Task
+from agentnas.tools.tasks.base import GraphData, Index, Matrix, Split, Task, some
+from agentnas.tools.tasks.pairs import training_edges
 from agentnas.tools.tasks.structure import structure
 
 MAX_ROWS = 2000  # training and validation items that a probe looks at
@@ -21,14 +22,13 @@ def kind_facts(task: Task) -> dict[str, Any]:
     """Fields of the task's card, by name."""
     data, split = task.data, task.split(0)
     assert data is not None
-    seen = np.concatenate([split.train, split.val])
     found = {**structure(_seen_graph(task, data)), **edge_facts(task), **_probes(task), "items": data.num_items, "unit": task.metric.unit}
     if data.graph_of is not None:
         found["graph_nodes"] = _middle(np.bincount(data.graph_of, minlength=data.num_items))
     if data.pairs is not None:
         joined, n = int((data.y[split.train] == 1).sum()), data.num_nodes
         return found | {"pair_density": joined / (n * (n - 1) / 2)}
-    return found | _target_facts(data, seen)
+    return found | _target_facts(data, split.seen)
 
 
 def edge_facts(task: Task) -> dict[str, Any]:
@@ -68,9 +68,7 @@ def _seen_graph(task: Task, data: GraphData) -> GraphData:
     """The graph that a card may speak of: of a link task the edges of the training part alone."""
     if data.pairs is None:
         return data
-    train = task.split(0).train
-    edges = data.pairs[:, train[data.y[train] == 1]]
-    return replace(data, edge_index=np.concatenate([edges, edges[::-1]], axis=1), edge_attr=None, edge_type=None)
+    return replace(data, edge_index=training_edges(data, task.split(0)), edge_attr=None, edge_type=None)
 
 
 def _target_facts(data: GraphData, seen: Index) -> dict[str, Any]:
@@ -109,21 +107,30 @@ def _probes(task: Task) -> dict[str, float | None]:
 
 
 def _item_probes(task: Task) -> dict[str, float | None]:
-    from agentnas.tools.baselines import features, models
+    from agentnas.tools.baselines import models
 
     data, split = task.data, _some(task.split(0))
     assert data is not None
-    pool = data.graph_of is not None
-    around = features.node_structure(data)
-    own = features.pooled(data.x, data.graph_of) if data.graph_of is not None else data.x
-    shape = features.beside(features.pooled(around, data.graph_of), features.graph_structure(data)) if data.graph_of is not None else around
-    near = None if pool or not data.num_edges else features.ItemTables(data).propagated
+    own, shape, near = _tables(data)
     return {
         "probe_majority": _score(lambda: models.fit_constant(task, split).val),
         "probe_features": _linear(task, split, own),
-        "probe_structure": _linear(task, split, shape) if data.num_edges else None,
+        "probe_structure": None if shape is None else _linear(task, split, shape),
         "probe_neighbours": None if near is None else _linear(task, split, near),
     }
+
+
+def _tables(data: GraphData) -> tuple[Matrix, Matrix | None, Matrix | None]:
+    """Rows of items: features, structure around them, both with neighbours'; None without edges, the last one for graphs too."""
+    from agentnas.tools.baselines import features
+
+    own = data.x if data.graph_of is None else features.pooled(data.x, data.graph_of)
+    if not data.num_edges:
+        return own, None, None
+    around = features.node_structure(data)
+    if data.graph_of is None:
+        return own, around, features.ItemTables(data).propagated
+    return own, features.beside(features.pooled(around, data.graph_of), features.graph_structure(data)), None
 
 
 def _pair_probes(task: Task) -> dict[str, float | None]:
@@ -154,8 +161,4 @@ def _score(measure: Any) -> float | None:
 
 def _some(split: Split) -> Split:
     """At most MAX_ROWS of the training and of the validation items, the same ones each time."""
-    return Split(_few(split.train), _few(split.val), split.test)
-
-
-def _few(items: Index) -> Index:
-    return items if len(items) <= MAX_ROWS else np.sort(np.random.Generator(np.random.PCG64(0)).permutation(items)[:MAX_ROWS])
+    return Split(np.sort(some(split.train, MAX_ROWS)), np.sort(some(split.val, MAX_ROWS)), split.test)

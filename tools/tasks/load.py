@@ -11,7 +11,7 @@ from agentnas.tools.tasks.generated import PREFIX as GENERATED
 from agentnas.tools.tasks.generated import parse as parse_generated
 
 if TYPE_CHECKING:
-    from agentnas.tools.tasks.base import GraphData, Split, Task
+    from agentnas.tools.tasks.base import GraphData, Task
     from agentnas.tools.tasks.catalog import DataSet
 
 
@@ -40,8 +40,7 @@ def load_task(
 
 
 def _data_task(name: str, data_dir: Path | None, split: str | None, download: bool) -> Task:
-    from agentnas.tools.metrics import metric
-    from agentnas.tools.tasks.base import Task
+    from agentnas.tools.tasks.base import Task, metric_on
     from agentnas.tools.tasks.locate import obtain_data
     from agentnas.tools.tasks.pairs import link_fingerprint, link_task
     from agentnas.tools.tasks.pairs import protocol as pairs_protocol
@@ -59,7 +58,7 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
         splits, protocol = make_splits(described, request, data, folder)
     return Task(
         name=described.name,
-        metric=metric(described.metric, _unit(described.metric, data, splits)),
+        metric=metric_on(described.metric, data, splits[0]),
         protocol=protocol,
         num_splits=len(splits),
         fingerprint=fingerprint,
@@ -67,15 +66,6 @@ def _data_task(name: str, data_dir: Path | None, split: str | None, download: bo
         data=data,
         splits=splits,
     )
-
-
-def _unit(name: str, data: GraphData, splits: tuple[Split, ...]) -> float:
-    """What an error is measured by: that of the best constant on what is trained on and chosen by."""
-    from agentnas.tools.metrics import ERRORS, constant_error
-
-    if name not in ERRORS:
-        return 1.0
-    return constant_error(name, data.y[[*splits[0].train, *splits[0].val]])
 
 
 def _data(described: DataSet, folder: Path | None) -> tuple[GraphData, str]:

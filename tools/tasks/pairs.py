@@ -204,20 +204,22 @@ def training_edges(data: GraphData, split: Split) -> Index:
 def leaks(data: GraphData, split: Split) -> Iterator[str]:
     """What a split of pairs gives away, in words; nothing for one that ``link_task`` made."""
     assert data.pairs is not None, "items are not pairs"
-    n = np.int64(data.num_nodes)
-    codes = {name: _codes(data.pairs[:, part], n) for name, part in (("train", split.train), ("val", split.val), ("test", split.test))}
+    codes = {
+        name: pair_codes(data.pairs[:, part], data.num_nodes)
+        for name, part in (("train", split.train), ("val", split.val), ("test", split.test))
+    }
     for one, other in (("train", "val"), ("train", "test"), ("val", "test")):
         if shared := len(np.intersect1d(codes[one], codes[other])):
             yield f"{shared} pairs are in both {one} and {other}, whatever the order of their ends"
-    edges = distinct(_codes(data.edge_index, n))
+    edges = distinct(pair_codes(data.edge_index, data.num_nodes))
     for name, part in (("val", split.val), ("test", split.test)):
         if false := int((_among(codes[name], edges) != (data.y[part] == 1)).sum()):
             yield f"{false} pairs of {name} are called an edge and are none, or the other way round"
 
 
-def _codes(pairs: Index, n: np.int64) -> Index:
-    """A number for each pair that does not depend on the order of its ends."""
-    return np.asarray(pairs.min(axis=0) * n + pairs.max(axis=0))
+def pair_codes(pairs: Index, n: int) -> Index:
+    """A number for each pair [2, pairs] of ``n`` nodes that does not depend on the order of its ends."""
+    return np.asarray(pairs.min(axis=0) * np.int64(n) + pairs.max(axis=0))
 
 
 def protocol(splits: tuple[Split, ...], edges: int, negatives: int = 1) -> str:

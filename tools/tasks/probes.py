@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import GraphData, Index, Matrix, Task
+from agentnas.tools.tasks.base import GraphData, Index, Matrix, Task, one_hot, some
 
 MAX_ROWS = 2000  # training and validation nodes that a probe looks at
 PENALTIES = (1e-4, 1e-3, 1e-2)
@@ -39,7 +39,7 @@ def probe(task: Task) -> Probes:
     """
     assert task.data is not None, "a table has no data to probe"
     data, split = task.data, task.split(0)
-    train, val = _some(split.train), _some(split.val)
+    train, val = some(split.train, MAX_ROWS), some(split.val, MAX_ROWS)
     rows = np.concatenate([train, val])
     adjacency = normalised_adjacency(data)
     labels = (data.y[train], data.y[val])
@@ -71,7 +71,7 @@ def undirected(data: GraphData) -> sp.csr_matrix:
 def propagate_labels(data: GraphData, adjacency: sp.csr_matrix, train: Index) -> NDArray[np.float32]:
     """Scores [num_nodes, classes] after spreading the training labels over the edges."""
     start = np.zeros((data.num_nodes, data.num_classes), np.float32)
-    start[train] = _one_hot(data.y[train], data.num_classes)
+    start[train] = one_hot(data.y[train], data.num_classes)
     scores = start
     for _ in range(SPREAD_STEPS):
         scores = SPREAD * (adjacency @ scores) + (1 - SPREAD) * start
@@ -82,11 +82,6 @@ def _best(task: Task, y: Index, candidates: list[NDArray[Any]]) -> float:
     return max(task.metric.score(y, scores) for scores in candidates)
 
 
-def _some(nodes: Index) -> Index:
-    """At most MAX_ROWS of the nodes, the same ones each time."""
-    return nodes if len(nodes) <= MAX_ROWS else np.random.Generator(np.random.PCG64(0)).permutation(nodes)[:MAX_ROWS]
-
-
 def _averaged(adjacency: sp.csr_matrix, rows: Index, x: Matrix) -> Matrix:
     weights = adjacency[rows]
     for _ in range(HOPS - 1):
@@ -94,16 +89,12 @@ def _averaged(adjacency: sp.csr_matrix, rows: Index, x: Matrix) -> Matrix:
     return weights @ x
 
 
-def _one_hot(y: Index, classes: int) -> NDArray[np.float32]:
-    return np.eye(classes, dtype=np.float32)[y]
-
-
 def _logistic(x: Matrix, y_train: Index, y_val: Index, classes: int) -> list[NDArray[Any]]:
     """Validation scores of a multinomial logistic regression for each penalty; the first rows of ``x`` are the training nodes."""
     from scipy.optimize import minimize
 
     x_train, x_val = _design(x, len(y_train))
-    target = _one_hot(y_train, classes).astype(np.float64)
+    target = one_hot(y_train, classes).astype(np.float64)
     weights, found = np.zeros(x_train.shape[1] * classes), []
     # From the strongest penalty to the weakest, each starting from the solution before it.
     for penalty in sorted(PENALTIES, reverse=True):

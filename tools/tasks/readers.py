@@ -260,7 +260,7 @@ def _checked_labels(labels: NDArray[Any], num_nodes: int, path: Path) -> Index:
 
 
 def _check_counts(data: DataSet, loaded: GraphData, folder: Path) -> None:
-    classes = data.classes if data.splits == ("links",) else loaded.num_classes  # a task of links has none of its own
+    classes = data.classes if data.kind == "link" else loaded.num_classes  # a task of links has none of its own
     seen = (loaded.num_nodes, loaded.num_edges, loaded.num_features, classes)
     expected = (data.nodes, data.edges, data.features, data.classes)
     if seen != expected:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from agentnas.tools.tasks.base import GraphData, Index
+from agentnas.tools.tasks.base import GraphData, Index, some
 from agentnas.tools.tasks.probes import undirected
 
 MAX_SAMPLED = 1000  # nodes whose clustering is measured
@@ -31,10 +31,7 @@ def structure(data: GraphData) -> dict[str, Any]:
 
 def clustering(adjacency: sp.csr_matrix) -> float:
     """Mean local clustering coefficient (Watts and Strogatz 1998), 0 for nodes with fewer than two neighbours."""
-    nodes = np.arange(adjacency.shape[0])
-    if len(nodes) > MAX_SAMPLED:
-        nodes = np.random.Generator(np.random.PCG64(0)).permutation(nodes)[:MAX_SAMPLED]
-    rows = adjacency[nodes]
+    rows = adjacency[some(np.arange(adjacency.shape[0]), MAX_SAMPLED)]
     degrees = np.asarray(rows.sum(axis=1)).ravel()
     closed = np.asarray((rows @ adjacency).multiply(rows).sum(axis=1)).ravel()
     return float(np.mean(closed / np.maximum(degrees * (degrees - 1), 1)))

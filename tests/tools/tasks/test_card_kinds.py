@@ -82,7 +82,7 @@ def test_what_a_card_of_values_says() -> None:
 def test_what_a_card_of_labels_says() -> None:
     lines = make_card(labels()).text().splitlines()
     assert lines[:2] == [
-        "task: made, node classification with several labels, roc auc, made up".replace("roc auc", "roc_auc"),
+        "task: made, node classification with several labels, roc_auc, made up",
         "size: 80 nodes, 160 edges, 3 features, 3 labels an item",
     ]
     told = next(line for line in lines if line.startswith("labels:"))

@@ -176,10 +176,10 @@ ADVICE: dict[str, Advice] = {
     },
     **{
         f"small-{part}": (_SMALL, "Enlarge the part (val and test under split); folds test every node or graph once: split: {kind: folds}.")
-        for part in _PARTS
+        for part in _PARTS[1:]
     },
     **{
         f"few-in-{part}": (_SMALL, "A stratified split with a larger part, or folds: split: {kind: folds} in the task file.")
-        for part in _PARTS
+        for part in _PARTS[1:]
     },
 }  # fmt: skip

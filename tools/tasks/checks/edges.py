@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from agentnas.tools.tasks.base import GraphData, Index, Task, distinct
-from agentnas.tools.tasks.checks.findings import Problem, column_name, data_of, finite, problem
+from agentnas.tools.tasks.checks.findings import Problem, data_of, finite, problem
 
 NEARLY = 0.1  # share of one-way edges below which a graph looks undirected with some directions lost
 FEWEST = 20  # edges; of fewer nothing is said about their direction
@@ -81,11 +81,3 @@ def _isolated(data: GraphData) -> Iterator[Problem]:
     if isolated and data.graph_of is None:
         text = f"{isolated} of {data.num_nodes} nodes have no neighbour: only their features speak for them"
         yield problem("warning" if isolated > data.num_nodes / 2 else "note", "isolated-nodes", text)
-
-
-def constant_columns(data: GraphData, columns: Index, most: int = 3) -> str:
-    """Names of some columns, where they have names."""
-    if not data.feature_names:
-        return ""
-    named = ", ".join(column_name(data, int(column)) for column in columns[:most])
-    return f" ({named}{', ...' if len(columns) > most else ''})"

@@ -10,8 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from agentnas.tools.tasks.base import GraphData, Index, Task
-from agentnas.tools.tasks.checks.edges import constant_columns
-from agentnas.tools.tasks.checks.findings import Problem, column_name, data_of, problem
+from agentnas.tools.tasks.checks.findings import Problem, Severity, column_list, column_name, data_of, problem
 
 SCALES = 1e6  # ratio of the widest to the narrowest column that is worth a word
 FEWEST = 20  # nodes; of fewer nothing is said about identifiers
@@ -39,10 +38,10 @@ def _not_finite(data: GraphData) -> str:
 
 
 def _columns(data: GraphData) -> Iterator[Problem]:
-    highest, lowest = _dense(data.x.max(axis=0)), _dense(data.x.min(axis=0))
+    highest, lowest = flat(data.x.max(axis=0)), flat(data.x.min(axis=0))
     same = np.flatnonzero(highest == lowest)
     if same.size:
-        text = f"{same.size} of {data.num_features} features are the same for every node{constant_columns(data, same)}"
+        text = f"{same.size} of {data.num_features} features are the same for every node{column_list(data, same)}"
         yield problem("warning" if same.size == data.num_features else "note", "constant-features", text)
     yield from _scales(data, np.setdiff1d(np.arange(data.num_features), same))
     if (counting := _counting(data, highest, lowest)) is not None:
@@ -57,8 +56,8 @@ def _rows(data: GraphData) -> Iterator[Problem]:
         return  # among few numbers, a row of zeros is a row like any other
     empty = int(((data.x != 0).getnnz(axis=1) == 0).sum())
     if empty:
-        severity = "warning" if empty > data.num_nodes / 2 else "note"
-        yield problem(severity, "empty-rows", f"{empty} of {data.num_nodes} nodes have no features at all")  # type: ignore[arg-type]
+        severity: Severity = "warning" if empty > data.num_nodes / 2 else "note"
+        yield problem(severity, "empty-rows", f"{empty} of {data.num_nodes} nodes have no features at all")
 
 
 def _scales(data: GraphData, columns: Index) -> Iterator[Problem]:
@@ -86,7 +85,7 @@ def _counting(data: GraphData, highest: NDArray[Any], lowest: NDArray[Any]) -> i
     n = data.num_nodes
     span = highest.astype(np.float64) - lowest
     for column in np.flatnonzero((span >= SHARE * (n - 1)) & (span <= 2 * n))[:50] if n >= FEWEST else ():
-        values = _dense(data.x[:, [column]])
+        values = flat(data.x[:, [column]])
         if (values == np.round(values)).all() and len(np.unique(values)) >= SHARE * n:
             return int(column)
     return None
@@ -97,5 +96,6 @@ def _is_identity(data: GraphData) -> bool:
     return bool(x.nnz == data.num_nodes and (x.diagonal() != 0).all())
 
 
-def _dense(values: object) -> NDArray[np.float32]:
+def flat(values: object) -> NDArray[np.float32]:
+    """Values of one row or column, sparse or dense; [values]."""
     return np.asarray(values.toarray() if sp.issparse(values) else values).ravel()  # type: ignore[attr-defined]

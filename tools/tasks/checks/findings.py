@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from agentnas.tools.tasks.base import GraphData, Kind, Task
+from agentnas.tools.tasks.base import GraphData, Index, Kind, Split, Task
 from agentnas.tools.tasks.checks.advice import ADVICE
 
 Severity = Literal["error", "warning", "note"]
+Finding = tuple[Severity, str, str]  # of one split: how bad, code, text
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 ITEMS: dict[Kind, str] = {"node": "nodes", "graph": "graphs", "link": "pairs"}
 
@@ -61,6 +62,14 @@ def column_name(data: GraphData, column: int) -> str:
     return f"feature {column}" if not data.feature_names else repr(data.feature_names[column])
 
 
+def column_list(data: GraphData, columns: Index, most: int = 3) -> str:
+    """Names of some columns in brackets, after a space; nothing where they have no names."""
+    if not data.feature_names:
+        return ""
+    named = ", ".join(column_name(data, int(column)) for column in columns[:most])
+    return f" ({named}{', ...' if len(columns) > most else ''})"
+
+
 def class_name(data: GraphData, label: int) -> str:
     """The class as its file calls it, else its number."""
     return data.class_names[label] if data.class_names else str(label)
@@ -72,8 +81,12 @@ def class_list(data: GraphData, labels: Sequence[int], most: int = 5) -> str:
     return named if len(labels) <= most else f"{named} and {len(labels) - most} more"
 
 
-def numbered(task: Task, findings: dict[tuple[Severity, str, str], list[int]]) -> Iterator[Problem]:
-    """Findings of splits, each once, with the numbers of the splits where not all have it."""
+def numbered(task: Task, of_split: Callable[[Split], Iterable[Finding]]) -> Iterator[Problem]:
+    """What is found in the splits, each finding once, with the numbers of the splits where not all have it."""
+    findings: dict[Finding, list[int]] = {}
+    for number, split in enumerate(task.splits):
+        for found in of_split(split):
+            findings.setdefault(found, []).append(number)
     for (severity, code, text), numbers in findings.items():
         where = "" if len(numbers) == task.num_splits else f" (splits {', '.join(map(str, numbers))})"
         yield problem(severity, code, text + where)

@@ -13,7 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import GraphData, Index, Task
+from agentnas.tools.tasks.base import GraphData, Index, Task, some
+from agentnas.tools.tasks.checks.features import flat
 from agentnas.tools.tasks.checks.findings import Problem, class_name, column_name, data_of, problem
 
 TRIED = 24  # columns, those that go with the label most
@@ -29,7 +30,7 @@ def giveaway(task: Task) -> Iterator[Problem]:
     if data.pairs is not None:
         return
     split = task.split(0)
-    train, val = _some(split.train), _some(split.val)
+    train, val = some(split.train, ROWS), some(split.val, ROWS)
     if len(val) < FEWEST or len(train) < FEWEST:
         return
     table, names = item_table(data)
@@ -51,10 +52,6 @@ def item_table(data: GraphData) -> tuple[Any, list[str]]:
     total = members @ data.x
     mean = (total.toarray() if sp.issparse(total) else total) / np.maximum(count, 1)[:, None]
     return np.column_stack([mean, count, edges]), [*(f"the mean of {name}" for name in names), "the number of nodes", "the number of edges"]
-
-
-def _some(items: Index) -> Index:
-    return items if len(items) <= ROWS else np.random.Generator(np.random.PCG64(0)).permutation(items)[:ROWS]
 
 
 def _targets(data: GraphData) -> Iterator[tuple[NDArray[Any], bool]]:
@@ -107,8 +104,7 @@ def _alone(table: Any, y: NDArray[Any], train: Index, val: Index, column: int, v
 
 
 def _column(table: Any, items: Index, column: int) -> NDArray[np.float64]:
-    values = table[items][:, [column]]
-    return np.asarray(values.toarray() if sp.issparse(values) else values, dtype=np.float64)
+    return flat(table[items][:, [column]]).astype(np.float64)[:, None]
 
 
 def _is_label(table: Any, data: GraphData, train: Index, val: Index, column: int) -> bool:

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from agentnas.tools.tasks.base import GraphData, Index, Split, Task
-from agentnas.tools.tasks.checks.findings import Problem, Severity, column_name, data_of, numbered, problem, range_text
+from agentnas.tools.tasks.base import GraphData, Index, Split, Task, some
+from agentnas.tools.tasks.checks.features import flat
+from agentnas.tools.tasks.checks.findings import Finding, Problem, column_name, data_of, numbered, problem, range_text
+from agentnas.tools.tasks.checks.splits import parts_of
+from agentnas.tools.tasks.pairs import pair_codes, training_edges
 
 DENSE = 0.25  # share of all pairs that are edges
 GOOD = 0.98
 MOST_COLUMNS = 200
 ROWS = 2000
-Finding = tuple[Severity, str, str]
 
 
 def links(task: Task) -> Iterator[Problem]:
@@ -27,25 +28,15 @@ def links(task: Task) -> Iterator[Problem]:
     if data.pairs.min(initial=0) < 0 or data.pairs.max(initial=0) >= data.num_nodes:
         yield problem("error", "pair-range", f"a pair names a node outside 0..{data.num_nodes - 1}")
         return
-    codes = _codes(data, data.pairs)
-    findings: dict[Finding, list[int]] = {}
-    for number, split in enumerate(task.splits):
-        for found in _split(data, codes, split):
-            findings.setdefault(found, []).append(number)
-    yield from numbered(task, findings)
-    yield from _graph(data)
+    codes, edges = pair_codes(data.pairs, data.num_nodes), np.unique(pair_codes(data.edge_index, data.num_nodes))
+    yield from numbered(task, lambda split: _split(data, codes, edges, split))
+    yield from _graph(data, len(edges))
     yield from _stranded(task, data)
     yield from _known_by_features(task, data)
 
 
-def _codes(data: GraphData, pairs: Index) -> Index:
-    """One number a pair, the same both ways round."""
-    return np.asarray(pairs.min(axis=0) * np.int64(data.num_nodes) + pairs.max(axis=0))
-
-
-def _split(data: GraphData, codes: Index, split: Split) -> Iterator[Finding]:
-    edges = np.unique(_codes(data, data.edge_index))
-    parts = {"train": split.train, "val": split.val, "test": split.test}
+def _split(data: GraphData, codes: Index, edges: Index, split: Split) -> Iterator[Finding]:
+    parts = parts_of(split)
     known = {name: codes[items][data.y[items] == 1] for name, items in parts.items()}
     others = {name: codes[items][data.y[items] == 0] for name, items in parts.items()}
     for name in ("val", "test"):
@@ -67,9 +58,8 @@ def _split(data: GraphData, codes: Index, split: Split) -> Iterator[Finding]:
         yield "error", "leak", f"edges are in both val and test ({shared})"
 
 
-def _graph(data: GraphData) -> Iterator[Problem]:
-    count, n = len(np.unique(_codes(data, data.edge_index))), data.num_nodes
-    share = count / max(1, n * (n - 1) // 2)
+def _graph(data: GraphData, edges: int) -> Iterator[Problem]:
+    share = edges / max(1, data.num_nodes * (data.num_nodes - 1) // 2)
     if share > DENSE:
         yield problem("warning", "near-complete", f"{100 * share:.0f} % of all pairs of nodes are edges")
 
@@ -77,8 +67,7 @@ def _graph(data: GraphData) -> Iterator[Problem]:
 def _stranded(task: Task, data: GraphData) -> Iterator[Problem]:
     """Nodes that have edges, all of them hidden."""
     linked = np.bincount(data.edge_index.ravel(), minlength=data.num_nodes) > 0
-    assert data.pairs is not None, "items are not pairs"
-    seen = [data.pairs[:, split.train[data.y[split.train] == 1]] for split in task.splits]
+    seen = [training_edges(data, split) for split in task.splits]
     lost = [int((linked & (np.bincount(edges.ravel(), minlength=data.num_nodes) == 0)).sum()) for edges in seen]
     if max(lost, default=0):
         share = float(np.mean(lost)) / max(1, int(linked.sum()))
@@ -88,8 +77,7 @@ def _stranded(task: Task, data: GraphData) -> Iterator[Problem]:
 
 def _known_by_features(task: Task, data: GraphData) -> Iterator[Problem]:
     """Features that name the neighbours, or one column that is alike exactly where there is an edge."""
-    items = task.split(0).val
-    items = items if len(items) <= ROWS else np.random.Generator(np.random.PCG64(0)).permutation(items)[:ROWS]
+    items = some(task.split(0).val, ROWS)
     y, (source, target) = data.y[items], data.pairs[:, items]  # type: ignore[index]
     if len(np.unique(y)) < 2:
         return
@@ -113,8 +101,7 @@ def _best_column(data: GraphData, source: Index, target: Index, y: NDArray[Any])
 
     found = (0, 0.0)
     for column in range(min(data.num_features, MOST_COLUMNS)):
-        values = data.x[:, [column]]
-        values = np.asarray(values.toarray() if sp.issparse(values) else values).ravel()
+        values = flat(data.x[:, [column]])
         score = float(roc_auc_score(y, -np.abs(values[source] - values[target])))
         found = max(found, (column, score), key=lambda one: one[1])
     return found

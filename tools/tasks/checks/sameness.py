@@ -129,12 +129,12 @@ def _across(task: Task, codes: Codes, code: str, same: str) -> Iterator[Problem]
 
 
 def _shared(codes: Codes, split: Split) -> int:
-    return int(np.isin(codes[split.test], codes[np.concatenate([split.train, split.val])]).sum())
+    return int(np.isin(codes[split.test], codes[split.seen]).sum())
 
 
 def _undecided(task: Task, data: GraphData, colours: Codes) -> Iterator[Problem]:
     """What a network could reach at best, that gives every colour its most frequent label; of training and validation."""
-    items = np.concatenate([task.split(0).train, task.split(0).val])
+    items = task.split(0).seen
     if data.target != "classes" or not len(items):
         return
     best = ceiling(colours[items], data.y[items])

@@ -8,6 +8,7 @@ import numpy as np
 
 from agentnas.tools.tasks.base import GraphData, Index, Split, Task
 from agentnas.tools.tasks.checks.findings import (
+    Finding,
     Problem,
     Severity,
     auc_error,
@@ -23,16 +24,11 @@ from agentnas.tools.tasks.checks.findings import (
 
 SMALL_PART = 100  # items; below this one standard error of an accuracy exceeds 4 points
 FEW = 10  # items of a class in validation or test, below which its score is luck
-Finding = tuple[Severity, str, str]
 
 
 def splits(task: Task) -> Iterator[Problem]:
     """All splits; a finding of several is said once."""
-    findings: dict[Finding, list[int]] = {}
-    for number, split in enumerate(task.splits):
-        for found in _split(task, split):
-            findings.setdefault(found, []).append(number)
-    yield from numbered(task, findings)
+    yield from numbered(task, lambda split: _split(task, split))
     if _are_folds(task):
         yield from _small_folds(task)
         return
@@ -109,7 +105,7 @@ def _classes(task: Task, data: GraphData, name: str, items: Index) -> Iterator[F
         severity: Severity = "warning" if name == "train" else "note"
         yield severity, f"class-absent-from-{name}", f"{name} has no {items_of(task)[:-1]} of class {class_list(data, absent.tolist())}"
     rarest = int(np.where(counts > 0, counts, np.iinfo(np.int64).max).argmin())
-    if name != "train" and task.metric.name not in ("accuracy",) and counts[rarest] < FEW and len(items) >= SMALL_PART:
+    if name != "train" and task.metric.name != "accuracy" and counts[rarest] < FEW and len(items) >= SMALL_PART:
         text = f"{name} has {counts[rarest]} of class {class_name(data, rarest)}, on which {task.metric.name} hangs"
         yield "warning", f"few-in-{name}", f"{text}: one standard error is about {_spread(task, items):.1f} points"
 
