@@ -127,13 +127,8 @@ def sample(trained: Trained) -> Piece:
 def one_graph(own: NewGraph, number: int) -> Piece:
     """One of several graphs, alone."""
     assert own.graph_of is not None
-    nodes = np.flatnonzero(own.graph_of == number)
-    inside = own.graph_of[own.edge_index[0]] == number
-    attr = None if own.edge_attr is None else own.edge_attr[inside]
-    kind = None if own.edge_type is None else own.edge_type[inside]
-    node_type = None if own.node_type is None else own.node_type[nodes]
-    edges = own.edge_index[:, inside] - (nodes[0] if len(nodes) else 0)
-    return Piece(NewGraph(own.x[nodes], edges, (own.names[number],), (), attr, None, None, kind, node_type))
+    part, _ = _part(own, np.flatnonzero(own.graph_of == number))
+    return Piece(replace(part, names=(own.names[number],)))
 
 
 def _known(trained: Trained) -> Labels | None:
@@ -142,16 +137,21 @@ def _known(trained: Trained) -> Labels | None:
 
 def among(trained: Trained, own: NewGraph, nodes: NDArray[np.int64]) -> Piece:
     """The graph among these nodes, renumbered in their order, with the pairs among them."""
+    part, number = _part(own, nodes)
+    pairs = None if own.pairs is None else _pairs_among(number[own.pairs], len(nodes))
+    return Piece(replace(part, pairs=pairs), _known_among(trained, number))
+
+
+def _part(own: NewGraph, nodes: NDArray[np.int64]) -> tuple[NewGraph, NDArray[np.int64]]:
+    """These nodes with the edges among them, renumbered in their order; and the new number of each node of the whole, -1 for none."""
     number = np.full(len(own.x), -1, dtype=np.int64)
     number[nodes] = np.arange(len(nodes))
     edges = number[own.edge_index]
     inside = (edges >= 0).all(0)
     attr = None if own.edge_attr is None else own.edge_attr[inside]
     kind = None if own.edge_type is None else own.edge_type[inside]
-    pairs = None if own.pairs is None else _pairs_among(number[own.pairs], len(nodes))
     node_type = None if own.node_type is None else own.node_type[nodes]
-    graph = NewGraph(own.x[nodes], edges[:, inside], (), (), attr, None, pairs, kind, node_type)
-    return Piece(graph, _known_among(trained, number))
+    return NewGraph(own.x[nodes], edges[:, inside], (), (), attr, None, None, kind, node_type), number
 
 
 def _pairs_among(pairs: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
