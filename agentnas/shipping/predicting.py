@@ -165,8 +165,7 @@ def _paired(graph: NewGraph, asked: str | None) -> tuple[NewGraph, Sequence[str]
     nodes = list(graph.nodes) or (numbered if graph.pairs is not None else list(graph.names))
     if asked is not None:
         pairs = read_pairs(Path(asked), nodes) if Path(asked).suffix == ".csv" else pairs_named(asked, nodes)
-        names = [f"{nodes[source]}-{nodes[target]}" for source, target in pairs.T.tolist()]
-        graph = replace(graph, pairs=pairs, names=names)
+        graph = replace(graph, pairs=pairs, names=pair_names(pairs, nodes))
     return graph, nodes
 
 
@@ -203,8 +202,7 @@ def _named(graph: NewGraph, called: tuple[str, ...]) -> NewGraph:
         return graph
     if graph.pairs is None:
         return replace(graph, names=called)
-    names = [f"{called[source]}-{called[target]}" for source, target in graph.pairs.T.tolist()]
-    return replace(graph, names=names, nodes=called)
+    return replace(graph, names=pair_names(graph.pairs, called), nodes=called)
 
 
 def _matched(found: GraphData, trained: Trained) -> tuple[NDArray[np.float32], tuple[str, ...]]:
