@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.run import Run
+from agentnas.scores import item_of
 from agentnas.shipping.graphs import FORMATS, NewGraph, pair_names, read_graph, read_pairs
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
@@ -132,7 +133,7 @@ def predict(
     """
     trained = Trained(run, data_dir)
     graph, known, notes = _graph(trained, data, edges)
-    item = "pair" if trained.kind == "link" else trained.kind
+    item = item_of(trained.view)
     if item == "pair":
         graph, named = _paired(graph, nodes)
         wanted = list(range(len(graph.names)))

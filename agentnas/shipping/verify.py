@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agentnas.scores import item_of
 from agentnas.shipping.graphs import NewGraph
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import RunError
@@ -172,7 +173,7 @@ def verify(trained: Trained, form: str, run: Callable[[Inputs], Tensor]) -> Devi
     """Compare; raises RunError where a prediction differs by more than ``TOLERANCE``."""
     pieces = (whole(trained), changed(trained))
     gaps = [max(_gap(piece, trained, run) for piece in group) for group in pieces]
-    item = "pair" if trained.kind == "link" else trained.kind
+    item = item_of(trained.view)
     counts = [len(group) if item == "graph" else sum(piece.items for piece in group) for group in pieces]
     found = Deviation(gaps[0], gaps[1], counts[0], counts[1], item)
     if not max(gaps) <= TOLERANCE:
