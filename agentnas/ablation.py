@@ -122,14 +122,12 @@ def _hint(view: JournalView) -> str:
 def _settings(run: Run, workers: int | None) -> tuple[Config, Task]:
     """The run's own settings, and its task; raises RunError where the data is another one."""
     from agentnas.api import stored_settings
-    from agentnas.tools.tasks import load_task
+    from agentnas.run_task import load_run_task
 
-    config, fingerprint = stored_settings(run.directory)
-    task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
+    config, _ = stored_settings(run.directory)
+    task = load_run_task(run)
     if task.table is not None:
         raise UsageError(f"task {task.name} is a table: its cells are looked up, and have no parts to train without")
-    if task.fingerprint != fingerprint:
-        raise RunError(f"run {run.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}")
     return config if workers is None else config.model_copy(update={"workers": workers}), task
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
+from agentnas.run_task import load_run_task
 from agentnas.shipping.graphs import NewGraph, pair_names
 from agentnas.shipping.scaling import Floats, Scaling, scaling_of
 from agentnas.tools.errors import DataError, RunError, UsageError
@@ -47,21 +48,6 @@ def require_winner(run: Run) -> Path:
 def is_table(run: Run) -> bool:
     """Whether the run looked its scores up and trained nothing."""
     return not (run.path / FOLDER / "weights.pt").exists()
-
-
-def load_run_task(run: Run, data_dir: Path | None = None) -> Task:
-    """The task of the run, on the data that it was made on; raises DataError if those are not at hand, RunError if they are others."""
-    from agentnas.api import stored_settings
-    from agentnas.config import resolve
-    from agentnas.tools.tasks import load_task
-
-    config, fingerprint = stored_settings(run.directory)
-    # Whether code may run is asked of the person's settings, not of the run's folder, which may have come from anywhere.
-    allowed = resolve().config.allow_code
-    task = load_task(str(config.task), data_dir=data_dir or config.data_dir, split=config.split, allow_code=allowed)
-    if task.fingerprint != fingerprint:
-        raise RunError(f"run {run.name} was made on other data: {task.name} is {task.fingerprint[:12]}, was {fingerprint[:12]}")
-    return task
 
 
 @dataclass
