@@ -81,7 +81,7 @@ def ablate(
     wanted = [(variant, seed, split) for variant in variants for seed, split in confirmed.items() if not kept.has(variant, seed)]
     tell(_estimate(run, len(variants) * len(confirmed), len(wanted), config))
     if wanted:
-        _train(wanted, config, task, kept, on_training, stop or threading.Event())
+        _train(wanted, config, task, kept, run.view.scale, on_training, stop or threading.Event())
     kept.write()
     return rows(run) or []
 
@@ -177,8 +177,8 @@ class _Kept:
 
 
 def _train(
-    wanted: Sequence[tuple[Ablation, int, int]], config: Config, task: Task, kept: _Kept, on_training: Callable[[str], None],
-    stop: threading.Event,
+    wanted: Sequence[tuple[Ablation, int, int]], config: Config, task: Task, kept: _Kept, scale: Scale,
+    on_training: Callable[[str], None], stop: threading.Event,
 ) -> None:  # fmt: skip
     from agentnas.executing import executor
     from agentnas.tools.workers import Job
@@ -192,7 +192,7 @@ def _train(
         for count, result in enumerate(pool.run(jobs, stop.is_set), start=1):
             variant, seed, _ = wanted[int(result.id)]
             kept.note(variant, seed, result)
-            came = f"{result.kind}: {result.reason}" if result.val is None else f"{result.val:.2f}"
+            came = f"{result.kind}: {result.reason}" if result.val is None else scale.told(result.val)
             on_training(f"{count}/{len(jobs)} seed {seed} without: {variant.change}: {came}")
     finally:
         pool.close()
