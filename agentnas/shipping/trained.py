@@ -161,7 +161,9 @@ class Trained:
 
     @cached_property
     def constants(self) -> dict[str, Any]:
-        """Centre and spread of values in training, and the unit of degrees."""
+        """Centre and spread of values in training, and the unit of degrees; 0, 1 and None where there are none, without any data."""
+        if self.target != "value" and self.kind != "graph":
+            return {"centre": 0.0, "spread": 1.0, "degree_unit": None}
         stored = json.loads((self.run.path / FOLDER / "figures.json").read_text(encoding="utf-8")).get("constants")
         return stored or constants_of(self.spec, self.task, self.split_number)
 
@@ -231,7 +233,7 @@ class Trained:
         pairs = None if given.pairs is None else torch.from_numpy(np.ascontiguousarray(given.pairs))
         x = torch.from_numpy(self.scaling(given.x))
         outputs: Tensor = self.network(x, graph, self.encodings(graph), batch, pairs)
-        return self._corrected(finished(outputs, self.kind, self.target, self.constants if self.target == "value" else {}), graph, known)
+        return self._corrected(finished(outputs, self.kind, self.target, self.constants), graph, known)
 
     def probabilities(self, x: Floats, edge_index: NDArray[np.int64], known: Labels | None = None) -> Tensor:
         """``predictions`` for a graph of features and edges alone."""
@@ -259,7 +261,7 @@ class Trained:
         assert edge_index is not None
         used = self.sizes["edge_channels"] > 0
         graph = Graph(edge_index, len(given.x), None, attr if used else None, edge_type, node_type).pointing(self.spec.input.edges)
-        if self.kind == "graph" and self.constants["degree_unit"] is not None:
+        if self.constants["degree_unit"] is not None:
             graph.mean_log_degree = torch.tensor(self.constants["degree_unit"])
         return graph
 

@@ -182,5 +182,4 @@ def verify(trained: Trained, form: str, run: Callable[[Inputs], Tensor]) -> Devi
 
 
 def _gap(piece: Piece, trained: Trained, run: Callable[[Inputs], Tensor]) -> float:
-    unit = float(trained.constants["spread"]) if trained.target == "value" else 1.0
-    return float((run(piece.inputs(trained)) - piece.expected(trained)).abs().max()) / unit
+    return float((run(piece.inputs(trained)) - piece.expected(trained)).abs().max()) / float(trained.constants["spread"])
