@@ -81,7 +81,7 @@ def ablate(
     wanted = [(variant, seed, split) for variant in variants for seed, split in confirmed.items() if not kept.has(variant, seed)]
     tell(_estimate(run, len(variants) * len(confirmed), len(wanted), config))
     if wanted:
-        _train(wanted, config, task, kept, on_training, stop or threading.Event())
+        _train(wanted, config, task, kept, run.view.scale, on_training, stop or threading.Event())
     kept.write()
     return rows(run) or []
 
@@ -122,14 +122,12 @@ def _hint(view: JournalView) -> str:
 def _settings(run: Run, workers: int | None) -> tuple[Config, Task]:
     """The run's own settings, and its task; raises RunError where the data is another one."""
     from agentnas.api import stored_settings
-    from agentnas.tools.tasks import load_task
+    from agentnas.run_task import load_run_task
 
-    config, fingerprint = stored_settings(run.directory)
-    task = load_task(str(config.task), data_dir=config.data_dir, split=config.split)
+    config, _ = stored_settings(run.directory)
+    task = load_run_task(run)
     if task.table is not None:
         raise UsageError(f"task {task.name} is a table: its cells are looked up, and have no parts to train without")
-    if task.fingerprint != fingerprint:
-        raise RunError(f"run {run.name} was made on other data: data is {task.fingerprint[:12]}, was {fingerprint[:12]}")
     return config if workers is None else config.model_copy(update={"workers": workers}), task
 
 
@@ -179,8 +177,8 @@ class _Kept:
 
 
 def _train(
-    wanted: Sequence[tuple[Ablation, int, int]], config: Config, task: Task, kept: _Kept, on_training: Callable[[str], None],
-    stop: threading.Event,
+    wanted: Sequence[tuple[Ablation, int, int]], config: Config, task: Task, kept: _Kept, scale: Scale,
+    on_training: Callable[[str], None], stop: threading.Event,
 ) -> None:  # fmt: skip
     from agentnas.executing import executor
     from agentnas.tools.workers import Job
@@ -194,7 +192,7 @@ def _train(
         for count, result in enumerate(pool.run(jobs, stop.is_set), start=1):
             variant, seed, _ = wanted[int(result.id)]
             kept.note(variant, seed, result)
-            came = f"{result.kind}: {result.reason}" if result.val is None else f"{result.val:.2f}"
+            came = f"{result.kind}: {result.reason}" if result.val is None else scale.told(result.val)
             on_training(f"{count}/{len(jobs)} seed {seed} without: {variant.change}: {came}")
     finally:
         pool.close()

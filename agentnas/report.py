@@ -22,7 +22,6 @@ from agentnas.run import Run
 from agentnas.scores import asked, items_of, scores_summary, with_error
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
-from agentnas.words import spread as spread  # those who tell scores ask the report how
 
 REPORT_FILE = "report.md"
 PAGE_FILE = "report.html"

@@ -8,34 +8,27 @@ from typing import Any
 from agentnas.memory.events import Proposal
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
-from agentnas.tools.scale import Scale
 from agentnas.words import plural
 
 
 def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
-    """The comparison with one anchor in words; a difference inside the noise is called no gain."""
+    """The comparison with one anchor, or with a person's own design, in words; a difference inside the noise is called no gain."""
     name, scale = view.proposals[pair["anchor"]].name or pair["anchor"], view.scale
-    if kind == "start":
-        return _verdict_on_start(name, pair, scale)
     if pair["is_winner"]:
-        return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
+        return _itself(kind, name)
+    against = f"against your own {name}" if kind == "start" else f"against the best {kind} anchor {name}"
     if pair["se"] is None:
-        return f"against the best {kind} anchor {name}: {gap_text(pair, scale)} on one score each, noise unknown"
-    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
-    if pair["inside_noise"]:
-        return f"against the best {kind} anchor {name}: {gap}: inside the noise, no gain"
-    return f"against the best {kind} anchor {name}: {gap}: a {'gain' if pair['difference'] > 0 else 'loss'}"
-
-
-def _verdict_on_start(name: str, pair: Mapping[str, Any], scale: Scale) -> str:
-    """The comparison with the design that a person started from."""
-    if pair["is_winner"]:
-        return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
-    if pair["se"] is None:
-        return f"against your own {name}: {gap_text(pair, scale)} on one score each, noise unknown"
+        return f"{against}: {gap_text(pair, scale)} on one score each, noise unknown"
     gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
     what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
-    return f"against your own {name}: {gap}: {what}"
+    return f"{against}: {gap}: {what}"
+
+
+def _itself(kind: str, name: str) -> str:
+    """What to say where the winner is what it would be compared with."""
+    if kind == "start":
+        return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
+    return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
 
 
 def chance(pair: Mapping[str, Any]) -> str:

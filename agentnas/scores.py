@@ -68,5 +68,4 @@ def with_error(score: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
 
 def gap_text(found: Mapping[str, Any], scale: Scale) -> str:
     """A paired difference in words: ``+0.50 ± 0.19``; of an error ``RMSE -0.05 ± 0.02``, where less is better."""
-    noise = "" if found["se"] is None else f" ± {scale.noise(found['se'])}"
-    return f"{scale.named_gap(found['difference'])}{noise}"
+    return scale.named_change(found["difference"], found["se"])

@@ -101,7 +101,7 @@ def reproduced(folder: Path) -> float:
 def _figures(view: JournalView, trial: str, seed: int, task: Task) -> dict[str, Any]:
     """What the shipped weights and all seeds scored: in percent, or errors in the unit of the target."""
     assert view.test is not None
-    natural = Scale(task.metric.name, task.metric.unit).natural
+    natural = task.metric.natural
     test = {int(s): natural(score) for s, score in view.test.scores[trial].items()}
     validation = {e.seed: natural(e.val) for e in view.evaluations(trial, CONFIRM)}
     test_mean, test_sd = mean_and_sd(list(test.values()))

@@ -15,6 +15,8 @@ from agentnas.report import render_report
 from agentnas.run import Run
 from agentnas.tools.errors import RunError, UsageError
 from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.tasks import load_task
+from tests.shipping.kinds import run_of
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,33 @@ def test_a_file_of_another_winner_is_not_believed(measured: Run, tmp_path: Path)
     stored = json.loads((path / FILE).read_text())
     (path / FILE).write_text(json.dumps({**stored, "trial": "t9999"}))
     assert rows(Run(RunDirectory.open(path))) is None
+
+
+def test_a_function_of_the_task_is_called_only_where_the_persons_settings_allow_it(
+    measured: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, file = tmp_path / measured.name, tmp_path / "task.yaml"
+    shutil.copytree(measured.path, path)
+    (tmp_path / "called_again.py").write_text("import networkx as nx\n\ndef load():\n    return nx.karate_club_graph()\n")
+    file.write_text("source: python:called_again:load\nnodes: {label: club}\n")
+    now = {"task": str(file), "data_fingerprint": load_task(str(file), allow_code=True).fingerprint}
+    (path / "config.json").write_text(json.dumps(json.loads((path / "config.json").read_text()) | now))
+    run, told = Run(RunDirectory.open(path)), list[str]()
+    with pytest.raises(UsageError, match="--allow-code"):
+        ablate(run, seeds=2, most=2)
+    monkeypatch.setenv("AGENTNAS_ALLOW_CODE", "true")
+    ablate(run, seeds=2, most=2, tell=told.append)
+    assert told == [f"what each choice of {run.winner} is worth: 0 trainings, about 1s, 4 known already"]
+
+
+def test_what_an_error_gains_is_told_and_drawn_in_the_unit_of_the_target(tmp_path: Path) -> None:
+    run, told = run_of(tmp_path, "node", "value"), list[str]()
+    (row,) = ablate(run, seeds=2, most=1, workers=1, on_training=told.append)
+    unit = run.view.scale.unit
+    assert row.gap is not None
+    assert [line.rpartition(": ")[2] for line in told] == [f"RMSE {unit * (1 - score / 100):.2f}" for score in row.scores.values()]
+    assert "RMSE of validation added without it" in run.page()
+    assert f"{row.change}: {row.gap['difference'] * unit / 100:+.2f} ± " in run.page()
 
 
 def test_verdicts() -> None:

@@ -11,9 +11,10 @@ from agentnas.agents.statistics import mean_and_sd
 from agentnas.config import Config
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
-from agentnas.report import ancestry, command_of, spread
+from agentnas.report import ancestry, command_of
 from agentnas.report_verdicts import verdict
 from agentnas.run import Run
+from agentnas.words import spread
 
 
 def sections(run: Run) -> dict[str, str]:

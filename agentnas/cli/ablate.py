@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from typing import Annotated
 
 import typer
@@ -26,15 +24,13 @@ def ablate(
     run: RunName = "latest", seeds: Seeds = 5, most: Most = 12, workers: Workers = None, runs_dir: RunsDir = None, json: Json = False
 ) -> None:
     from agentnas import ablation
+    from agentnas.cli.design import stopping
     from agentnas.report import write_report
     from agentnas.run import Run
 
-    asked, stop = Run(found(run, runs_dir)), threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
+    asked = Run(found(run, runs_dir))
+    with stopping() as stop:
         rows = ablation.ablate(asked, seeds, most, workers, tell=say, on_training=say, stop=stop)
-    finally:
-        signal.signal(signal.SIGINT, before)
     write_report(Run(asked.directory))
     if json:
         emit_json([{**vars(row), "verdict": row.verdict} for row in rows])

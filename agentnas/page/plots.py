@@ -134,10 +134,7 @@ def _grid(x: Axis, y: Axis) -> list[Markup]:
     return [*parts, tag("text", label, x=14, y=middle, class_="label", transform=f"rotate(-90 14 {middle:.0f})")]
 
 
-GAINS = "mean gain over the usual change, points"
-
-
-def bars(effects: Sequence[Bar], words: str = GAINS, digits: int = 2, title: str = "Mean gain by changed factor") -> Markup:
+def bars(effects: Sequence[Bar], words: str, digits: int = 2, title: str = "Mean gain by changed factor") -> Markup:
     """Mean gain of each factor with an interval of two standard errors around it; the line in the middle is no gain."""
     reach = max(abs(bar.mean) + 2 * (bar.se or 0.0) for bar in effects) or 1.0
     x = axis(words, [-reach, reach], 200, WIDTH - 60)

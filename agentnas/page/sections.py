@@ -91,12 +91,14 @@ def choices(page: Page) -> dict[str, Any] | None:
     from agentnas.ablation import HEAD, rows
     from agentnas.page.plots import Bar, bars
 
-    found = rows(page.run)
-    drawn = [Bar(row.change, row.gap["difference"], row.gap["se"], row.gap["seeds"]) for row in found or () if row.gap]
+    found, scale = rows(page.run), page.view.scale
+    gaps = [(row.change, row.gap) for row in found or () if row.gap]
+    drawn = [Bar(change, scale.size(gap["difference"]), scale.width(gap["se"]), gap["seeds"]) for change, gap in gaps]
     if not found or not drawn:
         return None
-    figure = bars(drawn, "validation score lost without it, points", title="Validation score lost without each choice")
-    return {"head": [*HEAD[:-1], "verdict"], "rows": [row.cells(page.view.scale) for row in found], "figure": figure}
+    words = f"{scale.name} of validation added without it" if scale.is_error else "validation score lost without it, points"
+    figure = bars(drawn, words, scale.digits, "Validation score lost without each choice")
+    return {"head": [*HEAD[:-1], "verdict"], "rows": [row.cells(scale) for row in found], "figure": figure}
 
 
 def header(page: Page) -> dict[str, Any]:

@@ -133,10 +133,10 @@ def write_state(trained: Trained, draft: Path) -> Written:
 
     torch.save({name: value.contiguous() for name, value in trained.weights.items()}, draft / "state.pt")
     metric = trained.view.started.metric if trained.view.started else "accuracy"
-    constants = trained.constants if trained.target == "value" or trained.kind == "graph" else {"centre": 0.0, "spread": 1.0}
+    constants = trained.constants
     source = model_source(
         trained.spec, trained.num_features, trained.num_classes, edge_channels=trained.sizes["edge_channels"], types=trained.types,
-        metric=metric, target=trained.target, scale=(constants["centre"], constants["spread"]), degree_unit=constants.get("degree_unit"),
+        metric=metric, target=trained.target, scale=(constants["centre"], constants["spread"]), degree_unit=constants["degree_unit"],
     )  # fmt: skip
     (draft / "model.py").write_text(source, encoding="utf-8")
     example = state_example(trained)

@@ -39,9 +39,9 @@ class NewGraph:
     nodes: Sequence[str] = ()  # names of nodes, where items are pairs and nodes have names
 
 
-def pair_names(pairs: NDArray[np.int64]) -> list[str]:
-    """``3-8`` for each pair [2, P]."""
-    return [f"{source}-{target}" for source, target in pairs.T.tolist()]
+def pair_names(pairs: NDArray[np.int64], nodes: Sequence[str] = ()) -> list[str]:
+    """``3-8`` for each pair [2, P], by the names of nodes where they have any."""
+    return [f"{nodes[source]}-{nodes[target]}" if nodes else f"{source}-{target}" for source, target in pairs.T.tolist()]
 
 
 @dataclass(frozen=True)

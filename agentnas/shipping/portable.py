@@ -40,12 +40,12 @@ class Portable(nn.Module):
         self.model: nn.Module = self.code.Model()
         self.model.load_state_dict(trained.weights)
         self.kind, self.target = trained.kind, trained.target
-        self.constants = trained.constants if trained.target == "value" else {}
+        self.constants = trained.constants
         self.scale, self.post, self.edges = trained.scaling.kind, trained.spec.post, trained.spec.input.edges
         if trained.scaling.shift is not None and trained.scaling.factor is not None:
             self.register_buffer("shift", torch.from_numpy(trained.scaling.shift))
             self.register_buffer("factor", torch.from_numpy(trained.scaling.factor))
-        self.has_unit = trained.kind == "graph" and trained.constants["degree_unit"] is not None
+        self.has_unit = trained.constants["degree_unit"] is not None
         if self.has_unit:
             self.register_buffer("degree_unit", torch.tensor(trained.constants["degree_unit"]))
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.run import Run
+from agentnas.scores import item_of
 from agentnas.shipping.graphs import FORMATS, NewGraph, pair_names, read_graph, read_pairs
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import AgentNASError, DataError, RunError, UsageError
@@ -132,7 +133,7 @@ def predict(
     """
     trained = Trained(run, data_dir)
     graph, known, notes = _graph(trained, data, edges)
-    item = "pair" if trained.kind == "link" else trained.kind
+    item = item_of(trained.view)
     if item == "pair":
         graph, named = _paired(graph, nodes)
         wanted = list(range(len(graph.names)))
@@ -165,8 +166,7 @@ def _paired(graph: NewGraph, asked: str | None) -> tuple[NewGraph, Sequence[str]
     nodes = list(graph.nodes) or (numbered if graph.pairs is not None else list(graph.names))
     if asked is not None:
         pairs = read_pairs(Path(asked), nodes) if Path(asked).suffix == ".csv" else pairs_named(asked, nodes)
-        names = [f"{nodes[source]}-{nodes[target]}" for source, target in pairs.T.tolist()]
-        graph = replace(graph, pairs=pairs, names=names)
+        graph = replace(graph, pairs=pairs, names=pair_names(pairs, nodes))
     return graph, nodes
 
 
@@ -203,8 +203,7 @@ def _named(graph: NewGraph, called: tuple[str, ...]) -> NewGraph:
         return graph
     if graph.pairs is None:
         return replace(graph, names=called)
-    names = [f"{called[source]}-{called[target]}" for source, target in graph.pairs.T.tolist()]
-    return replace(graph, names=names, nodes=called)
+    return replace(graph, names=pair_names(graph.pairs, called), nodes=called)
 
 
 def _matched(found: GraphData, trained: Trained) -> tuple[NDArray[np.float32], tuple[str, ...]]:

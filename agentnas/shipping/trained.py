@@ -15,6 +15,7 @@ from torch import Tensor
 
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
+from agentnas.run_task import load_run_task
 from agentnas.shipping.graphs import NewGraph, pair_names
 from agentnas.shipping.scaling import Floats, Scaling, scaling_of
 from agentnas.tools.errors import DataError, RunError, UsageError
@@ -47,21 +48,6 @@ def require_winner(run: Run) -> Path:
 def is_table(run: Run) -> bool:
     """Whether the run looked its scores up and trained nothing."""
     return not (run.path / FOLDER / "weights.pt").exists()
-
-
-def load_run_task(run: Run, data_dir: Path | None = None) -> Task:
-    """The task of the run, on the data that it was made on; raises DataError if those are not at hand, RunError if they are others."""
-    from agentnas.api import stored_settings
-    from agentnas.config import resolve
-    from agentnas.tools.tasks import load_task
-
-    config, fingerprint = stored_settings(run.directory)
-    # Whether code may run is asked of the person's settings, not of the run's folder, which may have come from anywhere.
-    allowed = resolve().config.allow_code
-    task = load_task(str(config.task), data_dir=data_dir or config.data_dir, split=config.split, allow_code=allowed)
-    if task.fingerprint != fingerprint:
-        raise RunError(f"run {run.name} was made on other data: {task.name} is {task.fingerprint[:12]}, was {fingerprint[:12]}")
-    return task
 
 
 @dataclass
@@ -175,7 +161,9 @@ class Trained:
 
     @cached_property
     def constants(self) -> dict[str, Any]:
-        """Centre and spread of values in training, and the unit of degrees."""
+        """Centre and spread of values in training, and the unit of degrees; 0, 1 and None where there are none, without any data."""
+        if self.target != "value" and self.kind != "graph":
+            return {"centre": 0.0, "spread": 1.0, "degree_unit": None}
         stored = json.loads((self.run.path / FOLDER / "figures.json").read_text(encoding="utf-8")).get("constants")
         return stored or constants_of(self.spec, self.task, self.split_number)
 
@@ -245,7 +233,7 @@ class Trained:
         pairs = None if given.pairs is None else torch.from_numpy(np.ascontiguousarray(given.pairs))
         x = torch.from_numpy(self.scaling(given.x))
         outputs: Tensor = self.network(x, graph, self.encodings(graph), batch, pairs)
-        return self._corrected(finished(outputs, self.kind, self.target, self.constants if self.target == "value" else {}), graph, known)
+        return self._corrected(finished(outputs, self.kind, self.target, self.constants), graph, known)
 
     def probabilities(self, x: Floats, edge_index: NDArray[np.int64], known: Labels | None = None) -> Tensor:
         """``predictions`` for a graph of features and edges alone."""
@@ -273,7 +261,7 @@ class Trained:
         assert edge_index is not None
         used = self.sizes["edge_channels"] > 0
         graph = Graph(edge_index, len(given.x), None, attr if used else None, edge_type, node_type).pointing(self.spec.input.edges)
-        if self.kind == "graph" and self.constants["degree_unit"] is not None:
+        if self.constants["degree_unit"] is not None:
             graph.mean_log_degree = torch.tensor(self.constants["degree_unit"])
         return graph
 

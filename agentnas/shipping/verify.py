@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agentnas.scores import item_of
 from agentnas.shipping.graphs import NewGraph
 from agentnas.shipping.trained import Labels, Trained
 from agentnas.tools.errors import RunError
@@ -127,13 +128,8 @@ def sample(trained: Trained) -> Piece:
 def one_graph(own: NewGraph, number: int) -> Piece:
     """One of several graphs, alone."""
     assert own.graph_of is not None
-    nodes = np.flatnonzero(own.graph_of == number)
-    inside = own.graph_of[own.edge_index[0]] == number
-    attr = None if own.edge_attr is None else own.edge_attr[inside]
-    kind = None if own.edge_type is None else own.edge_type[inside]
-    node_type = None if own.node_type is None else own.node_type[nodes]
-    edges = own.edge_index[:, inside] - (nodes[0] if len(nodes) else 0)
-    return Piece(NewGraph(own.x[nodes], edges, (own.names[number],), (), attr, None, None, kind, node_type))
+    part, _ = _part(own, np.flatnonzero(own.graph_of == number))
+    return Piece(replace(part, names=(own.names[number],)))
 
 
 def _known(trained: Trained) -> Labels | None:
@@ -142,16 +138,21 @@ def _known(trained: Trained) -> Labels | None:
 
 def among(trained: Trained, own: NewGraph, nodes: NDArray[np.int64]) -> Piece:
     """The graph among these nodes, renumbered in their order, with the pairs among them."""
+    part, number = _part(own, nodes)
+    pairs = None if own.pairs is None else _pairs_among(number[own.pairs], len(nodes))
+    return Piece(replace(part, pairs=pairs), _known_among(trained, number))
+
+
+def _part(own: NewGraph, nodes: NDArray[np.int64]) -> tuple[NewGraph, NDArray[np.int64]]:
+    """These nodes with the edges among them, renumbered in their order; and the new number of each node of the whole, -1 for none."""
     number = np.full(len(own.x), -1, dtype=np.int64)
     number[nodes] = np.arange(len(nodes))
     edges = number[own.edge_index]
     inside = (edges >= 0).all(0)
     attr = None if own.edge_attr is None else own.edge_attr[inside]
     kind = None if own.edge_type is None else own.edge_type[inside]
-    pairs = None if own.pairs is None else _pairs_among(number[own.pairs], len(nodes))
     node_type = None if own.node_type is None else own.node_type[nodes]
-    graph = NewGraph(own.x[nodes], edges[:, inside], (), (), attr, None, pairs, kind, node_type)
-    return Piece(graph, _known_among(trained, number))
+    return NewGraph(own.x[nodes], edges[:, inside], (), (), attr, None, None, kind, node_type), number
 
 
 def _pairs_among(pairs: NDArray[np.int64], nodes: int) -> NDArray[np.int64]:
@@ -172,7 +173,7 @@ def verify(trained: Trained, form: str, run: Callable[[Inputs], Tensor]) -> Devi
     """Compare; raises RunError where a prediction differs by more than ``TOLERANCE``."""
     pieces = (whole(trained), changed(trained))
     gaps = [max(_gap(piece, trained, run) for piece in group) for group in pieces]
-    item = "pair" if trained.kind == "link" else trained.kind
+    item = item_of(trained.view)
     counts = [len(group) if item == "graph" else sum(piece.items for piece in group) for group in pieces]
     found = Deviation(gaps[0], gaps[1], counts[0], counts[1], item)
     if not max(gaps) <= TOLERANCE:
@@ -181,5 +182,4 @@ def verify(trained: Trained, form: str, run: Callable[[Inputs], Tensor]) -> Devi
 
 
 def _gap(piece: Piece, trained: Trained, run: Callable[[Inputs], Tensor]) -> float:
-    unit = float(trained.constants["spread"]) if trained.target == "value" else 1.0
-    return float((run(piece.inputs(trained)) - piece.expected(trained)).abs().max()) / unit
+    return float((run(piece.inputs(trained)) - piece.expected(trained)).abs().max()) / float(trained.constants["spread"])
