@@ -80,6 +80,15 @@ def test_what_is_said_of_a_graph_does_not_depend_on_its_batch(prepared: Prepared
     torch.testing.assert_close(together[[3, 8, 21]], some, atol=1e-5, rtol=1e-4)
 
 
+def test_pieces_are_kept_of_the_graphs_that_are_asked_for_again(prepared: PreparedTask) -> None:
+    design, val = spec(), prepared.labels(0).val
+    network = network_for(design, prepared, prepared.features(design.input)).eval()
+    view = GraphView(network, prepared)
+    for items in (val, None, val, None):
+        view.outputs(network, items)
+    assert list(view._kept) == [id(val)]
+
+
 @pytest.mark.parametrize("norm", ["layer", "pair", "graph"])
 @pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
 def test_norms_and_readouts_keep_graphs_apart(prepared: PreparedTask, norm: str, pooling: str) -> None:
