@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from agentnas.tools.nn.graph import Graph
+from agentnas.tools.nn.graph import Graph, among
 from agentnas.tools.nn.network import Network
 from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.sparse import Features, Pattern
@@ -162,10 +162,7 @@ class PairView:
         found = torch.empty(2, 0, dtype=torch.long, device=device)
         for _ in range(TRIES):
             drawn = torch.randint(n, (2, 2 * count), device=device)
-            key = drawn[1] * n + drawn[0]
-            at = torch.searchsorted(self._keys, key).clamp(max=max(0, self._keys.numel() - 1))
-            free = drawn[0] != drawn[1]
-            free &= self._keys[at] != key if self._keys.numel() else free
+            free = (drawn[0] != drawn[1]) & ~among(drawn[1] * n + drawn[0], self._keys)
             found = torch.cat([found, drawn[:, free]], 1)[:, :count]
             if found.shape[1] == count:
                 break
