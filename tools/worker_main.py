@@ -165,7 +165,7 @@ def _right(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dic
     from agentnas.tools.evaluate.right import DETAIL, MOST_NODES, packed
     from agentnas.tools.train.trainer import predict
 
-    if prepared.num_splits > 1 or prepared.metric.name != "accuracy" or prepared.target != "classes":
+    if prepared.num_splits > 1 or not prepared.counts_right:
         return {}
     right = prepared.val_right(predict(spec, prepared, split, state_dict), split)
     return {DETAIL: packed(right)} if len(right) <= MOST_NODES else {}

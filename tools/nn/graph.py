@@ -113,7 +113,7 @@ class Graph:
         """The graph with each edge in both directions; an edge whose opposite of the same type is there already is not doubled."""
         n, own, back = self.num_nodes, self.edge_index, self.edge_index.flip(0)
         at = torch.arange(self.num_edges, device=self.device)
-        at = torch.cat([at, at[~_among(_keys(back, n, self.edge_type), _keys(own, n, self.edge_type))]])
+        at = torch.cat([at, at[~among(_keys(back, n, self.edge_type), _keys(own, n, self.edge_type))]])
         edge_index = torch.cat([own, back[:, at[self.num_edges :]]], 1)
         return Graph(edge_index, n, *self.of_edges(at), self.node_type)
 
@@ -259,7 +259,7 @@ def _keys(edge_index: Tensor, num_nodes: int, edge_type: Tensor | None) -> Tenso
     return keys if edge_type is None or not keys.numel() else keys * (edge_type.max() + 1) + edge_type
 
 
-def _among(keys: Tensor, known: Tensor) -> Tensor:
+def among(keys: Tensor, known: Tensor) -> Tensor:
     """Whether each key is one of ``known``, which are sorted; bool [n]."""
     if not known.numel():
         return torch.zeros_like(keys, dtype=torch.bool)

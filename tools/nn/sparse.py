@@ -26,7 +26,7 @@ LANES = 8  # numbers that a kernel takes at a time, at least
 
 
 @cache
-def _hear_beta_warning() -> None:
+def hear_beta_warning() -> None:
     """torch says once a process that CSR support is in beta; hear it here, where that is known."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta", category=UserWarning)
@@ -35,7 +35,7 @@ def _hear_beta_warning() -> None:
 
 
 def _csr(pointers: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
-    _hear_beta_warning()
+    hear_beta_warning()
     # Invariants hold by construction; checking them would cost more than the product.
     return torch.sparse_csr_tensor(pointers, columns, values, shape, check_invariants=False)
 

@@ -101,6 +101,11 @@ class PreparedTask:
         return self._data.target
 
     @property
+    def counts_right(self) -> bool:
+        """Whether the score is the share of items that get their class."""
+        return self.metric.name == "accuracy" and self.target == "classes"
+
+    @property
     def num_features(self) -> int:
         return self._data.num_features
 

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from agentnas.tools.nn.flops import BASE, _small_features, _small_graph
 from agentnas.tools.nn.layout import ONE_TYPE, Types
 from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.nn.sparse import hear_beta_warning
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe
 from agentnas.tools.train.pace import MOST_IN_BLOCK, RING_BYTES
 from agentnas.tools.train.perturb import perturb
@@ -72,6 +73,7 @@ def _predicted(
 def _extended(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool, moments_of: Moments | None = None) -> float:
     """Most bytes that a step holds at one time, or other work whose moments are given. ``sizes``: nodes, edges, non-zeros, and pairs of
     nodes where they are not as many as nodes."""
+    hear_beta_warning()  # what it makes once a process is no part of the first probe
     moments_of = moments_of or _moments
     smallest = (*BASE, BASE[0])[: len(sizes)]
     base = moments_of(network, recipe, smallest, sparse)

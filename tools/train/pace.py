@@ -83,7 +83,7 @@ class Blocks:
         slots, labels = self._ring.slots, session.labels
         self._figures = torch.zeros(slots, 4, device=self._device)
         self._scores: Tensor | None = None
-        if session.prepared.metric.name != "accuracy" or session.prepared.target != "classes":
+        if not session.prepared.counts_right:
             self._scores = torch.zeros(slots, labels.val.numel(), session.prepared.columns, device=self._device)
         same = session.recipe.batching == "full" and session.prepared.kind != "link"
         self._wanted = capture and same and self._device.type == "cuda"

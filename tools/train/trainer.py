@@ -221,7 +221,7 @@ def scores_of(network: Network, prepared: PreparedTask, view: View, labels: Labe
 
 def score_of(prepared: PreparedTask, scores: Tensor, y: Tensor, y_numpy: NDArray[Any]) -> float:
     """The task's metric in percent of predictions [n, columns] and labels."""
-    if prepared.metric.name == "accuracy" and prepared.target == "classes":
+    if prepared.counts_right:
         # Stays on the device; exact, for it is a count divided by a count.
         return 100.0 * int((scores.argmax(1) == y).sum()) / max(1, y.numel())
     return prepared.metric.score(y_numpy, scores.cpu().numpy())

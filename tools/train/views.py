@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from agentnas.tools.nn.graph import Graph
+from agentnas.tools.nn.graph import Graph, among
 from agentnas.tools.nn.network import Network
 from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.sparse import Features, Pattern
@@ -103,16 +103,23 @@ class GraphView:
         return union
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
-        items = torch.arange(self._prepared.graph_starts.numel() - 1, device=self._prepared.device) if items is None else items
-        return torch.cat([outputs_of(network, batch, batch.data.x, batch.graph) for batch in self._pieces(items)])
+        if items is None:
+            pieces = self._pieces(torch.arange(self._prepared.num_items, device=self._prepared.device))
+        else:
+            pieces = self._kept_pieces(items)
+        return torch.cat([outputs_of(network, batch, batch.data.x, batch.graph) for batch in pieces])
 
     def _pieces(self, items: Tensor) -> list[Batch]:
-        """The items (rising) in as many pieces as memory asks for; kept, for validation graphs are looked at in every epoch."""
+        """The items (rising) in as many pieces as memory asks for."""
+        starts = self._prepared.graph_starts
+        ends = (starts[items + 1] - starts[items]).cumsum(0)
+        sizes = torch.unique(torch.div(ends - 1, MOST_NODES, rounding_mode="floor"), return_counts=True)[1].tolist()
+        return [self._batch(group, group, group) for group in torch.split(items, sizes)]
+
+    def _kept_pieces(self, items: Tensor) -> list[Batch]:
+        """The same, made once: validation graphs are looked at in every epoch."""
         if id(items) not in self._kept:
-            starts = self._prepared.graph_starts
-            ends = (starts[items + 1] - starts[items]).cumsum(0)
-            sizes = torch.unique(torch.div(ends - 1, MOST_NODES, rounding_mode="floor"), return_counts=True)[1].tolist()
-            self._kept[id(items)] = items, [self._batch(group, group, group) for group in torch.split(items, sizes)]
+            self._kept[id(items)] = items, self._pieces(items)
         return self._kept[id(items)][1]
 
 
@@ -155,10 +162,7 @@ class PairView:
         found = torch.empty(2, 0, dtype=torch.long, device=device)
         for _ in range(TRIES):
             drawn = torch.randint(n, (2, 2 * count), device=device)
-            key = drawn[1] * n + drawn[0]
-            at = torch.searchsorted(self._keys, key).clamp(max=max(0, self._keys.numel() - 1))
-            free = drawn[0] != drawn[1]
-            free &= self._keys[at] != key if self._keys.numel() else free
+            free = (drawn[0] != drawn[1]) & ~among(drawn[1] * n + drawn[0], self._keys)
             found = torch.cat([found, drawn[:, free]], 1)[:, :count]
             if found.shape[1] == count:
                 break

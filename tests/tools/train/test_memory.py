@@ -11,6 +11,7 @@ import torch
 
 from agentnas.tools.evaluate.live import LiveEvaluator
 from agentnas.tools.nn.network import build_network
+from agentnas.tools.nn.sparse import hear_beta_warning
 from agentnas.tools.operators.base import operators
 from agentnas.tools.profiling import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
@@ -36,6 +37,15 @@ def test_moments_extend_to_a_larger_graph(op: str, recipe: dict[str, Any], monke
     for sparse in (False, True):
         held = float(_moments(network, design.recipe, SIZES, sparse).max())
         assert _extended(network, design.recipe, SIZES, sparse) == pytest.approx(held, rel=0.05)
+
+
+@pytest.mark.parametrize("op", ["mlp", "pna", "sage"])
+def test_the_first_design_that_a_process_weighs_is_weighed_like_any_other(op: str) -> None:
+    design = spec(op)
+    network = build_network(design, in_channels=40, out_channels=5)
+    hear_beta_warning.cache_clear()  # as in a process that has made no sparse matrix yet
+    first, second = (_extended(network, design.recipe, SIZES, True) for _ in range(2))
+    assert first == second
 
 
 @pytest.mark.parametrize("op", ["gat", "gatv2", "transformer"])
