@@ -52,9 +52,9 @@ def space_for(
 
     starts = (str(start),) if start else None
     resolved = resolve({"task": task, "space": name, "lock": lock or None, "start": starts, "split": split, "data_dir": data_dir})
-    config = resolved.config
+    config = settled(resolved.config)
     if task is None:
-        return space_of(settled(config).space, locks=config.lock, start=spec_of(config))
+        return space_of(config.space, locks=config.lock, start=spec_of(config))
     require_data_dir(resolved, task)
     return searched(config, load_task(task, data_dir=config.data_dir, split=config.split), ()).space
 

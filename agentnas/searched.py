@@ -89,12 +89,12 @@ def _names(files: list[str]) -> list[str]:
     return [f"{START} {stem}" + (f" {i + 1}" if stems.count(stem) > 1 else "") for i, stem in enumerate(stems)]
 
 
-def starts_of(config: Config, task: Task) -> Iterator[tuple[str, ArchitectureSpec]]:
+def _starts_of(config: Config, task: Task) -> Iterator[tuple[str, ArchitectureSpec]]:
     """The designs that a person starts from, by name; raises UsageError for one of another kind of task that nobody asked to adapt."""
     from agentnas.tools.spec.canonical import spec_hash
     from agentnas.tools.spec.kinds import for_kind
 
-    for start in settled(config).start:
+    for start in config.start:
         assert not isinstance(start, str)
         spec = parse_spec(start["spec"])
         adapted = spec if task.table is not None else for_kind(spec, task.kind, task.target)
@@ -104,8 +104,8 @@ def starts_of(config: Config, task: Task) -> Iterator[tuple[str, ArchitectureSpe
 
 
 def spec_of(config: Config) -> ArchitectureSpec | None:
-    """The first start as it stands in its file; None without one."""
-    first = next(iter(settled(config).start), None)
+    """The first start of settled settings as it stands in its file; None without one."""
+    first = next(iter(config.start), None)
     return parse_spec(first["spec"]) if isinstance(first, Mapping) else None
 
 
@@ -122,7 +122,8 @@ def searched(config: Config, task: Task, anchors: tuple[Anchor, ...]) -> Searche
     """
     from agentnas.tools.anchors import Anchor
 
-    starts = list(starts_of(config, task))
+    config = settled(config)
+    starts = list(_starts_of(config, task))
     space = _with_anchors(_space(config, task, starts[0][1] if starts else None), config, anchors)
     own = tuple(Anchor(name, START, "", spec) for name, spec in starts)
     first = tuple(replace(anchor, reference=space.refuses(anchor.spec) is not None) for anchor in (*own, *anchors))
@@ -134,7 +135,7 @@ def _with_anchors(space: SearchSpace, config: Config, anchors: tuple[Anchor, ...
     reference there for its patience. A file holds as it is said."""
     from agentnas.tools.spec.bounded import BoundedSpace
 
-    if not isinstance(space, BoundedSpace) or not space.strict or not isinstance(settled(config).space, str):
+    if not isinstance(space, BoundedSpace) or not space.strict or not isinstance(config.space, str):
         return space
     found: BoundedSpace = space
     for anchor in anchors:
@@ -149,7 +150,7 @@ def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> Search
     from agentnas.tools.spec.space import SearchSpace
 
     if task.table is None:
-        asked = settled(config).space
+        asked = config.space
         space = space_of(asked, task.kind, task.target, config.lock, start, task.offers)
         # What a file says holds as it is said; to a space that ships, a start brings its own values along.
         return space.widened(start) if isinstance(asked, str) and isinstance(space, BoundedSpace) and start is not None else space
