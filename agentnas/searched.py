@@ -17,6 +17,7 @@ from agentnas.tools.errors import UsageError
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 if TYPE_CHECKING:
+    from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.fitting import Room
     from agentnas.tools.spec.space import SearchSpace
@@ -201,10 +202,10 @@ def told_space(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def write_files(config: Config, folder: Path) -> None:
+def write_files(config: Config, directory: RunDirectory) -> None:
     """The files that the settings were read from, beside the run, for the command that repeats it."""
     for name, data in file_names(config.model_dump(mode="json")).items():
-        (folder / name).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        directory.write_text(name, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def file_names(config: Mapping[str, Any]) -> dict[str, Any]:
