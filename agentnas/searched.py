@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from agentnas.config import Config
+from agentnas.config import Config, is_space_file
 from agentnas.spec_file import read_spec
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from agentnas.tools.spec.space import SearchSpace
     from agentnas.tools.tasks import Task
 
-FILES = (".yaml", ".yml", ".json")
 START: Literal["start"] = "start"
 
 
@@ -46,18 +45,13 @@ class Searched(NamedTuple):
 def settled(config: Config) -> Config:
     """The settings with the files of --space and --start read into them; raises UsageError or SpecError that names the file."""
     space: Any = config.space
-    if isinstance(space, str) and is_file(space):
+    if isinstance(space, str) and is_space_file(space):
         space = read_space(Path(space))
     starts = tuple(config.start)
     if any(isinstance(start, str) for start in starts):
         names = dict(zip(starts, _names([str(start) for start in starts]), strict=True)) if all(isinstance(s, str) for s in starts) else {}
         starts = tuple({"name": names.get(s, START), "spec": _read(Path(s))} if isinstance(s, str) else s for s in starts)
     return config.model_copy(update={"space": space, "start": starts})
-
-
-def is_file(space: str) -> bool:
-    """Whether a --space names a file: by its ending, or because a folder stands before it."""
-    return space.lower().endswith(FILES) or "/" in space or "\\" in space
 
 
 def read_space(path: Path) -> dict[str, Any]:
