@@ -107,7 +107,7 @@ def _design(
         models = thinking.make_models(config, resolved)
         directory = RunDirectory.create(config.runs_dir, chosen.name)
         directory.write_json("config.json", {**config.model_dump(mode="json"), "data_fingerprint": chosen.fingerprint})
-        searched.write_files(config, directory.path)
+        searched.write_files(config, directory)
         return work(directory, config, chosen, models, on_event, on_start, stop, note, server=server)
 
 

@@ -28,6 +28,7 @@ SWITCHES = {"ablate", "review", "forget_task", "allow_code", "without_baselines"
 # Only the person at the machine may set these: a folder that came with data may not.
 PERSONAL = {"allow_code"}
 PATHS = {"prices", "prompts_dir", "record", "data_dir", "runs_dir", "memory_dir"}
+SPACE_FILES = (".yaml", ".yml", ".json")
 PROJECT_FILE = "agentnas.toml"
 # Variables that mean something to other parts: none of them is a misspelt setting.
 OTHER_VARIABLES = ("AGENTNAS_DATA_URL", "AGENTNAS_DEBUG", "AGENTNAS_OPERATORS", "AGENTNAS_PROVE", "AGENTNAS_WHEEL")
@@ -271,9 +272,14 @@ def near(key: str, value: Any, folder: Path) -> Any:
     """Files of spaces and starts below this folder; names of spaces as they are."""
     if isinstance(value, list):
         return [near(key, one, folder) for one in value]
-    if not isinstance(value, str) or (key == "space" and not value.lower().endswith((".yaml", ".yml", ".json")) and "/" not in value):
+    if not isinstance(value, str) or (key == "space" and not is_space_file(value)):
         return value
     return str(folder / Path(value).expanduser())
+
+
+def is_space_file(space: str) -> bool:
+    """Whether a space is named by a file, by its ending or because a folder stands before it: not by its own name, nor by its bounds."""
+    return not space.lstrip().startswith("{") and (space.lower().endswith(SPACE_FILES) or "/" in space or "\\" in space)
 
 
 def _from_environment(environment: Mapping[str, str]) -> _Layer:

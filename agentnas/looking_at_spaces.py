@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agentnas.config import resolve
 from agentnas.dry_run import power_of_ten
-from agentnas.searched import searched
+from agentnas.searched import searched, settled, spec_of
 from agentnas.tools.operators.base import operator
 from agentnas.tools.spec import cells
 from agentnas.tools.spec.bounded import NODE_FIELDS, BoundedSpace
 from agentnas.tools.spec.cellspace import CellSpace
+from agentnas.tools.spec.locks import Locks
 from agentnas.tools.spec.named import NAMED, space_of
 from agentnas.tools.spec.render import number
 from agentnas.tools.spec.space import SearchSpace
@@ -31,15 +33,14 @@ def listed() -> list[dict[str, Any]]:
 
 def _listed(name: str) -> dict[str, Any]:
     space = space_of(name)
-    row: dict[str, Any] = {"space": name, "operators": len(cells.OPS), "nodes": str(cells.SIZE), "depth": f"1-{cells.SIZE}"}
+    sizes: dict[str, Any] = {"operators": len(cells.OPS), "nodes": str(cells.SIZE), "depth": f"1-{cells.SIZE}"}
     if isinstance(space, BoundedSpace):
-        row |= {
+        sizes = {
             "operators": len(space.allowed_operators()),
-            "nodes": f"1-{space.max_nodes}",
+            "nodes": f"{space.min_depth}-{space.max_nodes}",
             "depth": f"{space.min_depth}-{space.max_depth}",
         }
-        row["nodes"] = f"{space.min_depth}-{space.max_nodes}"
-    return {**row, "designs": power_of_ten(space.log10_size()), "good_for": NAMED[name].good_for}
+    return {"space": name, **sizes, "designs": power_of_ten(space.log10_size()), "good_for": NAMED[name].good_for}
 
 
 def space_for(
@@ -47,14 +48,13 @@ def space_for(
 ) -> SearchSpace:
     """The space as a design would search it; raises UsageError for what does not exist or does not fit the task."""
     from agentnas.api import require_data_dir
-    from agentnas.searched import settled, spec_of
     from agentnas.tools.tasks import load_task
 
-    flags = {"space": name, "lock": lock or None, "start": (str(start),) if start else None, "split": split, "data_dir": data_dir}
-    resolved = resolve({**flags, "task": task})
-    config = resolved.config
+    starts = (str(start),) if start else None
+    resolved = resolve({"task": task, "space": name, "lock": lock or None, "start": starts, "split": split, "data_dir": data_dir})
+    config = settled(resolved.config)
     if task is None:
-        return space_of(settled(config).space, locks=config.lock, start=spec_of(config))
+        return space_of(config.space, locks=config.lock, start=spec_of(config))
     require_data_dir(resolved, task)
     return searched(config, load_task(task, data_dir=config.data_dir, split=config.split), ()).space
 
@@ -98,10 +98,7 @@ def _operator(space: BoundedSpace, name: str) -> str:
 
 
 def _values(values: Sequence[Any]) -> str:
-    shown = [
-        number(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else str(v).lower() if v is not False else "false"
-        for v in values
-    ]
+    shown = [number(v) if isinstance(v, (int, float)) and not isinstance(v, bool) else str(v).lower() for v in values]
     return ", ".join(shown) or "none"
 
 
@@ -127,13 +124,6 @@ def counted(space: SearchSpace) -> dict[str, Any]:
         "counted": EXACT if exact else COUNTS,
     }
     if isinstance(space, BoundedSpace) and space.locks:
-        free = space_of_all(space)
+        free = replace(space, locks=Locks({})).log10_size()
         found["locked"] = f"{space.locks}: {power_of_ten(free - exponent)} times fewer designs than without"
     return found
-
-
-def space_of_all(space: BoundedSpace) -> float:
-    """Power of ten of the size without the locks."""
-    from dataclasses import replace
-
-    return replace(space, locks=type(space.locks)({})).log10_size()

@@ -11,18 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from agentnas.config import Config
+from agentnas.config import Config, is_space_file
 from agentnas.spec_file import read_spec
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 if TYPE_CHECKING:
+    from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.fitting import Room
     from agentnas.tools.spec.space import SearchSpace
     from agentnas.tools.tasks import Task
 
-FILES = (".yaml", ".yml", ".json")
 START: Literal["start"] = "start"
 
 
@@ -45,18 +45,13 @@ class Searched(NamedTuple):
 def settled(config: Config) -> Config:
     """The settings with the files of --space and --start read into them; raises UsageError or SpecError that names the file."""
     space: Any = config.space
-    if isinstance(space, str) and is_file(space):
+    if isinstance(space, str) and is_space_file(space):
         space = read_space(Path(space))
     starts = tuple(config.start)
     if any(isinstance(start, str) for start in starts):
         names = dict(zip(starts, _names([str(start) for start in starts]), strict=True)) if all(isinstance(s, str) for s in starts) else {}
         starts = tuple({"name": names.get(s, START), "spec": _read(Path(s))} if isinstance(s, str) else s for s in starts)
     return config.model_copy(update={"space": space, "start": starts})
-
-
-def is_file(space: str) -> bool:
-    """Whether a --space names a file: by its ending, or because a folder stands before it."""
-    return space.lower().endswith(FILES) or "/" in space or "\\" in space
 
 
 def read_space(path: Path) -> dict[str, Any]:
@@ -89,12 +84,12 @@ def _names(files: list[str]) -> list[str]:
     return [f"{START} {stem}" + (f" {i + 1}" if stems.count(stem) > 1 else "") for i, stem in enumerate(stems)]
 
 
-def starts_of(config: Config, task: Task) -> Iterator[tuple[str, ArchitectureSpec]]:
+def _starts_of(config: Config, task: Task) -> Iterator[tuple[str, ArchitectureSpec]]:
     """The designs that a person starts from, by name; raises UsageError for one of another kind of task that nobody asked to adapt."""
     from agentnas.tools.spec.canonical import spec_hash
     from agentnas.tools.spec.kinds import for_kind
 
-    for start in settled(config).start:
+    for start in config.start:
         assert not isinstance(start, str)
         spec = parse_spec(start["spec"])
         adapted = spec if task.table is not None else for_kind(spec, task.kind, task.target)
@@ -104,8 +99,8 @@ def starts_of(config: Config, task: Task) -> Iterator[tuple[str, ArchitectureSpe
 
 
 def spec_of(config: Config) -> ArchitectureSpec | None:
-    """The first start as it stands in its file; None without one."""
-    first = next(iter(settled(config).start), None)
+    """The first start of settled settings as it stands in its file; None without one."""
+    first = next(iter(config.start), None)
     return parse_spec(first["spec"]) if isinstance(first, Mapping) else None
 
 
@@ -122,7 +117,8 @@ def searched(config: Config, task: Task, anchors: tuple[Anchor, ...]) -> Searche
     """
     from agentnas.tools.anchors import Anchor
 
-    starts = list(starts_of(config, task))
+    config = settled(config)
+    starts = list(_starts_of(config, task))
     space = _with_anchors(_space(config, task, starts[0][1] if starts else None), config, anchors)
     own = tuple(Anchor(name, START, "", spec) for name, spec in starts)
     first = tuple(replace(anchor, reference=space.refuses(anchor.spec) is not None) for anchor in (*own, *anchors))
@@ -134,7 +130,7 @@ def _with_anchors(space: SearchSpace, config: Config, anchors: tuple[Anchor, ...
     reference there for its patience. A file holds as it is said."""
     from agentnas.tools.spec.bounded import BoundedSpace
 
-    if not isinstance(space, BoundedSpace) or not space.strict or not isinstance(settled(config).space, str):
+    if not isinstance(space, BoundedSpace) or not space.strict or not isinstance(config.space, str):
         return space
     found: BoundedSpace = space
     for anchor in anchors:
@@ -149,7 +145,7 @@ def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> Search
     from agentnas.tools.spec.space import SearchSpace
 
     if task.table is None:
-        asked = settled(config).space
+        asked = config.space
         space = space_of(asked, task.kind, task.target, config.lock, start, task.offers)
         # What a file says holds as it is said; to a space that ships, a start brings its own values along.
         return space.widened(start) if isinstance(asked, str) and isinstance(space, BoundedSpace) and start is not None else space
@@ -200,10 +196,10 @@ def told_space(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def write_files(config: Config, folder: Path) -> None:
+def write_files(config: Config, directory: RunDirectory) -> None:
     """The files that the settings were read from, beside the run, for the command that repeats it."""
     for name, data in file_names(config.model_dump(mode="json")).items():
-        (folder / name).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        directory.write_text(name, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def file_names(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from agentnas.agents import surrogate
@@ -194,13 +195,11 @@ def slots(plan: Plan, count: int) -> list[tuple[Direction, int]]:
 
 def _children(situation: Situation, direction: Direction, attempts: int, rng: random.Random) -> Iterator[Draft]:
     """Children of the trials that the direction names as parents, as far as they have a score; else of the best."""
-    guarded = situation.space.guarded
-    ranked = enumerate(situation.ranked() if direction.parents or guarded else (), start=1)
-    known = [(rank, record) for rank, record in ranked if situation.space.refuses(record.spec) is None]
-    named = [(rank, record) for rank, record in known if record.trial in direction.parents]
-    chosen = named or (known[:ELITES] if guarded else list(enumerate(situation.best(ELITES), start=1)))
+    ranked = enumerate(situation.ranked() if direction.parents else (), start=1)
+    named = [(rank, record) for rank, record in ranked if record.trial in direction.parents]
+    chosen = [(rank, record) for rank, record in named if situation.space.refuses(record.spec) is None] or _elites(situation)
     elites, ranks = [record for _, record in chosen], {record.trial: rank for rank, record in chosen}
-    if guarded:
+    if situation.space.guarded:
         yield from _adopted(situation)
     for _ in range(attempts):
         if direction.mode == "explore" or not elites:
@@ -209,6 +208,14 @@ def _children(situation: Situation, direction: Direction, attempts: int, rng: ra
             yield _crossed(situation, ranks, elites, rng)
         else:
             yield from _mutated(situation, direction, ranks, elites, rng)
+
+
+def _elites(situation: Situation) -> list[tuple[int, Record]]:
+    """The best trials that the space does not refuse, with their ranks; where it refuses none, none is looked at for that."""
+    if not situation.space.guarded:
+        return list(enumerate(situation.best(ELITES), start=1))
+    inside = (found for found in enumerate(situation.ranked(), start=1) if situation.space.refuses(found[1].spec) is None)
+    return list(islice(inside, ELITES))
 
 
 def _adopted(situation: Situation) -> Iterator[Draft]:

@@ -90,6 +90,8 @@ def test_settings_of_files_begin_at_the_files_folder(files: Path) -> None:
     assert read.lock == ("recipe.momentum=0.5", "input")
     (files / "agentnas.toml").write_text('space = "attention"\n')
     assert resolve({}, environment={}, folder=files).config.space == "attention"
+    (files / "agentnas.toml").write_text("""space = '{"name": "4/8 heads", "operators": ["gat"]}'\n""")
+    assert resolve({}, environment={}, folder=files).config.space == {"name": "4/8 heads", "operators": ["gat"]}
 
 
 def test_bounds_may_be_written_in_place() -> None:

@@ -53,8 +53,8 @@ def parameters() -> dict[str, Param]:
     return {f"{op.name}.{param.name}": param for op in operators().values() for param in op.params}
 
 
-def _nearest(factor: str) -> str:
-    """The factor that was meant: one of the operator's parameters where an operator is named, else a field."""
+def nearest(factor: str) -> str:
+    """In words, the factor that was meant: one of the operator's parameters where an operator is named, else a field."""
     of_op = [name for name in parameters() if name.startswith(f"{factor.partition('.')[0]}.")]
     return suggest(factor, of_op or searched_values())
 
@@ -92,7 +92,7 @@ class BoundedSpace(SearchSpace):
             operator(name)
         for name, values in self.values.items():
             if name not in searched_values() and name not in parameters():
-                raise UsageError(f"space {self.name}: unknown factor {name!r} in values; {_nearest(name)}")
+                raise UsageError(f"space {self.name}: unknown factor {name!r} in values; {nearest(name)}")
             if not values and name != "input.encodings":
                 raise UsageError(f"space {self.name}: {name} has no values; give at least one")
         if self.max_nodes < 1 or self.max_depth < 1 or self.max_inputs < 1:
@@ -132,14 +132,18 @@ class BoundedSpace(SearchSpace):
         return {param.name: tuple(self.values.get(f"{op}.{param.name}", param.search)) for param in operator(op).params}
 
     def factors(self) -> list[str]:
-        settings = [name for name in searched_values() if not name.startswith("body.") and self._can_vary(name)]
-        nodes = [f"body.{name}" for name in NODE_FIELDS if len(self.values_of(f"body.{name}")) > 1]
-        tied = [f"body.*.{name}" for name in TIED_FIELDS if name == "op" or len(self.values_of(f"body.{name}")) > 1]
+        settings = self._free_settings()
         if self.locks.body is not None:
             return settings
+        nodes = [f"body.{name}" for name in NODE_FIELDS if len(self.values_of(f"body.{name}")) > 1]
+        tied = [f"body.*.{name}" for name in TIED_FIELDS if name == "op" or len(self.values_of(f"body.{name}")) > 1]
         params = sorted({name for op in self.allowed_operators() for name, values in self.params_of(op).items() if len(values) > 1})
         shared = [f"body.*.params.{name}" for name in params]
         return [*STRUCTURE, *nodes, "body.jump", *tied, *(f"body.params.{name}" for name in params), *shared, *settings]
+
+    def _free_settings(self) -> list[str]:
+        """The fields outside of the body that there is a choice of."""
+        return [name for name in searched_values() if not name.startswith("body.") and self._can_vary(name)]
 
     def _can_vary(self, factor: str) -> bool:
         """False where the field has one value, or where no value of its governor switches it on."""
@@ -165,8 +169,7 @@ class BoundedSpace(SearchSpace):
             per_node ** max(0, nodes - len(chosen)) * math.prod(inputs[:nodes]) for nodes in range(max(1, len(chosen)), self.max_nodes + 1)
         )
         bodies = 1 if self.locks.body is not None else bodies
-        settings = [name for name in searched_values() if not name.startswith("body.") and self._can_vary(name)]
-        return math.log10(bodies) + sum(math.log10(len(self.values_of(name))) for name in settings)
+        return math.log10(bodies) + sum(math.log10(len(self.values_of(name))) for name in self._free_settings())
 
     def options(self, spec: ArchitectureSpec, factor: str) -> list[ArchitectureSpec]:
         return moves.options(self, spec, factor)

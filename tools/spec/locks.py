@@ -10,6 +10,7 @@ A setting is kept where writing the locked value changes nothing: a value withou
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,7 +97,7 @@ class Locks:
     def _broken_nodes(self, form: ArchitectureSpec) -> list[str]:
         if not self.nodes:
             return []
-        alike = {name: [node for node in form.body.nodes if _fits(node, wanted)] for name, wanted in self.nodes.items()}
+        alike = self._alike(form)
         missing = [name for name, found in alike.items() if not found]
         if not missing and _placed(list(self.nodes), alike, self.nodes, {}) is not None:
             return []
@@ -105,11 +106,12 @@ class Locks:
 
     def settled(self, form: ArchitectureSpec) -> dict[str, frozenset[str]]:
         """Of a canonical form that keeps the locked nodes: what is locked about each of them, by its name there."""
-        if not self.nodes:
-            return {}
-        alike = {name: [node for node in form.body.nodes if _fits(node, wanted)] for name, wanted in self.nodes.items()}
-        found = _placed(list(self.nodes), alike, self.nodes, {}) or {}
+        found = _placed(list(self.nodes), self._alike(form), self.nodes, {}) or {}
         return {node.id: frozenset(self.nodes[name]) for name, node in found.items()}
+
+    def _alike(self, form: ArchitectureSpec) -> dict[str, list[Node]]:
+        """Nodes of a canonical form that have what is locked about a node, by its name; what they read is looked at elsewhere."""
+        return {name: [node for node in form.body.nodes if _fits(node, wanted)] for name, wanted in self.nodes.items()}
 
     def imposed(self, spec: ArchitectureSpec) -> ArchitectureSpec | None:
         """The spec with the locked settings written into it; None where the language does not allow that. Nodes are not added."""
@@ -166,12 +168,17 @@ def _fits(node: Node, wanted: Mapping[str, Any]) -> bool:
     """Whether a node of a canonical form has all that is wanted; its inputs are looked at elsewhere."""
     for name, value in wanted.items():
         if name == "params":
-            held = {param.name: node.params.get(param.name, param.default) for param in operator(node.op).params}
+            held = _params(node)
             if any(held.get(param, _MISSING) != given for param, given in value.items()):
                 return False
         elif name != "inputs" and getattr(node, name) != value:
             return False
     return True
+
+
+def _params(node: Node) -> dict[str, Any]:
+    """All parameters of the node's operator, also those at their defaults."""
+    return {param.name: node.params.get(param.name, param.default) for param in operator(node.op).params}
 
 
 def _placed(
@@ -226,8 +233,6 @@ def _is_node(path: str, value: Any) -> bool:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    import json
-
     path, found, value = text.partition("=")
     if not found:
         return path.strip(), None
@@ -300,7 +305,7 @@ def _of_node(start: ArchitectureSpec, path: str, where: str) -> Any:
         why = "does nothing in the start" if any(node.id == name for node in start.body.nodes) else "is no node of the start"
         raise UsageError(f"{where}: body.{name} {why}; {suggest(f'body.{name}', [*(f'body.{known}' for known in names), 'body.jump'])}")
     node = next(node for node in canonical(start).body.nodes if node.id == names[name])
-    params = {param.name: node.params.get(param.name, param.default) for param in operator(node.op).params}
+    params = _params(node)
     settings = node.model_dump(mode="json", include=set(NODE_FIELDS) - {"params"} - ({"merge"} if len(node.inputs) == 1 else set()))
     if not field:
         back = {new: old for old, new in names.items()}

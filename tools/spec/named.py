@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from agentnas.tools.errors import SpecError, UsageError, suggest
 from agentnas.tools.operators.base import operator, operators
-from agentnas.tools.spec.bounded import BoundedSpace, parameters, searched_values, small_space
+from agentnas.tools.spec.bounded import BoundedSpace, nearest, parameters, searched_values, small_space
 from agentnas.tools.spec.cells import SETTINGS
 from agentnas.tools.spec.cellspace import CellSpace
 from agentnas.tools.spec.fields import allowed, explain, short
@@ -219,8 +219,7 @@ def values_of(given: Any, where: str) -> dict[str, tuple[Any, ...]]:
 def _of_factor(factor: str, values: Any, where: str) -> tuple[Any, ...]:
     """The values of one setting or parameter, each as the language allows it."""
     if factor not in searched_values() and factor not in parameters():
-        alike = [name for name in parameters() if name.startswith(f"{factor.partition('.')[0]}.")]
-        raise UsageError(f"{where}: values: unknown factor {factor!r}; {suggest(factor, alike or searched_values())}")
+        raise UsageError(f"{where}: values: unknown factor {factor!r}; {nearest(factor)}")
     listed = tuple(values) if isinstance(values, (list, tuple)) else (values,)
     if not listed and factor != "input.encodings":
         raise UsageError(f"{where}: values: {factor} has none; give at least one")

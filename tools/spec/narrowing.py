@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -47,11 +48,8 @@ def narrowed(space: BoundedSpace, data: Mapping[str, Any]) -> BoundedSpace:
     for factor, wanted in values.items():
         _inside(space, factor, wanted)
     sizes: dict[str, Any] = {bound: _tighter(space, bound, data[bound]) for bound in BOUNDS if bound in data}
-    sizes |= {
-        bound: sizes["max_nodes"]
-        for bound in ("max_depth",)
-        if "max_nodes" in sizes and sizes.get(bound, space.max_depth) > sizes["max_nodes"]
-    }
+    if "max_nodes" in sizes:
+        sizes["max_depth"] = min(sizes["max_nodes"], sizes.get("max_depth", space.max_depth))
     found = replace(space, operators=operators, values={**space.values, **values}, strict=True, **sizes)
     try:
         found.sample(random.Random(0))
@@ -78,8 +76,6 @@ def _listed(text: str) -> list[str]:
 
 
 def _plain(text: str) -> Any:
-    import json
-
     try:
         return json.loads(text)
     except ValueError:
