@@ -73,7 +73,7 @@ def _outputs(data: GraphData) -> int:
 
 def _boosting_s(task: Task) -> float:
     rows, columns = len(task.split(0).train), min(models.MOST_COLUMNS, data_of(task).num_features + 8)
-    trees = _outputs(data_of(task)) * models.TREES * len(models.LEAVES)
+    trees = _outputs(data_of(task)) * models.TREES
     return trees * (ROUND_S + ENTRY_S * rows * columns)
 
 
