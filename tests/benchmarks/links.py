@@ -9,27 +9,18 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 
 from agentnas.tools.anchors_of_kinds import link_anchors
-from agentnas.tools.metrics import METRICS
+from agentnas.tools.baselines import baselines_for, measure
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.tasks import Task, load_task
-from agentnas.tools.tasks.base import GraphData, Split
-from agentnas.tools.tasks.pairs import training_edges
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import predict, train
 
-Weigh = Callable[[np.ndarray], np.ndarray]
-WEIGHTS: dict[str, Weigh] = {
-    "common neighbours": np.ones_like,
-    "Adamic-Adar": lambda degree: np.where(degree > 1, 1 / np.log(degree.clip(min=2)), 0.0),
-    "resource allocation": lambda degree: 1 / degree.clip(min=1),
-}
+SHARED = ("common-neighbours", "adamic-adar", "resource-allocation")  # the baselines that are sums over common neighbours
 
 
 def main() -> None:
@@ -46,10 +37,10 @@ def main() -> None:
 def compare(task: Task, splits: int, only: list[str] | None) -> None:
     print(f"\n{task.name}: {task.protocol}; {task.metric.name}, {min(splits, task.num_splits)} splits\n")
     print("| | validation | test | s a training |\n| --- | --- | --- | --- |")
-    data, numbers = task.data, range(min(splits, task.num_splits))
-    assert data is not None
-    for name, weigh in WEIGHTS.items():
-        row(name, [shared(data, task.split(number), weigh) for number in numbers], None)
+    numbers = range(min(splits, task.num_splits))
+    for baseline in baselines_for(task):
+        if baseline.name in SHARED:
+            row(baseline.told, [measure(task, baseline, number)[:2] for number in numbers], None)
     prepared = PreparedTask.from_task(task)
     for anchor in link_anchors():
         if only is None or anchor.name in only:
@@ -63,21 +54,6 @@ def trained(spec: ArchitectureSpec, prepared: PreparedTask, split: int) -> tuple
     result = train(spec, prepared, split=split, seed=split)
     scores = predict(spec, prepared, split, result.state_dict)
     return result.val, prepared.test_score(scores, split)
-
-
-def shared(data: GraphData, split: Split, weigh: Weigh) -> tuple[float, float]:
-    """The same of a weighted sum over common neighbours in the training graph."""
-    assert data.pairs is not None
-    source, target = training_edges(data, split)
-    n = data.num_nodes
-    graph = sp.csr_matrix((np.ones(len(source)), (source, target)), shape=(n, n))
-    weights = weigh(np.asarray(graph.sum(axis=1)).ravel())
-    found = []
-    for part in (split.val, split.test):
-        first, second = data.pairs[:, part]
-        score = np.asarray(graph[first].multiply(graph[second]).dot(weights)).ravel()
-        found.append(METRICS["roc_auc"].score(data.y[part], np.stack([np.zeros_like(score), score], axis=1)))
-    return found[0], found[1]
 
 
 def row(name: str, found: list[tuple[float, float]], seconds: float | None) -> None:

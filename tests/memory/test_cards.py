@@ -64,13 +64,15 @@ def test_fields_in_actions_exist() -> None:
         ("gat x2, lr 0.01", "it says 'lr', the language says learning rate"),
         ("gcn x2, hidden 64", "it says 'hidden', the language says width"),
         ("Body sgc, K 3", "it says 'K', the language says hops"),
+        ("R-GCN x2, bases 4", "it says 'R-GCN', the language says rgcn"),
+        ("Dir-GNN x2", "it says 'Dir-GNN', the language says dirgnn"),
         ("rgat x2", "'rgat' is no operator of the language; did you mean gat or"),
     ],
 )
 def test_other_names_are_told(action: str, wrong: str) -> None:
     (line,) = wrong_names(action)
     assert line.startswith(wrong)
-    assert wrong_names("Body mlp -> gatv2 x2, width 64, learning rate 0.01; hidden layers of the mlp as they are") == []
+    assert wrong_names("Body mlp -> gatv2 x2 -> rgcn x2, width 64, learning rate 0.01; hidden layers of the mlp as they are") == []
 
 
 def test_every_topic_of_a_card_is_of_the_vocabulary() -> None:

@@ -71,6 +71,7 @@ def test_topics_agree_with_those_that_people_gave() -> None:
         ("sage advice over gin with transformers in an arma of gats", []),
         ("APPNP; GPR-GNN; ChebNet; MixHop; H2GCN; FAGCN", ["appnp", "gpr", "cheb", "mixhop", "h2gcn", "fagcn"]),
         ("multi-layer perceptron", ["mlp"]),
+        ("R-GCN, Dir-GNN and HGT", ["rgcn", "dirgnn", "hgt"]),
     ],
 )
 def test_operators_are_known_by_the_names_of_papers(text: str, named: list[str]) -> None:

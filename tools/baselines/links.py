@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agentnas.tools.baselines.base import Fitted, Predict, Scores, chosen, data_of
 from agentnas.tools.baselines.models import fit_boosting
 from agentnas.tools.tasks.base import Index, Matrix, Split, Task
+from agentnas.tools.tasks.pairs import training_edges
 
 LENGTH = 4  # edges of the longest paths that Katz counts
 DAMPING = (0.02, 0.1, 0.3, 0.6)  # of a path's next edge, relative to one over the spectral radius
@@ -24,12 +25,8 @@ CHUNK = 20_000_000  # entries of a block of rows that is made dense, or of neigh
 def training_graph(task: Task, split: Split) -> sp.csr_matrix:
     """[nodes, nodes] adjacency of 0 and 1, both ways, of the training part's edges: no validation or test edge is in it."""
     data = data_of(task)
-    assert data.pairs is not None
-    edges = data.pairs[:, split.train[data.y[split.train] == 1]]
-    ends = np.concatenate([edges, edges[::-1]], axis=1)
-    adjacency = sp.csr_matrix((np.ones(ends.shape[1], np.float32), (ends[0], ends[1])), shape=(data.num_nodes,) * 2)
-    adjacency.data[:] = 1
-    return adjacency
+    ends = training_edges(data, split)
+    return sp.csr_matrix((np.ones(ends.shape[1], np.float32), (ends[0], ends[1])), shape=(data.num_nodes,) * 2)
 
 
 def fit_shared(task: Task, split: Split, weigh: Callable[[NDArray[Any]], NDArray[Any]]) -> Fitted:

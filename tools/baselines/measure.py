@@ -7,8 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from agentnas.tools.baselines import links, models
 from agentnas.tools.baselines.base import Baseline, Fitted, data_of
 from agentnas.tools.baselines.features import HOPS, ItemTables
@@ -75,7 +73,7 @@ def _outputs(data: GraphData) -> int:
 
 def _boosting_s(task: Task) -> float:
     rows, columns = len(task.split(0).train), min(models.MOST_COLUMNS, data_of(task).num_features + 8)
-    trees = _outputs(data_of(task)) * models.TREES * len(models.LEAVES)
+    trees = _outputs(data_of(task)) * models.TREES
     return trees * (ROUND_S + ENTRY_S * rows * columns)
 
 
@@ -94,7 +92,7 @@ def _of_links(task: Task) -> tuple[Baseline, ...]:
         ("adamic-adar", "Adamic-Adar", links.adamic_adar),
         ("resource-allocation", "resource allocation", links.resource_allocation),
     ]
-    found = [Baseline(name, told, partial(_fit_shared, task, weigh), shared) for name, told, weigh in kinds]
+    found = [Baseline(name, told, partial(links.fit_shared, task, weigh=weigh), shared) for name, told, weigh in kinds]
     paths = len(links.DAMPING) * links.LENGTH * 4e-9 * 4 * edges * n
     return (
         *found,
@@ -103,7 +101,3 @@ def _of_links(task: Task) -> tuple[Baseline, ...]:
         Baseline("boosting", "gradient boosting on shared neighbours, degrees and features", partial(links.fit_boosted_pairs, task),
                  _boosting_s(task) + 5 * shared),
     )  # fmt: skip
-
-
-def _fit_shared(task: Task, weigh: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], split: Split) -> Fitted:
-    return links.fit_shared(task, split, weigh)

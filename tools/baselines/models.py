@@ -19,7 +19,7 @@ PENALTIES = (0.001, 0.01, 0.1, 1.0)  # C of a logistic regression; a ridge regre
 SPARSE_PENALTIES = (0.1, 1.0, 10.0, 100.0)
 MOST_COLUMNS = 256  # that trees see
 TREES, STAGES = 100, (25, 50, 100)  # rounds of boosting, and those that validation chooses among
-LEAVES = (15,)
+LEAVES = 15  # of a tree
 Columns = Callable[[Index], Scores]
 Learn = Callable[[Index, NDArray[Any]], Iterator[tuple[str, Columns]]]
 
@@ -132,16 +132,14 @@ def _boosted(table: Matrix, rows: Index, y: NDArray[Any], task: Task) -> Iterato
     values = task.target == "value"
     x = dense(table[:, telling_columns(table[rows], y, MOST_COLUMNS, f_regression if values else f_classif)])
     least = max(2, min(20, len(rows) // 20))
-    for leaves in LEAVES:
-        usual = {"max_iter": TREES, "max_leaf_nodes": leaves, "min_samples_leaf": least, "early_stopping": False, "max_bins": 64}
-        if values:
-            loss = "absolute_error" if task.metric.name == "mae" else "squared_error"
-            model = HistGradientBoostingRegressor(loss=loss, **usual).fit(x[rows], y)
-        else:
-            model = HistGradientBoostingClassifier(**usual).fit(x[rows], y)
-        for stage in STAGES:
-            setting = f"{stage} rounds, {leaves} leaves"
-            yield setting, _staged(model.staged_predict if values else model.staged_predict_proba, x, stage)
+    usual = {"max_iter": TREES, "max_leaf_nodes": LEAVES, "min_samples_leaf": least, "early_stopping": False, "max_bins": 64}
+    if values:
+        loss = "absolute_error" if task.metric.name == "mae" else "squared_error"
+        model = HistGradientBoostingRegressor(loss=loss, **usual).fit(x[rows], y)
+    else:
+        model = HistGradientBoostingClassifier(**usual).fit(x[rows], y)
+    for stage in STAGES:
+        yield f"{stage} rounds, {LEAVES} leaves", _staged(model.staged_predict if values else model.staged_predict_proba, x, stage)
 
 
 def _values(predict: Callable[[Matrix], Any], x: Matrix) -> Columns:
