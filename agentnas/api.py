@@ -273,12 +273,12 @@ def work(
             journal.append(ev.RunInterrupted(reason="asked to stop"))
             house.report()
         elif config.ablate and not task.table:
-            _ablate(house, Run(directory))
+            _ablate(house, Run(directory), task)
     return Run(directory)
 
 
-def _ablate(house: House, run: Run) -> None:
-    """What each choice of the winner is worth, in the report of the run that has just ended."""
+def _ablate(house: House, run: Run, task: Task) -> None:
+    """What each choice of the winner is worth, in the report of the run that has just ended well, whatever comes of this."""
     from agentnas.ablation import ablate
 
     house.evaluator.close()  # its workers' memory is needed
@@ -286,7 +286,10 @@ def _ablate(house: House, run: Run) -> None:
     def tell(line: str) -> None:
         house.journal.append(ev.Noted(message=line))
 
-    ablate(run, tell=tell, stop=house.stop_requested)
+    try:
+        ablate(run, tell=tell, stop=house.stop_requested, task=task)
+    except AgentNASError as error:
+        tell(f"what each choice is worth could not be measured: {error}")
     house.report()
 
 

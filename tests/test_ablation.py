@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
+from agentnas import api
 from agentnas.ablation import FILE, Row, ablate, rows
 from agentnas.cli import main
 from agentnas.memory.rundir import RunDirectory
@@ -124,3 +126,15 @@ def test_the_command_answers_with_a_table_and_refuses_in_one_line(measured: Run,
     assert "known already" in said.err
     assert main(["ablate", "no-such-run"]) != 0
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_run_that_has_ended_well_stays_so_where_its_choices_cannot_be_measured(measured: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise RunError("the winner makes no choice that could be taken back")
+
+    house, told = MagicMock(), list[str]()
+    house.journal.append.side_effect = lambda event: told.append(event.message)
+    monkeypatch.setattr("agentnas.ablation.ablate", refused)
+    api._ablate(house, measured, MagicMock())
+    assert told == ["what each choice is worth could not be measured: the winner makes no choice that could be taken back"]
+    house.report.assert_called_once_with()
