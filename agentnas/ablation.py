@@ -68,7 +68,8 @@ def ablate(
     """Measure the winner without each of its choices, ``most`` of them, on the first ``seeds`` of its confirmation.
 
     ``task``: the run's own, where the caller holds it; else it is loaded again. ``tell`` hears what is about to be done, ``on_training``
-    what came of each training. Raises UsageError for a table, which trains nothing, and RunError for a run without a winner, or whose data is no longer the same.
+    what came of each training. Raises UsageError for a table, which trains nothing, and RunError for a run without a winner, or whose
+    data is no longer the same.
     """
     from agentnas.tools.spec.ablations import ablations
 
