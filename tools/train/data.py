@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.metrics import Metric, Target
-from agentnas.tools.nn.features import prepare_features
+from agentnas.tools.nn.features import encodings_of, scaled_features
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.sparse import Features, SparseFeatures
 from agentnas.tools.spec.model import Input
@@ -192,11 +192,16 @@ class PreparedTask:
         if self.kind == "link" and part.encodings:
             key += f" {split % self.num_splits}"
         if key not in self._prepared:
-            x, encodings = prepare_features(part, self._data.x, self.messages(split, part.edges))
-            if self.kind == "link" and part.encodings:  # the features of all splits are the same ones
-                x = self.features(part.model_copy(update={"encodings": ()})).x
-            self._prepared[key] = Prepared(x.to(self.device), None if encodings is None else encodings.to(self.device))
+            self._prepared[key] = self._with_encodings(part, split) if part.encodings else self._scaled(part.scale)
         return self._prepared[key]
+
+    def _scaled(self, scale: str) -> Prepared:
+        return Prepared(scaled_features(self._data.x, scale).to(self.device), None)
+
+    def _with_encodings(self, part: Input, split: int) -> Prepared:
+        """The features are held once, whatever is put beside them and on whichever split."""
+        plain = self.features(part.model_copy(update={"encodings": ()}))
+        return Prepared(plain.x, encodings_of(part, self.messages(split, part.edges)))
 
     def labels(self, split: int) -> Labels:
         """Training and validation labels of split ``split mod num_splits``."""

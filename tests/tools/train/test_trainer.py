@@ -265,6 +265,7 @@ def test_encodings_and_scales_are_prepared_once_each(prepared: PreparedTask) -> 
     same = parse_spec({"input": {"scale": "row", "encodings": [{"kind": "degree", "dim": 4}], "dropout": 0.5}})
     assert prepared.features(part.input) is prepared.features(same.input)
     assert prepared.features(part.input).encoding_channels == 4
+    assert prepared.features(part.input).x is prepared.features(part.input.model_copy(update={"encodings": ()})).x
     assert train(part, prepared, split=0, seed=0, epochs=2).epochs == 2
 
 
