@@ -22,6 +22,7 @@ from agentnas.tools.train.targets import Objective, objective_of
 
 Scores = NDArray[np.float32]
 SPLITS_KEPT = 4  # of whose messages a task of pairs keeps the graph
+ENCODINGS_KEPT = 16  # of different inputs, and of splits where these have their own; the oldest go, and take a few epochs to make again
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class PreparedTask:
     device: torch.device
     _data: GraphData
     _splits: tuple[Split, ...]
-    _prepared: dict[str, Prepared] = field(default_factory=dict)
+    _plain: dict[str, Prepared] = field(default_factory=dict)
+    _encoded: dict[str, Prepared] = field(default_factory=dict)
     _labels: dict[int, Labels] = field(default_factory=dict)
     _clusters: dict[int, list[Tensor]] = field(default_factory=dict)
     _messages: dict[int, Graph] = field(default_factory=dict)
@@ -187,21 +189,24 @@ class PreparedTask:
 
     def features(self, part: Input, split: int = 0) -> Prepared:
         """Features and encodings for a spec's input, on the device; encodings see the edges that messages pass along in this split."""
-        # The settings that prepare_features reads; the others change the network only.
-        key = part.model_dump_json(include={"scale", "encodings", *(("edges",) if part.encodings else ())})
-        if self.kind == "link" and part.encodings:
+        if not part.encodings:
+            return self._scaled(part.scale)
+        # The settings that are read here; the others change the network only.
+        key = part.model_dump_json(include={"scale", "encodings", "edges"})
+        if self.kind == "link":
             key += f" {split % self.num_splits}"
-        if key not in self._prepared:
-            self._prepared[key] = self._with_encodings(part, split) if part.encodings else self._scaled(part.scale)
-        return self._prepared[key]
+        if key not in self._encoded:
+            while len(self._encoded) >= ENCODINGS_KEPT:
+                del self._encoded[next(iter(self._encoded))]
+            encodings = encodings_of(part, self.messages(split, part.edges))
+            self._encoded[key] = Prepared(self._scaled(part.scale).x, encodings)
+        return self._encoded[key]
 
     def _scaled(self, scale: str) -> Prepared:
-        return Prepared(scaled_features(self._data.x, scale).to(self.device), None)
-
-    def _with_encodings(self, part: Input, split: int) -> Prepared:
-        """The features are held once, whatever is put beside them and on whichever split."""
-        plain = self.features(part.model_copy(update={"encodings": ()}))
-        return Prepared(plain.x, encodings_of(part, self.messages(split, part.edges)))
+        """The features, held once whatever encodings stand beside them."""
+        if scale not in self._plain:
+            self._plain[scale] = Prepared(scaled_features(self._data.x, scale).to(self.device), None)
+        return self._plain[scale]
 
     def labels(self, split: int) -> Labels:
         """Training and validation labels of split ``split mod num_splits``."""
