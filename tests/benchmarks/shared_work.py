@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from agentnas.tools.freed_memory import keep_freed_memory
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import Task, load_task
 from agentnas.tools.train.data import PreparedTask
@@ -89,4 +90,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as workers do
     sys.exit(main())
