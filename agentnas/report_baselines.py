@@ -44,7 +44,7 @@ def told(event: BaselineMeasured, view: JournalView) -> str:
     """One line for the screen when a baseline was measured, or left out."""
     if not event.val:
         return f"baseline: {event.told} was left out: {event.reason}"
-    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view.scale)}"
+    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view.scale)}{_partly(event)}"
 
 
 def sentence(view: JournalView, best: Compared) -> str:

@@ -89,7 +89,11 @@ def test_time_that_is_up_leaves_splits_out(journal: Journal, monkeypatch: pytest
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr("agentnas.agents.baselines.time.monotonic", lambda: float(next(clock)))
     measure_baselines(house(journal, scores, [method("linear")]))
-    assert 1 <= len(journal.view.baselines["linear"].val) < SPLITS
+    found = journal.view.baselines["linear"]
+    assert 1 <= len(found.val) < SPLITS
+    assert found.reason == f"{len(found.val)} of 4 splits: one more would have taken it beyond the 50 s that it may take"
+    assert told(found, journal.view).endswith(f" ({found.reason})")
+    assert baseline_rows(journal.view)[0][-1].endswith(f" ({found.reason})")
 
 
 def test_nothing_is_measured_before_the_choice_or_for_a_table(tmp_path: Path) -> None:
