@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agentnas.tools.errors import ConfigError, SpecError, UsageError
+from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.tasks.base import Task
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from agentnas.tools.train.data import PreparedTask
     from agentnas.tools.train.trainer import Session
 
-MIB = 2**20
 WARM_UPS = 3
 TIMING_S = 1.0  # stop timing after this long, but never before FEWEST_RUNS
 FEWEST_RUNS, MOST_RUNS = 5, 100
@@ -161,7 +161,7 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
                 spec,
                 in_channels=sizes.in_channels,
                 out_channels=sizes.out_channels,
-                encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
+                encoding_channels=spec.input.encoding_channels,
                 edge_channels=sizes.edge_channels,
                 types=sizes.types,
             )
@@ -198,8 +198,7 @@ def _devices(spec: ArchitectureSpec, sizes: Sizes) -> tuple[str, ...]:
 def _layout(spec: ArchitectureSpec, sizes: Sizes) -> Layout:
     from agentnas.tools.nn.layout import make_layout
 
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
-    return make_layout(spec, sizes.in_channels, sizes.out_channels, encodings, sizes.edge_channels, sizes.types)
+    return make_layout(spec, sizes.in_channels, sizes.out_channels, spec.input.encoding_channels, sizes.edge_channels, sizes.types)
 
 
 def _widths(args: Iterable[object]) -> list[int]:

@@ -95,7 +95,7 @@ def _fill(run: Run, form: str, draft: Path, data_dir: Path | None) -> Written:
 
 def _with_encodings(trained: Trained, draft: Path, form: str, written: Written) -> Written:
     """The program that computes what a new graph's encodings are, where the model takes any."""
-    if not trained.encoding_columns:
+    if not trained.spec.input.encoding_channels:
         return written
     from agentnas.tools.codegen import encodings_source
 

@@ -120,11 +120,6 @@ class Trained:
         return self.sizes["edge_channels"] if any(operator(node.op).uses_edge_attr for node in self.spec.body.nodes) else 0
 
     @property
-    def encoding_columns(self) -> int:
-        """Columns of positional and structural encodings that the network takes beside the features."""
-        return sum(encoding.dim for encoding in self.spec.input.encodings)
-
-    @property
     def posted(self) -> bool:
         """Whether predictions are corrected by labels of the graph after the network."""
         return self.spec.post.kind != "none"
@@ -182,7 +177,7 @@ class Trained:
         from agentnas.tools.nn.network import build_network
 
         network = build_network(
-            self.spec, in_channels=self.num_features, out_channels=self.num_classes, encoding_channels=self.encoding_columns,
+            self.spec, in_channels=self.num_features, out_channels=self.num_classes, encoding_channels=self.spec.input.encoding_channels,
             edge_channels=self.sizes["edge_channels"], types=self.types,
         )  # fmt: skip
         network.load_state_dict(self.weights)

@@ -33,11 +33,12 @@ from agentnas.tools.nn.network import build_network
 from agentnas.tools.nn.sparse import SparseFeatures
 from agentnas.tools.operators.base import operators
 from agentnas.tools.profiling import Sizes
+from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import GraphData, Split, Task, sorted_edges
 from agentnas.tools.train.data import PreparedTask
-from agentnas.tools.train.memory import MIB, predicted_mib
+from agentnas.tools.train.memory import predicted_mib
 from agentnas.tools.train.trainer import train
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from agentnas.words import markdown_table

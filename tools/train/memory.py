@@ -20,11 +20,11 @@ from agentnas.tools.nn.flops import BASE, _small_features, _small_graph
 from agentnas.tools.nn.layout import ONE_TYPE, Types
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.sparse import hear_beta_warning
+from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe
 from agentnas.tools.train.pace import MOST_IN_BLOCK, RING_BYTES
 from agentnas.tools.train.perturb import perturb
 
-MIB = 2**20
 MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is worth
 WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
 Moments = Callable[[Network, Recipe, tuple[int, ...], bool], Tensor]
@@ -57,10 +57,14 @@ def _predicted(
 ) -> float:
     """The same; kept, because a candidate is trained on many seeds."""
     spec = ArchitectureSpec.model_validate_json(spec_json)
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
         network = build_network(
-            spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings, edge_channels=edge_channels, types=types
+            spec,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            encoding_channels=spec.input.encoding_channels,
+            edge_channels=edge_channels,
+            types=types,
         )
         weights = sum(int(value.numel()) for value in network.state_dict().values())
         sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)

@@ -122,12 +122,11 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
 
 
 def _network(spec: ArchitectureSpec, scale: Scale) -> Network:
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
     return build_network(
         spec,
         in_channels=scale.in_channels,
         out_channels=scale.out_channels,
-        encoding_channels=encodings,
+        encoding_channels=spec.input.encoding_channels,
         edge_channels=scale.edge_channels,
         types=scale.types,
     )
@@ -221,7 +220,7 @@ def task_mib(spec: ArchitectureSpec, scale: Scale) -> float:
     """The task as a worker keeps it: features as they were read and as the spec's input scales them, edges, labels, splits."""
     dense = 4.0 * scale.num_nodes * scale.in_channels
     features = dense + (dense if spec.input.scale != "none" else 0.0) if scale.nnz is None else 40.0 * scale.nnz
-    encodings = 4.0 * scale.num_nodes * sum(encoding.dim for encoding in spec.input.encodings)
+    encodings = 4.0 * scale.num_nodes * spec.input.encoding_channels
     rows = 24.0 * scale.items + 16.0 * (scale.pairs + scale.validated) * scale.num_splits if scale.pairs else 0.0
     messages = MESSAGES_BYTES * scale.num_edges * min(scale.num_splits, SPLITS_KEPT) if scale.pairs else 0.0
     labels = 8.0 * scale.num_nodes * (1 + scale.num_splits)

@@ -14,8 +14,9 @@ from agentnas.tools.nn.network import build_network
 from agentnas.tools.nn.sparse import hear_beta_warning
 from agentnas.tools.operators.base import operators
 from agentnas.tools.profiling import Sizes
+from agentnas.tools.room import MIB
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.tools.train.memory import MIB, Held, _extended, _moments, predicted_mib
+from agentnas.tools.train.memory import Held, _extended, _moments, predicted_mib
 from agentnas.tools.workers import TaskRef, WorkerPool
 from tests.tools.candidates import write_operators
 
