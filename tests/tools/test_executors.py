@@ -15,8 +15,8 @@ from agentnas.tools.errors import ConfigError
 from agentnas.tools.evaluate.base import Evaluator
 from agentnas.tools.evaluate.live import LiveEvaluator
 from agentnas.tools.executors import Executor, address_of
-from agentnas.tools.profiling import Sizes
 from agentnas.tools.ray_pool import RayPool
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task
