@@ -52,10 +52,12 @@ def is_table(run: Run) -> bool:
 
 @dataclass
 class Trained:
-    """The shipped weights in their network. ``task`` is loaded when it is first needed; ``data_dir`` is where its files are."""
+    """The shipped weights in their network. ``task`` is loaded when it is first needed; ``data_dir`` is where its files are, ``allow_code``
+    whether a function that it names may be called; None is as the settings say."""
 
     run: Run
     data_dir: Path | None = None
+    allow_code: bool | None = None
     spec: ArchitectureSpec = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +138,7 @@ class Trained:
 
     @cached_property
     def task(self) -> Task:
-        return load_run_task(self.run, self.data_dir)
+        return load_run_task(self.run, self.data_dir, self.allow_code)
 
     @cached_property
     def split_number(self) -> int:
