@@ -115,7 +115,7 @@ def _anchor_instead(
         lead = f"{items}, less than one standard error"
     else:
         return None
-    seeds = f"best anchor over {len(common[anchor])} fresh seeds among {len(order)} confirmed trials"
+    seeds = f"best anchor over {_many(len(common[anchor]), 'fresh seed')} among {_many(len(order), 'confirmed trial')}"
     return anchor, f"{seeds}; {order[0]} leads it by {lead}, which is no gain"
 
 
@@ -131,7 +131,7 @@ def _cheaper_setting(
     if not gaps:
         return None
     cheapest = min(gaps, key=lambda trial: (_cost(records[trial]), order.index(trial)))
-    why = f"the same method as {chosen} in a cheaper setting, {len(common[cheapest])} fresh seeds each"
+    why = f"the same method as {chosen} in a cheaper setting, {_many(len(common[cheapest]), 'fresh seed')} each"
     return cheapest, f"{why}; {chosen} leads it by {gaps[cheapest]}, less than one standard error"
 
 
@@ -177,8 +177,12 @@ def _cost(record: Record) -> float:
     return float(record.profile.get("flops") or 0)
 
 
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]], scale: Scale) -> str:
-    text = f"best mean validation over {len(common[order[0]])} fresh seeds among {len(order)} confirmed trials"
+    text = f"best mean validation over {_many(len(common[order[0]]), 'fresh seed')} among {_many(len(order), 'confirmed trial')}"
     if len(order) < 2:
         return text
     gap = paired_difference(common[order[0]], common[order[1]])

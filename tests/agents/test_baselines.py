@@ -141,6 +141,18 @@ def test_where_nothing_is_gained_it_is_said_plainly(journal: Journal, by: Sequen
     assert baselines_summary(journal.view)[0]["network_needless"] is True
 
 
+def test_what_one_split_says_the_same_of_is_no_loss(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path / "runs", "made").journal() as held:
+        for event in (started(), drafted("t0001")):
+            held.append(event)
+        held.append(ev.EvaluationFinished(trial="t0001", rung="confirm", seed=100, split=0, val=80.0, seconds=1.0))
+        held.append(ev.WinnerChosen(trial="t0001", val_mean=80.0, val_sd=None, seeds=1, reason="best"))
+        held.append(ev.TestOpened(scores={"t0001": {"100": 80.0}}, comparison={}))
+        held.append(ev.BaselineMeasured(name="trees", told="trees", val={"0": 70.0}, test={"0": 80.0}))
+        (line,) = baseline_lines(held.view)
+    assert line == "without a network, trees reaches 80.00: the network reaches the same: a graph neural network may not be needed here"
+
+
 def test_the_best_by_validation_is_held_against_the_winner(journal: Journal) -> None:
     gaining(journal, (3.0, 4.0, 5.0, 4.0))
     journal.append(ev.BaselineMeasured(name="lucky", told="luck", val={"0": 60.0}, test={"0": 99.0}))
