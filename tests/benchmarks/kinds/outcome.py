@@ -20,7 +20,7 @@ from tests.benchmarks.versus_optuna.results import Row
 KEYS = ("task", "rule")
 QUICK = "quick"
 SEED = 0
-QUICK_S, QUICK_TRIALS, QUICK_SEEDS = 300.0, 3, 2
+QUICK_S, QUICK_TRIALS, QUICK_SEEDS = 300.0, 4, 2
 OF_BASELINE = ("name", "told", "winner_gains", "left_out")
 
 

@@ -34,7 +34,7 @@ TASKS = (
 def names(text: str) -> list[str]:
     """The tasks in ``--tasks``, by commas, each once; settings of a generated task stand behind commas too. Raises UsageError for one that
     does not exist."""
-    found = [name.strip() for name in re.split(r",(?!\s*\w+=)", text) if name.strip()]
+    found = [name for name in re.split(r",(?!\w+=)", re.sub(r"\s+", "", text)) if name]
     if not found:
         raise UsageError(f"--tasks is empty; leave it out for {','.join(TASKS)}")
     for name in found:
