@@ -98,7 +98,9 @@ def test_what_is_behind_an_anchor_is_named_with_its_noise() -> None:
 
 def test_the_table_says_how_it_was_made_and_what_failed() -> None:
     shared = Rule(600, 1, 2)
-    printed = render([row("esol", rule=shared.text, problem="killed by SIGKILL"), row("texas", 81.0), row("proteins", 75.0, rule=shared.text)])
+    printed = render(
+        [row("esol", rule=shared.text, problem="killed by SIGKILL"), row("texas", 81.0), row("proteins", 75.0, rule=shared.text)]
+    )
     assert printed.index(f"### {TIME}") < printed.index("| texas, 10 folds |") < printed.index("### 10m, 1 worker, 2 tasks at a time")
     assert "`agentnas design --task TASK --time 10m --workers 1 --seed 0` by rules, with an empty memory; 2 tasks at a time;" in printed
     assert printed.endswith("\n\nesol (10m, 1 worker, 2 tasks at a time): killed by SIGKILL")
