@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentnas import __version__
 from agentnas.config import format_duration
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
 from agentnas.scores import kind_words
+from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.words import plural
 from tests.benchmarks.designing import design, limit_for
 from tests.benchmarks.versus_optuna.results import Row
@@ -74,7 +76,7 @@ def row_of(run: Run) -> Row:
     view, told = run.view, run.summary()
     return {
         **{key: told[key] for key in ("run", "protocol", "metric", "test", "trials", "evaluations", "failed", "seconds")},
-        "kind": kind_of(view), "unit": view.scale.unit, "winner": _winner(view), "anchors": _anchors(view),
+        "kind": kind_of(view), "unit": view.scale.unit, "winner": _winner(run), "anchors": _anchors(view),
         "baselines": [{key: one[key] for key in OF_BASELINE if key in one} for one in told["baselines"]], "machine": _machine(view),
     }  # fmt: skip
 
@@ -87,11 +89,23 @@ def kind_of(view: JournalView) -> str:
     return ", ".join([kind_words(view), *(["directed"] if directed else []), *(["several types"] if typed else [])])
 
 
-def _winner(view: JournalView) -> dict[str, Any] | None:
+def _winner(run: Run) -> dict[str, Any] | None:
+    view = run.view
     if view.winner is None:
         return None
     proposal = view.proposals[view.winner.trial]
-    return {"design": proposal.text, "anchor": proposal.name if proposal.anchor else None, "seeds": view.winner.seeds}
+    anchor = proposal.name if proposal.anchor else None
+    return {"design": ", ".join([proposal.text, *beside(run.best)]), "anchor": anchor, "seeds": view.winner.seeds}
+
+
+def beside(spec: ArchitectureSpec) -> list[str]:
+    """What the one-line text of a design leaves out of its input and head: encodings, directions, the head and how a graph is read out."""
+    source, head = spec.input, spec.head
+    words = [f"{encoding.kind} {encoding.dim}" for encoding in source.encodings]
+    words += [f"edges {source.edges}"] if source.edges != "as_given" else []
+    words += [f"{head.decoder} head"] if head.decoder not in ("none", "linear") else []
+    words += [f"pooling {head.pooling}"] if head.kind == "graph" else []
+    return words + (["virtual node"] if head.kind == "graph" and head.virtual_node else [])
 
 
 def _anchors(view: JournalView) -> dict[str, Any]:
@@ -102,4 +116,4 @@ def _anchors(view: JournalView) -> dict[str, Any]:
 
 def _machine(view: JournalView) -> dict[str, Any]:
     known = view.started.environment if view.started else {}
-    return {"processor": known.get("processor"), "cpus": known.get("cpus"), "version": known.get("packages", {}).get("agentnas")}
+    return {"processor": known.get("processor"), "cpus": known.get("cpus"), "version": __version__}

@@ -137,11 +137,10 @@ def is_above(row: Row, name: str) -> bool:
 
 
 def bars_line(rows: Sequence[Row]) -> str:
-    """How many bars are met, and which are not; empty without a row that has one."""
+    """How many bars are met, and on which tasks they are not."""
     asked = {row["task"]: (row, BARS[row["task"]]) for row in rows if row["task"] in BARS}
     missed = [task for task, (row, bar) in asked.items() if not reaches(row, bar) or (bar.above and not is_above(row, bar.above))]
-    told = f"; missed: {', '.join(f'{task} ({_test(asked[task][0])}; {_bar(asked[task][0])})' for task in missed)}" if missed else ""
-    return f"Bars: {len(asked) - len(missed)} of {len(asked)} met{told}."
+    return f"Bars: {len(asked) - len(missed)} of {len(asked)} met; missed: {', '.join(missed) or 'none'}."
 
 
 def anchors_line(rows: Sequence[Row]) -> str:
