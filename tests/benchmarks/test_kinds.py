@@ -71,9 +71,9 @@ def test_a_winner_that_is_an_anchor_and_what_is_missing_are_said() -> None:
 @pytest.mark.parametrize(
     ("test", "above", "told", "line"),
     [
-        (96.0, gap(3.0, 0.5, False), "≥ 95: met; above Adamic-Adar by more than the noise: met", "Bars: 1 of 1 met; missed: none."),
-        (96.0, gap(0.3, 0.5, True), "≥ 95: met; above Adamic-Adar by more than the noise: missed", "Bars: 0 of 1 met; missed: usair."),
-        (94.0, gap(3.0, 0.5, False), "≥ 95: missed; above Adamic-Adar by more than the noise: met", "Bars: 0 of 1 met; missed: usair."),
+        (96.0, gap(3.0, 0.5, False), "≥ 95: met; above Adamic-Adar by more than the noise: met", "Bars: 1 of 1 met; not met: none."),
+        (96.0, gap(0.3, 0.5, True), "≥ 95: met; above Adamic-Adar by more than the noise: missed", "Bars: 0 of 1 met; not met: usair."),
+        (94.0, gap(3.0, 0.5, False), "≥ 95: missed; above Adamic-Adar by more than the noise: met", "Bars: 0 of 1 met; not met: usair."),
     ],
 )
 def test_usair_has_two_bars(test: float, above: dict[str, Any], told: str, line: str) -> None:
@@ -89,6 +89,12 @@ def test_adamic_adar_that_was_left_out_is_no_bar_met() -> None:
     usair = row("usair", 99.0, baselines=[{"name": "adamic-adar", "told": "Adamic-Adar", "left_out": "no time"}])
     assert cells(usair)[6:8] == ["Adamic-Adar was left out", "≥ 95: met; above Adamic-Adar by more than the noise: missed"]
     assert bars_line([usair]).startswith("Bars: 0 of 1")
+
+
+def test_a_few_splits_are_no_bar_met() -> None:
+    partly = row("proteins", 80.0, test={"mean": 80.0, "sd": 1.0, "seeds": 4})
+    assert cells(partly)[7] == "≥ 74.5: met on 4 seeds, not on 10"
+    assert bars_line([partly, row("mutag")]) == "Bars: 1 of 2 met; not met: proteins."
 
 
 def test_what_is_behind_an_anchor_is_named_with_its_noise() -> None:
