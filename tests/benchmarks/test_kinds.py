@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,15 +15,18 @@ from typing import Any
 import psutil
 import pytest
 
+from agentnas.memory.rundir import RunDirectory
 from agentnas.run import Run
 from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec.model import parse_spec
 from agentnas.tools.tasks.catalog import data_set
+from tests.benchmarks.kinds import outcome
 from tests.benchmarks.kinds.__main__ import main
 from tests.benchmarks.kinds.outcome import KEYS, Rule, beside, row_of
 from tests.benchmarks.kinds.table import HEAD, anchors_line, bars_line, cells, render
 from tests.benchmarks.kinds.tasks import BARS, TASKS, names
+from tests.benchmarks.versus_optuna.process import Ended
 from tests.benchmarks.versus_optuna.results import Results, Row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -177,6 +181,21 @@ def test_a_task_that_failed_is_tried_again(tmp_path: Path) -> None:
     Results(path, KEYS).add(row("texas"))
     assert Results(path, KEYS).has(task="texas", rule=TIME)
     assert len(Results(path, KEYS).rows) == 1
+
+
+def test_a_run_that_ended_without_a_design_or_cannot_be_read_is_a_problem_of_its_task(
+    live_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = tmp_path / "runs" / live_run.name
+    shutil.copytree(live_run.path, begun)
+    first = (begun / "events.jsonl").read_text().splitlines(keepends=True)[0]
+    (begun / "events.jsonl").write_text(first)
+    ended = Ended(0.0, 5.0, 90.0, "")
+    monkeypatch.setattr(outcome, "design", lambda *_: (ended, RunDirectory.open(begun)))
+    found = outcome.measure("digits", Rule())
+    assert (found["problem"], found["metric"]) == ("ended without a design", "accuracy")
+    (begun / "events.jsonl").write_text("nonsense\n" + first)
+    assert "events.jsonl" in outcome.measure("digits", Rule())["problem"]
 
 
 def command(out: Path, *flags: str) -> list[str]:

@@ -32,12 +32,14 @@ class Stopped(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure what was asked for and print the table; 1 if a task failed, 2 for a wrong flag."""
+    """Measure what was asked for and print the table; 1 if a task failed, 2 for a wrong flag, 130 if interrupted."""
     try:
         return _main(_arguments(argv))
     except AgentNASError as error:
         print(f"kinds: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 130
 
 
 def _main(asked: argparse.Namespace) -> int:

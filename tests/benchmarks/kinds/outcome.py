@@ -11,9 +11,11 @@ from typing import Any
 
 from agentnas import __version__
 from agentnas.config import format_duration
+from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
 from agentnas.scores import kind_words
+from agentnas.tools.errors import AgentNASError
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.words import plural
 from tests.benchmarks.designing import design, limit_for
@@ -60,14 +62,22 @@ def measure(task: str, rule: Rule, keep: Path | None = None, seen: Callable[[], 
         module = "tests.benchmarks.kinds.quick" if rule.quick else "agentnas.cli"
         limit_s = limit_for(QUICK_S if rule.quick else rule.seconds)
         ended, directory = design(task, rule.budget, folder, limit_s, seen, module)
-        found = {} if directory is None else row_of(Run(directory))
-        problem = ended.problem or ("" if found.get("test") else "ended without a design")
+        found, unread = _read(directory)
+        problem = ended.problem or unread or ("" if found.get("test") else "ended without a design")
         if keep is not None and directory is not None:
             keep.mkdir(parents=True, exist_ok=True)
             shutil.move(directory.path, keep / directory.name)
         return {"task": task, "rule": rule.text, **found, "problem": problem, "wall_s": ended.wall_s, "peak_mib": ended.peak_mib}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(directory: RunDirectory | None) -> tuple[Row, str]:
+    """What a run found, and why it cannot be read: other tasks go on."""
+    try:
+        return ({} if directory is None else row_of(Run(directory))), ""
+    except AgentNASError as error:
+        return {}, str(error)
 
 
 def row_of(run: Run) -> Row:
