@@ -178,9 +178,10 @@ def _cost(record: Record) -> float:
 
 
 def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]], scale: Scale) -> str:
-    text = f"best mean validation over {len(common[order[0]])} fresh seeds among {len(order)} confirmed trials"
+    seeds = f"{len(common[order[0]])} fresh seed{'s' if len(common[order[0]]) != 1 else ''}"
     if len(order) < 2:
-        return text
+        return f"the only trial that was confirmed to the end, over {seeds}"
+    text = f"best mean validation over {seeds} among {len(order)} confirmed trials"
     gap = paired_difference(common[order[0]], common[order[1]])
     noise = ", inside the noise" if gap["inside_noise"] else ""
     return f"{text}; ahead of {order[1]} by {scale.lead(gap['difference'], gap['se'])}{noise}"
