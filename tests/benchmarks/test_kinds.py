@@ -69,7 +69,10 @@ def test_a_winner_that_is_an_anchor_and_what_is_missing_are_said() -> None:
     itself = {"anchor": "t1", "name": "mlp", "is_winner": True}
     winner = {"design": "mlp64", "anchor": "mlp", "seeds": 3}
     told = cells(row("ns", anchors={"plain": itself}, winner=winner, baselines=[], test={"mean": 90.0, "sd": 1.0, "seeds": 3}))
-    assert told[2:8] == ["the mlp anchor, `mlp64`", "accuracy 90.00 ± 1.00 (3 seeds)", "itself", "none", "not measured", ""]
+    assert told[2:8] == ["the mlp anchor, `mlp64`", "accuracy 90.00 ± 1.00 (3 seeds)", "itself", "none was tried", "not measured", ""]
+    unconfirmed = row(anchors={"plain": None, "strong": itself})
+    assert cells(unconfirmed)[4:6] == ["none was confirmed", "itself"]
+    assert anchors_line([unconfirmed]).startswith("At least as good as the best anchors: 1 of 1 task")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,10 @@ def test_a_row_says_what_the_run_says(live_run: Run) -> None:
     told = json.loads(json.dumps(row_of(live_run)))
     assert live_run.view.winner is not None
     assert told["test"]["scores"] == live_run.test_scores[live_run.view.winner.trial]
-    assert told["anchors"].keys() == live_run.view.test.comparison.keys() if live_run.view.test else False
+    assert live_run.view.test is not None
+    assert {kind: pair["anchor"] for kind, pair in told["anchors"].items() if pair} == {
+        kind: pair["anchor"] for kind, pair in live_run.view.test.comparison.items()
+    }
     assert {one["name"] for one in told["baselines"]} == set(live_run.view.baselines)
     assert told["kind"] == "node classification"
     line = cells({"task": "digits", "rule": TIME, "wall_s": 5.0, **told})

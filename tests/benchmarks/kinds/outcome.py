@@ -119,9 +119,11 @@ def beside(spec: ArchitectureSpec) -> list[str]:
 
 
 def _anchors(view: JournalView) -> dict[str, Any]:
-    """The best plain and the best strong anchor by validation: its name, and the winner's paired difference to it."""
+    """The best plain and the best strong anchor by validation: its name, and the winner's paired difference to it; None where anchors of
+    that kind were tried and none was confirmed."""
+    tried: dict[str, Any] = {kind: None for trial in view.tried if (kind := view.proposals[trial].anchor)}
     found = view.test.comparison.items() if view.test else ()
-    return {kind: {**pair, "name": view.proposals[pair["anchor"]].name or pair["anchor"]} for kind, pair in found}
+    return tried | {kind: {**pair, "name": view.proposals[pair["anchor"]].name or pair["anchor"]} for kind, pair in found}
 
 
 def _machine(view: JournalView) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def cells(row: Row) -> list[str]:
     """One line of the table."""
     return [
         f"{row['task']}, {row['protocol']}", row["kind"], _winner(row["winner"]), _test(row),
-        *(_against(row["anchors"].get(kind), scale_of(row)) for kind in ("plain", "strong")), _without_network(row), _bar(row),
+        *(_against(row["anchors"].get(kind, {}), scale_of(row)) for kind in ("plain", "strong")), _without_network(row), _bar(row),
         f"{row['wall_s']:.0f} s, {plural(row['trials'], 'trial')}",
     ]  # fmt: skip
 
@@ -80,8 +80,8 @@ def _test(row: Row) -> str:
 
 
 def _against(pair: Mapping[str, Any] | None, scale: Scale) -> str:
-    if pair is None:
-        return "none"
+    if not pair:
+        return "none was confirmed" if pair is None else "none was tried"
     return "itself" if pair["is_winner"] else f"{pair['name']} {_gap(pair, scale)}"
 
 
@@ -154,7 +154,8 @@ def _meets(row: Row, bar: Bar) -> bool:
 
 def anchors_line(rows: Sequence[Row]) -> str:
     """On how many tasks the winner's test is at least as good as that of both anchors, and where not."""
-    behind = {row["task"]: [pair for pair in row["anchors"].values() if not pair["is_winner"] and pair["difference"] < 0] for row in rows}
+    pairs_of = {row["task"]: [pair for pair in row["anchors"].values() if pair and not pair["is_winner"]] for row in rows}
+    behind = {task: [pair for pair in pairs if pair["difference"] < 0] for task, pairs in pairs_of.items()}
     noisy = [task for task, pairs in behind.items() if pairs and all(pair["inside_noise"] is not False for pair in pairs)]
     clear = [task for task, pairs in behind.items() if any(pair["inside_noise"] is False for pair in pairs)]
     told = f"At least as good as the best anchors: {len(rows) - len(noisy) - len(clear)} of {plural(len(rows), 'task')}"
