@@ -182,9 +182,10 @@ def _many(count: int, word: str) -> str:
 
 
 def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]], scale: Scale) -> str:
-    text = f"best mean validation over {_many(len(common[order[0]]), 'fresh seed')} among {_many(len(order), 'confirmed trial')}"
+    seeds = _many(len(common[order[0]]), "fresh seed")
     if len(order) < 2:
-        return text
+        return f"the only trial that was confirmed to the end, over {seeds}"
+    text = f"best mean validation over {seeds} among {_many(len(order), 'confirmed trial')}"
     gap = paired_difference(common[order[0]], common[order[1]])
     noise = ", inside the noise" if gap["inside_noise"] else ""
     return f"{text}; ahead of {order[1]} by {scale.lead(gap['difference'], gap['se'])}{noise}"

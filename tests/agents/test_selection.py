@@ -73,6 +73,13 @@ def test_the_choice_pairs_by_seed() -> None:
     assert choose(situation(first, second), ["t0001", "t0002"]).trial == "t0002"
 
 
+def test_one_that_is_confirmed_alone_is_compared_with_nobody() -> None:
+    alone, untouched = record(1, confirmed(80.0, 81.0)), record(2, {"full": {0: 85.0}})
+    reason = choose(situation(alone, untouched), ["t0001", "t0002"]).reason
+    assert reason == "the only trial that was confirmed to the end, over 2 fresh seeds"
+    assert choose(situation(record(1, confirmed(80.0))), ["t0001"]).reason.endswith("over 1 fresh seed")
+
+
 def test_equal_means_go_to_the_smaller_model() -> None:
     big = record(1, confirmed(82.0, 82.0), profile={"parameters": 100})
     small = record(2, confirmed(82.0, 82.0), profile={"parameters": 10})
