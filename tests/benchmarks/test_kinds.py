@@ -68,11 +68,12 @@ def test_errors_stand_in_the_unit_of_the_target() -> None:
 def test_a_winner_that_is_an_anchor_and_what_is_missing_are_said() -> None:
     itself = {"anchor": "t1", "name": "mlp", "is_winner": True}
     winner = {"design": "mlp64", "anchor": "mlp", "seeds": 3}
-    told = cells(row("ns", anchors={"plain": itself}, winner=winner, baselines=[], test={"mean": 90.0, "sd": 1.0, "seeds": 3}))
-    assert told[2:8] == ["the mlp anchor, `mlp64`", "accuracy 90.00 ± 1.00 (3 seeds)", "itself", "none was tried", "not measured", ""]
+    line = cells(row("ns", anchors={"plain": itself}, winner=winner, baselines=[], test={"mean": 90.0, "sd": 1.0, "seeds": 3}))
+    assert line[2:8] == ["the mlp anchor, `mlp64`", "accuracy 90.00 ± 1.00 (3 seeds)", "itself", "none was tried", "not measured", ""]
     unconfirmed = row(anchors={"plain": None, "strong": itself})
     assert cells(unconfirmed)[4:6] == ["none was confirmed", "itself"]
-    assert anchors_line([unconfirmed]).startswith("At least as good as the best anchors: 1 of 1 task")
+    told = "At least as good as the best anchors: 0 of 1 task; behind one inside the noise: none; beyond it: none"
+    assert anchors_line([unconfirmed]) == f"{told}; with no anchor of one kind confirmed: mutag."
 
 
 @pytest.mark.parametrize(

@@ -153,10 +153,12 @@ def _meets(row: Row, bar: Bar) -> bool:
 
 
 def anchors_line(rows: Sequence[Row]) -> str:
-    """On how many tasks the winner's test is at least as good as that of both anchors, and where not."""
+    """On how many tasks the winner's test is at least as good as that of both anchors, and where not, or where that is not known."""
     pairs_of = {row["task"]: [pair for pair in row["anchors"].values() if pair and not pair["is_winner"]] for row in rows}
     behind = {task: [pair for pair in pairs if pair["difference"] < 0] for task, pairs in pairs_of.items()}
-    noisy = [task for task, pairs in behind.items() if pairs and all(pair["inside_noise"] is not False for pair in pairs)]
     clear = [task for task, pairs in behind.items() if any(pair["inside_noise"] is False for pair in pairs)]
-    told = f"At least as good as the best anchors: {len(rows) - len(noisy) - len(clear)} of {plural(len(rows), 'task')}"
-    return f"{told}; behind one inside the noise: {', '.join(noisy) or 'none'}; beyond it: {', '.join(clear) or 'none'}."
+    noisy = [task for task, pairs in behind.items() if pairs and task not in clear]
+    open_ = [row["task"] for row in rows if None in row["anchors"].values() and row["task"] not in (*clear, *noisy)]
+    told = f"At least as good as the best anchors: {len(rows) - len(clear) - len(noisy) - len(open_)} of {plural(len(rows), 'task')}"
+    told += f"; behind one inside the noise: {', '.join(noisy) or 'none'}; beyond it: {', '.join(clear) or 'none'}"
+    return told + (f"; with no anchor of one kind confirmed: {', '.join(open_)}." if open_ else ".")
