@@ -104,7 +104,7 @@ class Config(BaseModel):
     adapt_start: bool = Field(False, description="change the head of a start, and what means nothing here, for the task's kind")
     without_anchor: tuple[str, ...] = Field((), description="anchors that are left out: a list, or names and commas")
     without_baselines: bool = Field(False, description="measure no methods without a neural network beside the winner")
-    trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training")
+    trial_time_s: Duration = Field(180.0, gt=0, alias="trial_time", description="most time for one training; its best epoch counts")
     worker_memory_mb: float = Field(8192.0, gt=0, description="most memory of one worker process, MiB")
     llm: str | None = Field(None, description="language model of all agents, such as openai:MODEL; none: rule-based agents")
     planner_llm: str | None = Field(None, description="language model of the planner; rules: none")

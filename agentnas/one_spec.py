@@ -111,8 +111,8 @@ def _job(spec: ArchitectureSpec, training: Training, seed: int, num_splits: int,
         seed % num_splits,
         training.epochs,
         training.time_limit_s,
-        f"{folder}/{seed}.pt",
-        kind,
+        save_weights=f"{folder}/{seed}.pt",
+        kind=kind,
     )
 
 

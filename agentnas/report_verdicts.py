@@ -8,6 +8,7 @@ from typing import Any
 from agentnas.memory.events import Proposal
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
+from agentnas.tools.evaluate.base import CONFIRM, PLANNED
 from agentnas.words import plural
 
 
@@ -29,6 +30,19 @@ def _itself(kind: str, name: str) -> str:
     if kind == "start":
         return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
     return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
+
+
+def cut_short(view: JournalView) -> list[str]:
+    """One line where the time limit of a training ended trainings of the winner; nothing where it did not."""
+    trial = view.winner.trial if view.winner else ""
+    kept = [done for done in view.evaluations(trial, CONFIRM) if done.epochs] if trial else []
+    cut = [done for done in kept if PLANNED in done.details]
+    if not cut:
+        return []
+    epochs = sorted({done.epochs or 0 for done in cut})
+    reached = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    ended = f"{len(cut)} of its {plural(len(kept), 'training')} ended at the time limit of one"
+    return [f"{ended}, after {reached} of {cut[0].details[PLANNED]} epochs; a longer --trial-time may make it better"]
 
 
 def chance(pair: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from agentnas.agents.statistics import (
     paired_difference,
     rounds_without_progress,
 )
-from agentnas.tools.evaluate.base import Rung
+from agentnas.tools.evaluate.base import PLANNED, Rung
 from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.evaluate.pareto import pareto_front
 from agentnas.tools.spec.bounded import BoundedSpace
@@ -138,7 +138,7 @@ def trouble_lines(situation: Situation) -> list[str]:
     """What was rejected, failed or repeated: counts first, then the newest reasons."""
     rejected = [record for record in situation.records if record.rejected]
     lines = [f"rejected before any score: {len(rejected)} of {len(situation.records)} trials"] if rejected else []
-    lines += failure_lines(situation)
+    lines += [*failure_lines(situation), *cut_lines(situation)]
     lines += [f"turned down: {quoted(scrubbed(line), LONGEST_REASON)}" for line in situation.turned_down[-MOST_TURNED_DOWN:]]
     return lines or ["Nothing so far."]
 
@@ -150,6 +150,16 @@ def failure_lines(situation: Situation) -> list[str]:
         for kind in sorted({reason.split(":", 1)[0] for reason in record.failures.values()}):
             by_kind.setdefault(kind, []).append(record)
     return [_failure_line(kind, records) for kind, records in sorted(by_kind.items())]
+
+
+def cut_lines(situation: Situation) -> list[str]:
+    """Trials whose trainings the time limit ended before their last epoch, and how far the newest came."""
+    cut = [(record, done) for record in situation.records for done in record.trainings if PLANNED in done.details]
+    if not cut:
+        return []
+    trials, (record, last) = list(dict.fromkeys(record.trial for record, _ in cut)), cut[-1]
+    ended = f"the last, {record.trial}, after {last.epochs} of {last.details[PLANNED]} epochs"
+    return [f"ended by the time limit of a training, with the best epoch until then: {len(trials)} ({listed(trials)}), {ended}"]
 
 
 def _failure_line(kind: str, records: Sequence[Record]) -> str:

@@ -12,8 +12,9 @@ from agentnas.config import Config
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.report import ancestry, command_of
-from agentnas.report_verdicts import verdict
+from agentnas.report_verdicts import cut_short, verdict
 from agentnas.run import Run
+from agentnas.tools.evaluate.base import CONFIRM, PLANNED
 from agentnas.words import spread
 
 
@@ -131,9 +132,30 @@ def test_noise_that_is_unknown_is_shown_as_unknown(table_run: Run) -> None:
     assert "noise unknown" in answer or "the search returned its own" in answer
 
 
-def view_with_anchor() -> JournalView:
+@pytest.mark.parametrize(
+    ("cut", "words"),
+    [
+        ({}, []),
+        ({0: 58}, ["1 of its 3 trainings ended at the time limit of one, after 58 of 400 epochs"]),
+        ({0: 58, 2: 71}, ["2 of its 3 trainings ended at the time limit of one, after 58 to 71 of 400 epochs"]),
+    ],
+)
+def test_a_winner_whose_trainings_were_cut_short_says_so(cut: dict[int, int], words: list[str]) -> None:
+    ended = [
+        ev.EvaluationFinished(
+            trial="t0001", rung=CONFIRM, seed=seed, split=0, val=80.0, seconds=60.0, epochs=cut.get(seed, 400),
+            details={PLANNED: 400} if seed in cut else {},
+        )
+        for seed in range(3)
+    ]  # fmt: skip
+    chosen = ev.WinnerChosen(trial="t0001", val_mean=80.0, val_sd=0.0, seeds=3, reason="the best")
+    view = JournalView([*with_anchor(), *ended, chosen])
+    assert cut_short(view) == [f"{line}; a longer --trial-time may make it better" for line in words]
+
+
+def with_anchor() -> list[ev.AnyEvent]:
     anchor = ev.Proposal(trial="t0001", spec={}, spec_hash="a", text="gcn", author="test", anchor="plain", name="gcn")
-    return JournalView([ev.ProposalsDrafted(round=0, proposals=(anchor,))])
+    return [ev.ProposalsDrafted(round=0, proposals=(anchor,))]
 
 
 @pytest.mark.parametrize(
@@ -147,4 +169,4 @@ def view_with_anchor() -> JournalView:
     ],
 )
 def test_a_verdict_calls_a_gain_what_is_one(pair: dict[str, object], words: str) -> None:
-    assert words in verdict("plain", {"anchor": "t0001", "is_winner": False, **pair}, view_with_anchor())
+    assert words in verdict("plain", {"anchor": "t0001", "is_winner": False, **pair}, JournalView(with_anchor()))

@@ -150,9 +150,11 @@ def _train(job: Job, prepared: PreparedTask) -> dict[str, Any]:
     from agentnas.tools.train.trainer import save_weights, train
 
     spec = parse_spec(job.spec)
-    deadline = time.monotonic() + job.time_limit_s
+    now = time.monotonic()
+    cut_at = None if job.cut_after_s is None else now + job.cut_after_s
     with _allocated(prepared) as device_memory:
-        result = train(spec, prepared, split=job.split, seed=job.seed, epochs=job.epochs, deadline=deadline, capture=job.capture)
+        result = train(spec, prepared, split=job.split, seed=job.seed, epochs=job.epochs, deadline=now + job.time_limit_s, cut_at=cut_at,
+                       capture=job.capture)  # fmt: skip
     details = {"train_score": result.train_score, "curve": result.curve, **result.details, **device_memory}
     if job.save_weights is not None:
         save_weights(result.state_dict, Path(job.save_weights))

@@ -53,7 +53,8 @@ class TaskRef:
 class Job:
     """One piece of work. ``train`` writes weights to ``save_weights`` (None: nowhere), ``test`` reads them from there.
 
-    ``epochs`` caps the recipe's; ``time_limit_s`` counts from the moment a warm worker gets the job. ``device_mib`` is the memory that it
+    ``epochs`` caps the recipe's; ``time_limit_s`` counts from the moment a warm worker gets the job. A training that has an epoch by then
+    ends with its best one, after ``cut_after_s`` already where that is given; one that has none fails. ``device_mib`` is the memory that it
     is predicted to need on a CUDA device, ``alone`` keeps others off the device meanwhile, ``capture`` allows it to record CUDA graphs.
     """
 
@@ -63,6 +64,7 @@ class Job:
     split: int = 0
     epochs: int | None = None
     time_limit_s: float = 600.0
+    cut_after_s: float | None = None
     save_weights: str | None = None
     kind: JobKind = "train"
     device_mib: float | None = None

@@ -52,9 +52,12 @@ def train(
 
 
 def _line(done: dict[str, Any]) -> str:
+    from agentnas.tools.evaluate.base import PLANNED
+
     if done["state"] != "done":
         return f"seed {done['seed']}: {done['kind']}: {done['reason']}"
-    return f"seed {done['seed']}: validation {done['told']} at epoch {done['best_epoch']} of {done['epochs']}, {done['seconds']:.1f} s"
+    cut = f" ({done['details'][PLANNED]} planned: the time limit ended it)" if PLANNED in done["details"] else ""
+    return f"seed {done['seed']}: validation {done['told']} at epoch {done['best_epoch']} of {done['epochs']}{cut}, {done['seconds']:.1f} s"
 
 
 def _answer(result: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from agentnas.agents.facts_curves import Curve, curve_lines, curve_of, in_words
 from agentnas.agents.facts_round import round_lines
 from agentnas.agents.situation import Record, Situation
 from agentnas.memory.events import EvaluationFinished, RungCorrelation
+from agentnas.tools.evaluate.base import PLANNED
 from agentnas.tools.evaluate.ladder import TABLE
 from agentnas.tools.spec.cells import cell_to_spec
 from agentnas.tools.spec.space import SearchSpace
@@ -145,6 +146,15 @@ def test_failures_by_kind_with_reasons_of_our_own_words_alone() -> None:
         "turned down: «n2.op is 'gnc'; did you mean gcn?»",
     ]
     assert facts.trouble_lines(situation()) == ["Nothing so far."]
+
+
+def test_what_the_time_limit_ended_is_told() -> None:
+    late = EvaluationFinished(trial="t0002", rung="full", seed=0, split=0, val=70.0, seconds=60.0, epochs=58, details={PLANNED: 400})
+    whole = EvaluationFinished(trial="t0001", rung="full", seed=0, split=0, val=71.0, seconds=9.0, epochs=400)
+    records = [replace(full(1, 71.0), trainings=(whole,)), replace(full(2, 70.0), trainings=(late,))]
+    assert facts.trouble_lines(situation(*records)) == [
+        "ended by the time limit of a training, with the best epoch until then: 1 (t0002), the last, t0002, after 58 of 400 epochs"
+    ]
 
 
 def test_score_against_size_is_the_front() -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FailureKind = Literal["timeout", "memory", "diverged", "crashed", "error"]
 CONFIRM = "confirm"
+# Key of a training's details: epochs that were planned, where its time limit ended it before them and before its patience did.
+PLANNED = "planned_epochs"
 # Confirmation trains with seeds that no search decision has seen: seed i of the confirmation is 100 + i, on split i.
 CONFIRM_SEED = 100
 

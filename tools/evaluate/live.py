@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from agentnas.tools.workers import Job, JobResult
 
 
 class LiveEvaluator:
-    """Training as an Evaluator. ``run_directory`` is where weights of confirmations go; ``time_limit_s`` bounds one training;
+    """Training as an Evaluator. ``run_directory`` is where weights of confirmations go; ``time_limit_s`` bounds one training
+    of all epochs, and one of fewer by as much less (it still gets its first epoch);
     ``val_items``: items of the smallest validation part."""
 
     def __init__(
@@ -78,7 +80,10 @@ class LiveEvaluator:
         self._pool.close()
 
     def _training(self, name: str, request: Request) -> Job:
-        return self._job(name, "train", request.spec, request.seed, request.split, request.epochs, self._path(request.weights))
+        job = self._job(name, "train", request.spec, request.seed, request.split, request.epochs, self._path(request.weights))
+        planned = request.spec.recipe.epochs
+        share = min(1.0, (request.epochs or planned) / planned)
+        return replace(job, cut_after_s=share * self._time_limit_s)
 
     def _job(self, name: str, kind: Any, spec: ArchitectureSpec, seed: int = 0, split: int = 0, epochs: int | None = None,
              weights: str | None = None) -> Job:  # fmt: skip

@@ -19,7 +19,7 @@ class Diverged(TrainingFailed):
 
 
 class TimedOut(TrainingFailed):
-    """The deadline came before the end of the training."""
+    """The deadline came before the end of the first epoch."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class TrainResult:
     """A finished training. Scores are in percent.
 
     ``val``: validation score of the chosen epoch, ``best_epoch`` (1 is the first); ``epochs``: epochs trained. ``curve``: at most 60 of
-    (epoch, training loss, validation score). ``state_dict``: the chosen epoch's weights, on the CPU.
+    (epoch, training loss, validation score). ``details`` holds ``PLANNED`` where the time limit ended the training. ``state_dict``: the
+    chosen epoch's weights, on the CPU.
     """
 
     val: float

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from agentnas.tools.errors import AgentNASError
 from agentnas.tools.train.choice import Validation
-from agentnas.tools.train.outcome import Diverged, TimedOut
+from agentnas.tools.train.outcome import Diverged
 
 if TYPE_CHECKING:
     from agentnas.tools.train.trainer import Session
@@ -102,8 +102,7 @@ class Blocks:
         count = min(most, self._length())
         self._ring.rewind()
         for epoch in range(first, first + count):
-            if self._session.deadline is not None and time.monotonic() > self._session.deadline:
-                raise TimedOut(f"time limit reached in epoch {self._session.epoch + 1 + epoch - first} of {self._session.epochs}")
+            self._session.look_at_clock(self._session.epoch + 1 + epoch - first)
             self._session.rate.begin(epoch)
             self._run_one()
         self._read(count)

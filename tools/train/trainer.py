@@ -6,6 +6,7 @@ import pickle
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agentnas.tools.errors import DataError
+from agentnas.tools.evaluate.base import PLANNED
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.post import correct_and_smooth, label_propagation
 from agentnas.tools.spec.model import ArchitectureSpec, Post
@@ -42,18 +44,21 @@ def train(
     seed: int,
     epochs: int | None = None,
     deadline: float | None = None,
+    cut_at: float | None = None,
     capture: bool = True,
 ) -> TrainResult:
     """Train a spec; the epoch is chosen by validation, and no label outside of training and validation is read.
 
-    ``epochs`` caps the recipe's (schedules run to the cap); ``deadline`` is a ``time.monotonic()`` moment. On the CPU with one thread the
-    same arguments give the same weights; on CUDA the same first weights, and sums in another order. ``capture``: whether short steps may be
-    recorded as a CUDA graph. The global random state is left as it was. Raises Diverged where loss or predictions are not finite, TimedOut
-    at the deadline, CaptureFailed where a step cannot be recorded (then train with ``capture=False``, best in a fresh process).
+    ``epochs`` caps the recipe's (schedules run to the cap); ``deadline`` and ``cut_at`` are moments of ``time.monotonic()``: after
+    ``cut_at``, or at the deadline, the best epoch so far is the result, and its details say how many were ``PLANNED``. On the CPU with one
+    thread the same arguments give the same weights; on CUDA the same first weights, and sums in another order. ``capture``: whether short
+    steps may be recorded as a CUDA graph. The global random state is left as it was. Raises Diverged where loss or predictions are not
+    finite, TimedOut where no epoch was over at the deadline, CaptureFailed where a step cannot be recorded (then train with
+    ``capture=False``, best in a fresh process).
     """
     started = time.monotonic()
     with seeded(seed, prepared.device), own_stream(prepared.device):
-        session = Session(spec, prepared, split, min(epochs or spec.recipe.epochs, spec.recipe.epochs), deadline, capture)
+        session = Session(spec, prepared, split, min(epochs or spec.recipe.epochs, spec.recipe.epochs), deadline, cut_at, capture)
         session.run()
         return session.result(started)
 
@@ -85,20 +90,31 @@ class Session:
     """One training: network, optimiser, labels and the choice of the epoch. Draws from torch's global generator."""
 
     def __init__(
-        self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None, capture: bool = True
-    ) -> None:
-        self.spec, self.recipe, self.prepared, self.deadline = spec, spec.recipe, prepared, deadline
+        self, spec: ArchitectureSpec, prepared: PreparedTask, split: int, epochs: int, deadline: float | None = None,
+        cut_at: float | None = None, capture: bool = True,
+    ) -> None:  # fmt: skip
+        self.spec, self.recipe, self.prepared = spec, spec.recipe, prepared
+        self._deadline, self._cut_at = deadline or inf, cut_at or inf
         self.network = network_for(spec, prepared, prepared.features(spec.input, split))
         self.labels = prepared.labels(split)
         self.batches = view_of(self.network, prepared, split)
         self.batches.set_labels(self.labels.train, self.labels.y_train)
         self.choice = Choice(prepared.metric)
         self.epochs, self.epoch, self.pseudo_labels = epochs, 0, 0
+        self.was_cut = False
         self.epoch_seconds: list[float] = []
         self.pace: Pace = Blocks(self, capture) if prepared.device.type == "cuda" else EachEpoch(self)
 
     def run(self) -> None:
-        """All phases: the training, and one for each self-training round; together at most ``epochs``."""
+        """All phases: the training, and one for each self-training round; together at most ``epochs``, and what the deadline allows."""
+        try:
+            self._run_phases()
+        except TimedOut:
+            if self.choice.best is None:
+                raise
+            self.was_cut = True
+
+    def _run_phases(self) -> None:
         phases = min(self.recipe.self_training_rounds + 1, self.epochs)
         for phase in range(phases):
             if phase:
@@ -131,10 +147,14 @@ class Session:
         self.network.train()
         losses = []
         for batch in self.batches:
-            if self.deadline is not None and time.monotonic() > self.deadline:
-                raise TimedOut(f"time limit reached in epoch {self.epoch} of {self.epochs}")
+            self.look_at_clock(self.epoch)
             losses.append(self.step(batch))
         return sum(losses) / max(1, len(losses))
+
+    def look_at_clock(self, epoch: int) -> None:
+        """Raises TimedOut where no step of the epoch may begin any more."""
+        if time.monotonic() > (self._deadline if self.choice.best is None else min(self._deadline, self._cut_at)):
+            raise TimedOut(f"time limit reached in epoch {epoch} of {self.epochs}")
 
     def step(self, batch: Batch) -> float:
         """One update of the weights; the loss before it."""
@@ -178,13 +198,14 @@ class Session:
             "epoch_ms": round(1000 * median(self.epoch_seconds), 3),
             "pseudo_labels": self.pseudo_labels,
             **self.pace.details(),
+            **({PLANNED: self.epochs} if self.was_cut else {}),
         }
         y_train = self.labels.y_train
         train_score = score_of(self.prepared, self.scores(self.labels.train), y_train, y_train.cpu().numpy())
         state = {name: value.cpu() for name, value in choice.state.items()}
         curve = thinned(choice.curve, choice.best_epoch)
         seconds = time.monotonic() - started
-        return TrainResult(choice.best.score, choice.best_epoch, self.epoch, seconds, curve, train_score, details, state)
+        return TrainResult(choice.best.score, choice.best_epoch, len(choice.curve), seconds, curve, train_score, details, state)
 
     def scores(self, items: Tensor | None = None) -> Tensor:
         """Predictions [n, columns] of some items (None: all) with the weights as they are, after post-processing."""

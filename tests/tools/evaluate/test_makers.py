@@ -95,6 +95,11 @@ class TestLive(EvaluatorConformance):
         assert handed == [1, 1]
         assert [m["parameters"] for m in measured] == [evaluator.price(spec)["parameters"] for spec in specs[:2]]
 
+    def test_fewer_epochs_get_as_much_less_time(self, evaluator: Evaluator, specs: tuple[ArchitectureSpec, ...]) -> None:
+        assert isinstance(evaluator, LiveEvaluator)
+        asked = [evaluator._training("a", Request("t1", specs[0], "short", 0, 0, epochs)) for epochs in (1, 3, 9, None)]
+        assert [(job.cut_after_s, job.time_limit_s) for job in asked] == [(20.0, 60.0), (60.0, 60.0), (60.0, 60.0), (60.0, 60.0)]
+
     def test_epochs_cap_a_training(self, evaluator: Evaluator, specs: tuple[ArchitectureSpec, ...]) -> None:
         (outcome,) = evaluator.evaluate([Request("t1", specs[0], "short", 0, 0, 1)], never)
         assert outcome.epochs == 1

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from agentnas.tools.evaluate.base import PLANNED
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.train import pace, trainer
 from agentnas.tools.train.data import PreparedTask
@@ -79,6 +80,12 @@ def test_a_block_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch, prepared:
     in_blocks(monkeypatch)
     with pytest.raises(TimedOut, match="time limit reached in epoch 1 of 60"):
         train(spec(), prepared, split=0, seed=0, deadline=time.monotonic() - 1)
+
+
+def test_blocks_that_were_read_count_when_time_is_up(monkeypatch: pytest.MonkeyPatch, prepared: PreparedTask) -> None:
+    in_blocks(monkeypatch)
+    cut = train(spec(), prepared, split=0, seed=0, cut_at=time.monotonic() - 1)
+    assert (cut.epochs, cut.best_epoch, cut.details[PLANNED]) == (1, 1, 60)
 
 
 def test_a_block_tells_the_epoch_that_diverged(monkeypatch: pytest.MonkeyPatch, prepared: PreparedTask) -> None:

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from agentnas.tools.errors import DataError, UsageError
+from agentnas.tools.evaluate.base import PLANNED
 from agentnas.tools.spec.model import ArchitectureSpec, Encoding, Input, Recipe, parse_spec
 from agentnas.tools.tasks.base import Task
 from agentnas.tools.train.data import ENCODINGS_KEPT, PreparedTask
@@ -130,6 +132,21 @@ def test_a_deadline_ends_the_training(prepared: PreparedTask) -> None:
     with pytest.raises(TimedOut, match="time limit reached in epoch 1 of 12") as caught:
         train(spec(), prepared, split=0, seed=0, deadline=time.monotonic() - 1)
     assert isinstance(caught.value, TrainingFailed)
+
+
+def test_what_was_best_when_time_is_up_is_the_result(prepared: PreparedTask) -> None:
+    whole, cut = train(spec(), prepared, split=0, seed=0), train(spec(), prepared, split=0, seed=0, cut_at=time.monotonic() - 1)
+    assert (cut.epochs, cut.best_epoch, cut.details[PLANNED]) == (1, 1, 12)
+    assert cut.curve == whole.curve[:1]
+    assert PLANNED not in whole.details
+
+
+def test_the_deadline_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, prepared: PreparedTask) -> None:
+    clock = count()
+    monkeypatch.setattr("agentnas.tools.train.trainer.time.monotonic", lambda: float(next(clock)))
+    cut = train(spec(), prepared, split=0, seed=0, deadline=6.0)
+    assert 1 < cut.epochs < 12
+    assert cut.val == pytest.approx(max(score for _, _, score in cut.curve), abs=1e-3)
 
 
 def test_a_table_cannot_be_trained(task: Task) -> None:
