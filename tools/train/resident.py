@@ -19,12 +19,14 @@ from agentnas.tools.nn.heads import MOST_LOOKED_AT, MOST_SCORED
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.profiling import Sizes
 from agentnas.tools.room import MIB
-from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.model import ArchitectureSpec, Head, Input, Post, Recipe
+from agentnas.tools.spec.precomputed import precomputed_nodes
 from agentnas.tools.tasks.base import GraphData, Task
 from agentnas.tools.train.batching import most_sampled, receptive_hops
 from agentnas.tools.train.data import SPLITS_KEPT
 from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
-from agentnas.tools.train.views import MOST_NODES
+from agentnas.tools.train.propagated import columns_at_once, kept_nodes
+from agentnas.tools.train.views import MOST_NODES, MOST_ROWS
 
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
 # Workers keep blocks in a heap that glibc cannot shrink in the middle (freed_memory). Measured on 100,000 nodes (docs/fast-size.md), a
@@ -142,9 +144,38 @@ def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float,
     whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
     if scale.pairs:
         return _steps_on_pairs(network, scale, whole, sparse)
+    if recipe.batching == "precomputed":
+        return _steps_on_rows(network, scale, sparse)
     inference = _extended(network, recipe, _pass(scale, whole), sparse, inference_moments)
     pieces = _pieces_bytes(scale, sparse) if recipe.batching == "cluster" else 0.0
     return pieces + _extended(network, recipe, _batch(network, scale, whole), sparse), inference
+
+
+def _steps_on_rows(network: Network, scale: Scale, sparse: bool) -> tuple[float, float]:
+    """The same where steps and passes see some rows of values that were propagated before: those values are in memory all the time, and
+    while they are made, so are the edges' weights."""
+    recipe, (step, inference) = network.spec.recipe, (min(network.spec.recipe.batch_size, scale.labelled), min(MOST_ROWS, scale.num_nodes))
+    kept = kept_nodes(network)
+    columns = scale.in_channels + network.layout.encoding_channels
+    values = 4.0 * scale.num_nodes * columns * len(kept)
+    held = []
+    for rows, moments in ((step, None), (inference, inference_moments)):
+        nnz = -(-(scale.nnz or 0) * rows // max(1, scale.num_nodes))
+        gathered = 4.0 * rows * columns * len(kept)
+        held.append(values + gathered + _extended(network, recipe, (rows, 0, nnz), sparse, moments))
+    made = values + _propagating(network.spec, scale, columns) if kept else 0.0
+    return held[0], max(held[1], made)
+
+
+def _propagating(spec: ArchitectureSpec, scale: Scale, columns: int) -> float:
+    """Bytes beside their results that hops over the columns which are propagated together hold."""
+    together = min(columns, columns_at_once(scale.num_nodes))
+    kept = set(precomputed_nodes(spec))
+    nodes = tuple(node for node in spec.body.nodes if node.id in kept)
+    body = spec.body.model_copy(update={"nodes": nodes, "outputs": (nodes[-1].id,), "jump": "concat"})
+    prefix = ArchitectureSpec.model_construct(input=Input(), body=body, head=Head(), recipe=Recipe(), post=Post())
+    network = _network(prefix, replace(scale, in_channels=together, edge_channels=0, types=(1, 1)))
+    return _extended(network, prefix.recipe, (scale.num_nodes, scale.num_edges, 0), False, inference_moments)
 
 
 def _steps_on_pairs(network: Network, scale: Scale, whole: tuple[int, int, int], sparse: bool) -> tuple[float, float]:

@@ -54,6 +54,26 @@ def test_what_does_not_fit_whole_is_sampled_and_says_so(task: Task) -> None:
     assert small.fitted(sampled) == (sampled, why)
 
 
+def test_what_needs_no_neighbours_is_trained_on_rows(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"nodes": [{"id": "a", "op": "sgc"}, {"id": "b", "op": "mlp", "width": 256, "inputs": ["a"]}], "outputs": ["b"]}
+    design = parse_spec({"body": body, "recipe": {"epochs": 7}})
+    whole = resident(design, MILLION).total
+    rows, why = room(task, whole - 100).fitted(design)
+    assert (rows.recipe.batching, rows.recipe.batch_size) == ("precomputed", len(task.split(0).train))
+    assert why is not None
+    assert why.startswith(f"batching full -> precomputed: on the whole graph it needs {whole / 1024:.1f} GiB, ")
+    assert resident(rows, MILLION).total < whole - 100
+    assert room(task, 1e6).fitted(design) == (design, None)
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 20_000)
+    large = room(task, 1e6)
+    told = "batching full -> precomputed: its propagation has no weights and is computed once, so that a step needs labelled rows alone"
+    assert large.fitted(design) == (rows, told)
+    assert large.fitted(rows) == (rows, told)
+    mlp = parse_spec({"body": {"nodes": [{"id": "b", "op": "mlp", "width": 8}], "outputs": ["b"]}})
+    assert large.fitted(mlp)[1] == "batching full -> precomputed: it asks for no neighbours, so that a step needs labelled rows alone"
+    assert large.fitted(spec("gcn")) == (spec("gcn"), None)
+
+
 def test_deep_designs_are_cut_into_clusters(task: Task) -> None:
     design = spec("gat", 64, layers=4)
     sampled, why = room(task, resident(design, MILLION).total / 2, replace(MILLION, labelled=100_000)).fitted(design)
