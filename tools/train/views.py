@@ -19,6 +19,7 @@ from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.sparse import Features, Pattern
 from agentnas.tools.train.batching import Batch, Batches
 from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.layerwise import Layerwise, in_pieces
 
 MOST_NODES = 200_000  # of a pass over several graphs
 MOST_ROWS = 2**16  # of a pass over nodes that need no neighbours
@@ -54,9 +55,16 @@ def view_of(network: Network, prepared: PreparedTask, split: int) -> View:
 
 
 class NodeView(Batches):
-    """Nodes of one graph."""
+    """Nodes of one graph. Where steps see parts of it, so do passes: a large one is gone through layer by layer."""
+
+    def __init__(self, network: Network, prepared: PreparedTask) -> None:
+        super().__init__(network, prepared)
+        parts = self._recipe.batching != "full" and in_pieces(self._graph.num_nodes, self._graph.num_edges)
+        self._by_layers = Layerwise(network, self._whole.x, self._graph, self._whole.encodings) if parts else None
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
+        if self._by_layers is not None:
+            return self._by_layers.outputs(network, items)
         shown = (self._whole.x, self._graph, self._whole.encodings)
         outputs: Tensor = network.after(self._known, *shown) if self._known else network(*shown)
         return outputs if items is None else outputs.index_select(0, items)
