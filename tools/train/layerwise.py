@@ -6,8 +6,9 @@ neighbourhood. Nothing is sampled; what comes out is what a pass over the whole 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -134,11 +135,13 @@ class _Value:
 
 @dataclass
 class _Task:
-    """A step, the places of the steps whose values it reads, what it depends on, and the nodes that are asked for (None: all)."""
+    """A step, the places of the tasks whose values it reads, what it depends on, the steps that follow on each of its pieces, and the nodes
+    that are asked for (None: all)."""
 
     step: Step
     reads: tuple[int, ...]
     reach: Reach
+    then: tuple[Step, ...] = ()
     wanted: Tensor | None = None
     asked: bool = False
 
@@ -184,7 +187,7 @@ class Layerwise:
     def _plan(self, items: Tensor | None) -> list[_Task]:
         """The steps with the nodes that each is asked for; kept, because validation asks for the same ones after each epoch."""
         if self._planned is None or self._planned[0] is not items:
-            tasks = [_Task(task.step, task.reads, task.reach) for task in self._tasks]
+            tasks = [replace(task) for task in self._tasks]
             tasks[-1].wanted, tasks[-1].asked = None if items is None else torch.unique(items), True
             for task in reversed(tasks):
                 task.wanted = None if task.reach == "whole" else task.wanted
@@ -208,11 +211,13 @@ class Layerwise:
     def _computed(self, network: Network, task: _Task, values: dict[int, _Value]) -> Tensor:
         module = network.get_submodule(task.step.module)
         if task.reach == "whole":
-            return self._applied(module, task, [self._fetch(network, place, values, None) for place in task.reads], self._graph)
+            return _applied(module, task.step, [self._fetch(network, place, values, None) for place in task.reads], self._graph)
         out: Tensor | None = None
         done = 0
         for targets in self._pieces(task):
             found = self._of_piece(network, module, task, values, targets)
+            for step in task.then:
+                found = _applied(network.get_submodule(step.module), step, [found], _no_edges(targets))
             if out is None:
                 count = self._graph.num_nodes if task.wanted is None else task.wanted.numel()
                 out = found.new_empty(count, *found.shape[1:])
@@ -225,14 +230,11 @@ class Layerwise:
         if task.reach == "rows":
             if not task.reads:
                 return self._read_raw(module, targets)
-            return self._applied(module, task, [self._fetch(network, place, values, targets) for place in task.reads], _no_edges(targets))
+            read = [self._fetch(network, place, values, targets) for place in task.reads]
+            return _applied(module, task.step, read, _no_edges(targets))
         piece = Piece(self._graph, targets, self._number)
         read = [self._fetch(network, place, values, piece.nodes) for place in task.reads]
-        return self._applied(module, task, read, piece)[piece.places]
-
-    def _applied(self, module: torch.nn.Module, task: _Task, read: Sequence[Features], graph: Graph) -> Tensor:
-        found: Tensor = module(graph, *read) if "graph" in task.step.args else module(*read)
-        return found
+        return _applied(module, task.step, read, piece)[piece.places]
 
     def _fetch(self, network: Network, place: int, values: dict[int, _Value], nodes: Tensor | None) -> Any:
         if place in values:
@@ -264,6 +266,11 @@ class Layerwise:
             first = last
 
 
+def _applied(module: torch.nn.Module, step: Step, read: Sequence[Features], graph: Graph) -> Tensor:
+    found: Tensor = module(graph, *read) if "graph" in step.args else module(*read)
+    return found
+
+
 def _ask(task: _Task, nodes: Tensor | None) -> None:
     """Ask a step for some more nodes."""
     if not task.asked:
@@ -273,13 +280,22 @@ def _ask(task: _Task, nodes: Tensor | None) -> None:
 
 
 def _tasks(layout: Layout) -> list[_Task]:
-    """The steps up to the result; a name may be written several times, a place is not."""
+    """The steps up to the result; a name may be written several times, a place is not. What alone reads a step's values, node by node,
+    follows on its pieces, so that these values are never held for all nodes."""
+    uses = Counter(name for step in layout.steps for name in step.args)
     written: dict[str, int] = {}
     tasks: list[_Task] = []
     for step in layout.steps:
         reads = tuple(written[name] for name in step.args if name in written)
-        tasks.append(_Task(step, reads, reach_of(layout, step)))
-        written[step.target] = len(tasks) - 1
+        reach = reach_of(layout, step)
+        alone = reach == "rows" and len(reads) == 1 and all(uses[name] == 1 for name in step.args if name in written)
+        before = tasks[reads[0]] if alone else None
+        if before is not None and before.reach != "whole" and layout.modules[before.step.module].cls != "RawFeatures":
+            before.then += (step,)
+            written[step.target] = reads[0]
+        else:
+            tasks.append(_Task(step, reads, reach))
+            written[step.target] = len(tasks) - 1
     return tasks
 
 

@@ -35,7 +35,7 @@ PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker o
 HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
 EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
 POST_COPIES = 8  # of the scores, in correct-and-smooth
-NUMBERING_BYTES = 16  # of a node, where a pass goes piece by piece
+NUMBERING_BYTES, MATRIX_BYTES = 16, 32  # of a node, where a pass goes piece by piece; of an edge in a normalised adjacency
 LOOKED_AT_BYTES = 64  # of an edge at the end of a pair, while common neighbours are looked for
 MESSAGES_BYTES = 120  # of an edge that messages pass along: what a split of pairs has beside the whole graph, its normalisations among it
 
@@ -166,7 +166,7 @@ def _by_layers(network: Network, scale: Scale, sparse: bool) -> float | None:
     nnz = -(-(scale.nnz or 0) * nodes // scale.num_nodes)
     piece = _extended(network, network.spec.recipe, (nodes, min(scale.num_edges, PIECE_EDGES), nnz), sparse, inference_moments)
     states = 4.0 * scale.num_nodes * state_columns(network)
-    return states + piece + NUMBERING_BYTES * scale.num_nodes + (LOADING_EDGE_BYTES * scale.num_edges if "matrix" in reaches else 0.0)
+    return states + piece + NUMBERING_BYTES * scale.num_nodes + (MATRIX_BYTES * scale.num_edges if "matrix" in reaches else 0.0)
 
 
 def _steps_on_rows(network: Network, scale: Scale, sparse: bool) -> tuple[float, float]:
