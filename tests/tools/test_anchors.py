@@ -56,7 +56,7 @@ def test_anchors_of_a_table_are_in_it(dataset: str) -> None:
 def test_on_large_graphs_the_first_anchor_asks_for_no_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     task = load_task("powerlaw:2000")
     assert "sign" not in [anchor.name for anchor in anchors_of(Config(), task)]
-    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 20_000)
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 3_000)
     first = anchors_of(Config(), task)[0]
     assert (first.name, first.spec.recipe.batching) == ("sign", "precomputed")
 

@@ -127,7 +127,7 @@ class Room:
 def is_large(task: Task) -> bool:
     """Whether passes over the whole graph take the most of a training's time."""
     data = task.data
-    return data is not None and task.kind == "node" and data.num_nodes + data.num_edges >= LARGE_GRAPH
+    return data is not None and task.kind == "node" and data.num_nodes + data.num_edges // 10 >= LARGE_GRAPH
 
 
 def _once(spec: ArchitectureSpec) -> str:

@@ -11,7 +11,7 @@ from agentnas.tools.operators.base import operator
 if TYPE_CHECKING:
     from agentnas.tools.spec.model import ArchitectureSpec, Node
 
-LARGE_GRAPH = 1_000_000  # nodes and directed edges together from which passes over the whole graph take the most of a training's time
+LARGE_GRAPH = 150_000  # nodes, and a tenth of the directed edges, from which passes over the whole graph take most of a training's time
 WITH_WEIGHTS = ("gate", "concat")  # merges that have weights, or that columns do not pass one by one
 WHOLE_GRAPH_NORMS = ("pair", "graph")
 OFF_FOR_PROPAGATION = ("drop_edge", "drop_node", "feature_dropout")  # each changes at every step what is propagated

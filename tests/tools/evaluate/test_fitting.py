@@ -64,7 +64,7 @@ def test_what_needs_no_neighbours_is_trained_on_rows(task: Task, monkeypatch: py
     assert why.startswith(f"batching full -> precomputed: on the whole graph it needs {whole / 1024:.1f} GiB, ")
     assert resident(rows, MILLION).total < whole - 100
     assert room(task, 1e6).fitted(design) == (design, None)
-    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 20_000)
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 3_000)
     large = room(task, 1e6)
     told = "batching full -> precomputed: its propagation has no weights and is computed once, so that a step needs labelled rows alone"
     assert large.fitted(design) == (rows, told)
