@@ -118,7 +118,6 @@ class Room:
             yield neighbour
         yield from (_with(spec, batching="cluster", clusters=number) for number in CLUSTERS)
 
-
     def _on_rows(self, spec: ArchitectureSpec) -> ArchitectureSpec:
         """The spec trained on all labelled rows a step, as it would be on the whole graph."""
         return _with(spec, batching="precomputed", batch_size=max(len(self.task.split(i).train) for i in range(self.task.num_splits)))

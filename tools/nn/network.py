@@ -40,7 +40,7 @@ class Network(nn.Module):
         return self._run(self.layout.steps, values, batch)
 
     def after(self, known: Mapping[str, Tensor], x: Features, graph: Graph, encodings: Tensor | None = None) -> Tensor:
-        """The same scores of nodes where the values of some body nodes are known, by name, and what only they depend on is not asked for."""
+        """The same scores of nodes where values of some body nodes are known, by id; what only they depend on is not computed."""
         values = {"x": x, "graph": graph, "encodings": encodings, **known}
         return self._run(self.steps_after(frozenset(known)), values, None)
 

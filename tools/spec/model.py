@@ -184,7 +184,7 @@ class Recipe(Part):
     batching: Literal["full", "neighbour", "cluster", "precomputed", "minibatch"] = searched(
         "full",
         ("full",),
-        "all at once; of one graph's nodes sampled neighbourhoods, clusters, or rows of features that were propagated once, before training;"
+        "all at once; of one graph's nodes sampled neighbourhoods, clusters, or rows of features that were propagated once before;"
         " of graphs or pairs minibatches",
     )
     batch_size: int = searched(

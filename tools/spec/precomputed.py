@@ -34,7 +34,7 @@ def _is_fixed(name: str, nodes: dict[str, Node], found: dict[str, bool]) -> bool
 
 
 def _without_weights(node: Node) -> bool:
-    """Whether a node's values are decided by those of its inputs, each column by itself. Its width is its inputs', so a residual has none."""
+    """Whether a node's inputs decide its values, column by column. Its width is that of its inputs, so a residual has no weights either."""
     joined = len(node.inputs) > 1 and node.merge in WITH_WEIGHTS
     return not (operator(node.op).weights or joined or node.dropout or node.norm != "none" or node.activation == "prelu")
 
@@ -61,7 +61,7 @@ def _why_not_fixed(spec: ArchitectureSpec, node: Node) -> str:
     """What stands between the raw features and a node that passes messages."""
     where = f"node {node.id}: {node.op}"
     if operator(node.op).weights:
-        return f"{where} passes messages with weights of its own; allowed: propagation without weights, then pointwise nodes; or batching 'full'"
+        return f"{where} passes messages with weights of its own; allowed: propagation without weights, then mlp nodes; or batching 'full'"
     if name := next((name for name in OFF_FOR_PROPAGATION if getattr(spec.recipe, name)), None):
         return f"{where} would pass other messages at each step by recipe.{name} {getattr(spec.recipe, name):g}; set it to 0"
     if spec.input.dropout or node.dropout:

@@ -1,4 +1,4 @@
-"""Outputs of nodes layer by layer, each in pieces of rows, so that no pass holds what all nodes and edges make at once (Hamilton et al., 2017).
+"""Outputs of nodes layer by layer, each in pieces of rows, so that no pass holds what all nodes and edges make at once.
 
 A step of the network is computed for the nodes that later steps ask for and for no others: where few outputs are wanted, that is their
 neighbourhood. Nothing is sampled; what comes out is what a pass over the whole graph gives, to rounding.
@@ -21,12 +21,11 @@ from agentnas.tools.nn.layout import ONE_TYPE, Layout, Make, Step, Types
 from agentnas.tools.nn.network import Network, build
 from agentnas.tools.nn.sparse import Features, Pattern, SparseFeatures, SparseMatrix
 from agentnas.tools.operators.base import operator
-from agentnas.tools.spec.precomputed import WHOLE_GRAPH_NORMS
 
 PIECE_ROWS, PIECE_EDGES = 2**15, 2**18  # of a piece, at most; a node with more edges is a piece of its own
 PROBE_NODES, PROBE_CLOSE = 12, 1e-4
-# ``rows``: of each node alone; ``edges``: of the edges to a node; ``matrix``: the same, weighed by a matrix of the whole graph; ``whole``: of
-# anything else.
+# What a value at a node depends on. ``rows``: that node alone; ``edges``: the edges to it; ``matrix``: the same, weighed by a matrix of the
+# whole graph; ``whole``: anything else.
 Reach = Literal["rows", "edges", "matrix", "whole"]
 
 
@@ -54,7 +53,7 @@ class Piece(Graph):
         self.asked_for_matrix = False
 
     @property
-    def mean_log_degree(self) -> Tensor:  # type: ignore[override]
+    def mean_log_degree(self) -> Tensor:
         """Of the whole graph: the unit that training had."""
         return self._whole.mean_log_degree
 
@@ -202,7 +201,8 @@ class Layerwise:
         if task.wanted is None or task.reach == "rows":
             return task.wanted
         edges, _ = self._graph.pattern.entries_of(task.wanted)
-        return torch.unique(torch.cat([self._graph.pattern.column[edges], task.wanted]))
+        read: Tensor = torch.unique(torch.cat([self._graph.pattern.column[edges], task.wanted]))
+        return read
 
     def _is_raw(self, network: Network, task: _Task) -> bool:
         """Whether a step is the raw features, which are read where they lie."""
@@ -229,7 +229,8 @@ class Layerwise:
     def _of_piece(self, network: Network, module: torch.nn.Module, task: _Task, values: dict[int, _Value], targets: Tensor) -> Tensor:
         if task.reach == "rows":
             if not task.reads:
-                return self._read_raw(module, targets)
+                made: Tensor = self._read_raw(module, targets)
+                return made
             read = [self._fetch(network, place, values, targets) for place in task.reads]
             return _applied(module, task.step, read, _no_edges(targets))
         piece = Piece(self._graph, targets, self._number)
@@ -252,8 +253,8 @@ class Layerwise:
     def _pieces(self, task: _Task) -> Iterator[Tensor]:
         """The nodes that are asked for, in runs that are no larger than a piece."""
         nodes = torch.arange(self._graph.num_nodes, device=self._graph.device) if task.wanted is None else task.wanted
-        if task.reach == "rows":
-            yield from nodes.split(PIECE_ROWS)
+        if task.reach == "rows" or not nodes.numel():
+            yield from torch.split(nodes, PIECE_ROWS)
             return
         pointers = self._graph.pattern.pointers
         ends = (pointers[nodes + 1] - pointers[nodes]).cumsum(0)

@@ -95,7 +95,7 @@ class RowView:
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
         nodes = torch.arange(self._num_nodes, device=self._whole.x.device) if items is None else items
-        batches = (self._batch(piece, piece) for piece in nodes.split(MOST_ROWS))
+        batches = (self._batch(piece, piece) for piece in torch.split(nodes, MOST_ROWS))
         return torch.cat([outputs_of(network, batch, batch.data.x, batch.graph) for batch in batches])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,17 +26,16 @@ REACH = {
 
 
 @pytest.fixture(autouse=True)
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layerwise, "PIECE_ROWS", 20)
     monkeypatch.setattr(layerwise, "PIECE_EDGES", 30)
-    yield
 
 
 def graph(attributes: int = 0, types: int = 1) -> Graph:
     """A directed graph with a hub that has more edges than a piece."""
     draw = torch.Generator().manual_seed(1)
-    index = torch.cat([torch.randint(NODES, (2, 300), generator=draw), torch.stack([torch.arange(1, 60), torch.zeros(59, dtype=torch.long)])], 1)
-    index = torch.unique(index, dim=1)
+    hub = torch.stack([torch.arange(1, 60), torch.zeros(59, dtype=torch.long)])
+    index = torch.unique(torch.cat([torch.randint(NODES, (2, 300), generator=draw), hub], 1), dim=1)
     attr = torch.rand(index.shape[1], attributes, generator=draw) if attributes else None
     kinds = (torch.randint(types, (count,), generator=draw) if types > 1 else None for count in (index.shape[1], NODES))
     return Graph(index, NODES, None, attr, *kinds)
@@ -48,9 +46,8 @@ def network(nodes: list[dict[str, Any]], attributes: int = 0, types: int = 1, **
     made = parse_spec({"body": {"nodes": nodes, "outputs": [nodes[-1]["id"]]}, **parts})
     encodings = sum(encoding.dim for encoding in made.input.encodings)
     kinds = (types, types)
-    return build_network(
-        made, in_channels=WIDTH, out_channels=3, encoding_channels=encodings, edge_channels=attributes, types=kinds
-    ).eval()  # fmt: skip
+    sizes = {"in_channels": WIDTH, "out_channels": 3, "encoding_channels": encodings, "edge_channels": attributes}
+    return build_network(made, **sizes, types=kinds).eval()
 
 
 def check(net: Network, g: Graph, x: Features | None = None, encodings: torch.Tensor | None = None) -> None:
@@ -84,7 +81,7 @@ def _reach(op: str) -> str:
 
 
 def test_bodies_of_many_kinds() -> None:
-    branches = [
+    branches: list[dict[str, Any]] = [
         {"id": "a", "op": "gcn", "width": 8, "residual": True},
         {"id": "b", "op": "gat", "width": 8, "inputs": ["a", "input"], "merge": "concat", "norm": "pair"},
         {"id": "c", "op": "appnp", "inputs": ["b"]},

@@ -66,9 +66,14 @@ def test_rows_give_what_the_whole_graph_gives(
 
 
 def test_it_is_computed_once_for_training_and_predicting(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+    calls: list[int] = []
     real = module.propagated
-    monkeypatch.setattr(module, "propagated", lambda *args: calls.append(1) or real(*args))
+
+    def counted(*args: Any) -> dict[str, torch.Tensor]:
+        calls.append(1)
+        return real(*args)
+
+    monkeypatch.setattr(module, "propagated", counted)
     prepared, chosen = PreparedTask.from_task(task), spec("sign", batching="precomputed")
     for seed in (0, 1):
         predict(chosen, prepared, 0, train(chosen, prepared, split=0, seed=seed).state_dict)
