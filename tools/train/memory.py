@@ -38,7 +38,8 @@ def predicted_mib(
     """Most MiB that a full-graph training's own tensors hold at one time on a device, the task's features and edges not counted.
 
     ``num_edges``: directed; ``nnz``: non-zeros of sparse features, None if they are dense. Sampled batches are smaller: for them it is an
-    upper bound. ``num_graphs`` does not matter: what a graph adds is small beside its nodes.
+    upper bound; for precomputed propagation it counts the rows of a batch and what was propagated. ``num_graphs`` does not matter: what a
+    graph adds is small beside its nodes.
     """
     del num_graphs
     return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz, edge_channels, types)
@@ -63,11 +64,23 @@ def _predicted(
             spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings, edge_channels=edge_channels, types=types
         )
         weights = sum(int(value.numel()) for value in network.state_dict().values())
-        sizes = (num_nodes, num_edges, 0 if nnz is None else nnz)
-        step = _extended(network, spec.recipe, sizes, nnz is not None) if weights <= MOST_PROBED else 4.0 * num_nodes * in_channels
+        step = 4.0 * num_nodes * in_channels
+        if weights <= MOST_PROBED:
+            step = _step(network, (num_nodes, num_edges, 0 if nnz is None else nnz), nnz is not None, edge_channels, types)
     weight_mib = 4.0 * weights / MIB
     ring_mib = min(RING_BYTES / MIB, weight_mib * MOST_IN_BLOCK)  # the weights of the epochs that are not read yet
     return weight_mib * WEIGHT_COPIES + ring_mib + step / MIB + WORKSPACE_MIB
+
+
+def _step(network: Network, sizes: tuple[int, int, int], sparse: bool, edge_channels: int, types: Types) -> float:
+    """Bytes of a step; on rows also of what is propagated before, and of passes."""
+    if network.spec.recipe.batching != "precomputed":
+        return _extended(network, network.spec.recipe, sizes, sparse)
+    from agentnas.tools.train.resident import Scale, steps_on_rows
+
+    layout, (nodes, edges, nnz), rows = network.layout, sizes, min(network.spec.recipe.batch_size, sizes[0])
+    scale = Scale(nodes, edges, layout.in_channels, layout.out_channels, nnz if sparse else None, rows, 1, edge_channels, types)
+    return max(steps_on_rows(network, scale, sparse))
 
 
 def _extended(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool, moments_of: Moments | None = None) -> float:

@@ -147,7 +147,7 @@ def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float,
     if scale.pairs:
         return _steps_on_pairs(network, scale, whole, sparse)
     if recipe.batching == "precomputed":
-        return _steps_on_rows(network, scale, sparse)
+        return steps_on_rows(network, scale, sparse)
     parts = recipe.batching in ("neighbour", "cluster") and in_pieces(scale.num_nodes, scale.num_edges)
     inference = _by_layers(network, scale, sparse) if parts else None
     if inference is None:
@@ -169,7 +169,7 @@ def _by_layers(network: Network, scale: Scale, sparse: bool) -> float | None:
     return states + piece + NUMBERING_BYTES * scale.num_nodes + (MATRIX_BYTES * scale.num_edges if "matrix" in reaches else 0.0)
 
 
-def _steps_on_rows(network: Network, scale: Scale, sparse: bool) -> tuple[float, float]:
+def steps_on_rows(network: Network, scale: Scale, sparse: bool) -> tuple[float, float]:
     """The same where steps and passes see some rows of values that were propagated before: those values are in memory all the time, and
     while they are made, so are the edges' weights."""
     recipe, (step, inference) = network.spec.recipe, (min(network.spec.recipe.batch_size, scale.labelled), min(MOST_ROWS, scale.num_nodes))

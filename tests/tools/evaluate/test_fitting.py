@@ -112,6 +112,16 @@ def test_predictions_grow_with_the_task(axis: str) -> None:
     assert resident(spec(), replace(MILLION, **{axis: 2 * getattr(MILLION, axis)})).total > resident(spec(), MILLION).total + 100
 
 
+@pytest.mark.parametrize(("op", "less"), [("gcn", True), ("gat", True), ("gcnii", False)])
+def test_passes_layer_by_layer_take_less_where_operators_allow_it(op: str, less: bool) -> None:
+    body = {"nodes": [{"id": "a", "op": op}, {"id": "b", "op": op, "inputs": ["a"]}], "outputs": ["b"]}
+    whole = parse_spec({"input": {"encoder": "linear", "width": 64}, "body": body})
+    parts = whole.model_copy(update={"recipe": whole.recipe.model_copy(update={"batching": "neighbour"})})
+    assert (resident(parts, MILLION).inference < 0.9 * resident(whole, MILLION).inference) == less
+    small = replace(MILLION, num_nodes=20_000, num_edges=200_000)
+    assert resident(parts, small).inference == resident(whole, small).inference
+
+
 def test_as_many_workers_as_there_is_room_for() -> None:
     task = load_task("powerlaw:20000")
     needs = Room(1.0, "", task).needs

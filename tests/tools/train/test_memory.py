@@ -63,6 +63,15 @@ def test_predictions_grow_with_what_is_asked() -> None:
     assert narrow + 500 < wide < twice - 300
 
 
+def test_rows_of_what_was_propagated_take_less_than_the_graph() -> None:
+    nodes = [{"id": "a", "op": "sgc"}, {"id": "b", "op": "mlp", "width": 256, "inputs": ["a"]}]
+    whole = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}})
+    rows = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": {"batching": "precomputed"}})
+    size: dict[str, Any] = {"num_nodes": 1_000_000, "num_edges": 10_000_000, "in_channels": 64, "out_channels": 10}
+    values = 4 * size["num_nodes"] * size["in_channels"] / MIB
+    assert 2 * values < predicted_mib(rows, **size) < 0.5 * predicted_mib(whole, **size)
+
+
 def test_what_is_measured_on_cora() -> None:
     """Allocated on an H100 in trainings of cora, in MiB (docs/gpu.md)."""
     cora: dict[str, Any] = {"num_nodes": 2708, "num_edges": 10556, "in_channels": 1433, "out_channels": 7, "nnz": 49216}
