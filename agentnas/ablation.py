@@ -64,10 +64,12 @@ class Row:
 def ablate(
     run: Run, seeds: int = SEEDS, most: int = MOST, workers: int | None = None, *, tell: Callable[[str], None] = lambda _: None,
     on_training: Callable[[str], None] = lambda _: None, stop: threading.Event | None = None, task: Task | None = None,
+    allow_code: bool | None = None,
 ) -> list[Row]:  # fmt: skip
     """Measure the winner without each of its choices, ``most`` of them, on the first ``seeds`` of its confirmation.
 
-    ``task``: the run's own, where the caller holds it; else it is loaded again. ``tell`` hears what is about to be done, ``on_training``
+    ``task``: the run's own, where the caller holds it; else it is loaded again (``allow_code``: as in
+    ``load_run_task``). ``tell`` hears what is about to be done, ``on_training``
     what came of each training. Raises UsageError for a table, which trains nothing, and RunError for a run without a winner, or whose
     data is no longer the same.
     """
@@ -77,7 +79,7 @@ def ablate(
     variants = ablations(run.best)[:most]
     if not variants:
         raise RunError(f"run {run.name}: the winner makes no choice that could be taken back")
-    config, task = _settings(run, workers, task)
+    config, task = _settings(run, workers, task, allow_code)
     kept = _Kept(run, variants, list(confirmed))
     wanted = [(variant, seed, split) for variant in variants for seed, split in confirmed.items() if not kept.has(variant, seed)]
     tell(_estimate(run, len(variants) * len(confirmed), len(wanted), config))
@@ -120,13 +122,13 @@ def _hint(view: JournalView) -> str:
     return "resume it first" if view.finished is None else "no design was found in it"
 
 
-def _settings(run: Run, workers: int | None, task: Task | None) -> tuple[Config, Task]:
+def _settings(run: Run, workers: int | None, task: Task | None, allow_code: bool | None) -> tuple[Config, Task]:
     """The run's own settings, and its task; raises RunError where the data is another one."""
     from agentnas.api import stored_settings
     from agentnas.run_task import load_run_task
 
     config, _ = stored_settings(run.directory)
-    task = task or load_run_task(run)
+    task = task or load_run_task(run, allow_code=allow_code)
     if task.table is not None:
         raise UsageError(f"task {task.name} is a table: its cells are looked up, and have no parts to train without")
     return config if workers is None else config.model_copy(update={"workers": workers}), task

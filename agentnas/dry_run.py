@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,14 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     resolved = resolve(settings)
     task = api.choose_task(resolved)
-    config = searched.settled(api.bounded(resolved.config.model_copy(update={"task": task.reference}), resolved))
+    asked = api.bounded(resolved.config.model_copy(update={"task": task.reference}), resolved)
+    config = searched.settled(asked)
     api.check(config, task)
     space, anchors, batch = api.space_and_anchors(config, task)
     note = api.fallback(resolved, task)
     return {
         **({"note": note} if note else {}),
-        "command": command_of(config.model_dump(mode="json")),
+        "command": command_of(_as_asked(asked)),
         "task": f"{task.name} ({task.kind}), {task.protocol}, metric {task.metric.name}",
         "data": where(task.reference, config.data_dir, config.split),
         "card": make_card(task).text(),
@@ -49,6 +51,14 @@ def dry_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         **({"locked": str(space.locks)} if isinstance(space, BoundedSpace) and space.locks else {}),
         **_models(config, task, resolved, batch),
     }
+
+
+def _as_asked(config: Config) -> dict[str, Any]:
+    """The settings with files by their names and bounds as JSON: a run writes files that hold them, a dry run none."""
+    told = config.model_dump(mode="json")
+    space = told["space"]
+    starts = [start for start in told["start"] if isinstance(start, str)]  # what a settings file holds whole is found there again
+    return {**told, "space": space if isinstance(space, str) else json.dumps(space), "start": starts}
 
 
 def _outside(anchors: Sequence[Anchor]) -> str:

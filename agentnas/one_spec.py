@@ -79,7 +79,7 @@ def _trained_and_tested(
 ) -> dict[str, Any]:  # fmt: skip
     from agentnas.tools.workers import WorkerPool
 
-    scale = Scale(task.metric.name, task.metric.unit)
+    scale = task.metric.scale
     with WorkerPool(reference, training.workers, device) as pool:
         jobs = [_job(spec, training, seed, task.num_splits, folder) for seed in range(training.seeds)]
         results = _trained(pool, jobs, on_seed, scale)

@@ -382,7 +382,8 @@ def command_of(config: Mapping[str, Any]) -> str:
         if key in ("without_anchor", "lock"):
             words += [f"--{key.replace('_', '-')} {shlex.quote(name)}" for name in value]
         elif key in ("space", "start"):
-            words += [f"--{key} {name}" for name in ([value] if isinstance(value, str) else []) + [f for f in files if f.startswith(key)]]
+            named = [value] if isinstance(value, str) else [one for one in value if isinstance(one, str)] if key == "start" else []
+            words += [f"--{key} {shlex.quote(name)}" for name in named + [file for file in files if file.startswith(key)]]
         else:
             flag = key.removesuffix("_s").replace("_", "-")
             told = "none" if value is None else format_duration(value) if key.endswith("_s") else value

@@ -44,7 +44,7 @@ def told(event: BaselineMeasured, view: JournalView) -> str:
     """One line for the screen when a baseline was measured, or left out."""
     if not event.val:
         return f"baseline: {event.told} was left out: {event.reason}"
-    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view.scale)}"
+    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view.scale)}{_partly(event)}"
 
 
 def sentence(view: JournalView, best: Compared) -> str:
@@ -108,6 +108,8 @@ def _gain(c: Compared, scale: Scale) -> str:
         return ""
     if c.gap["inside_noise"] is True:
         return f": the network's difference of {_difference(c, scale)} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
+    if c.gap["difference"] == 0:
+        return ": the network reaches the same"
     better = c.gap["difference"] > 0
     if scale.is_error:
         return f": the network is {'better' if better else 'worse'}, {_difference(c, scale)}"

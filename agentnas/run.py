@@ -93,18 +93,19 @@ class Run:
             return self.view.finished.exit_code
         return 130 if self.view.interrupted is not None else 1
 
-    def export(self, to: str = "python", out: str | Path = "export", data_dir: Path | None = None) -> Exported:
+    def export(self, to: str = "python", out: str | Path = "export", data_dir: Path | None = None,
+               allow_code: bool | None = None) -> Exported:  # fmt: skip
         """Write the winner to a new folder as ``python``, ``pt2``, ``onnx`` or ``state``, with its model card."""
         from agentnas.shipping.forms import export
 
-        return export(self, to, Path(out), data_dir)
+        return export(self, to, Path(out), data_dir, allow_code)
 
     def predict(self, data: str | Path | None = None, nodes: str | None = None, edges: Path | None = None,
-                data_dir: Path | None = None) -> Predictions:  # fmt: skip
+                data_dir: Path | None = None, allow_code: bool | None = None) -> Predictions:  # fmt: skip
         """What the winner says of a file, a folder or a task; of the run's own data if none is given. ``nodes``: nodes, graphs or pairs."""
         from agentnas.shipping.predicting import predict
 
-        return predict(self, None if data is None else str(data), edges, nodes, data_dir)
+        return predict(self, None if data is None else str(data), edges, nodes, data_dir, allow_code)
 
     def report(self) -> str:
         """The report as Markdown."""

@@ -7,9 +7,8 @@ from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.view import JournalView
-from agentnas.tools.scale import Scale
+from agentnas.tools.scale import ITEMS, Scale
 
-ITEMS = {"node": "node", "graph": "graph", "link": "pair"}
 OF = {
     ("node", "classes"): "classes of nodes", ("node", "labels"): "several labels of each node", ("node", "value"): "a value of each node",
     ("graph", "classes"): "classes of graphs", ("graph", "labels"): "several labels of each graph",

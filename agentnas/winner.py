@@ -22,7 +22,6 @@ from agentnas.memory.view import JournalView
 from agentnas.shipping.examples import winner_example
 from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import CONFIRM
-from agentnas.tools.scale import Scale
 from agentnas.tools.spec.canonical import canonical_data
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import Task
@@ -117,7 +116,7 @@ def _figures(view: JournalView, trial: str, seed: int, task: Task) -> dict[str, 
 
 
 def _readme(run: str, figures: dict[str, Any], task: Task) -> str:
-    scale = Scale(task.metric.name, task.metric.unit)
+    scale = task.metric.scale
     unit = ", an error in the unit of the target" if scale.is_error else ""
     return f"""# Winner of {run}
 

@@ -58,7 +58,7 @@ def evaluator_of(
 
         return TabularEvaluator(task.table, space), workers_of(config)
     from agentnas.tools.evaluate.live import LiveEvaluator
-    from agentnas.tools.profiling import Sizes
+    from agentnas.tools.sizes import Sizes
 
     directory.folder("weights")
     pool, workers = executor(config, task, server, fitting.workers if fitting else None)
@@ -82,7 +82,8 @@ def weigh_of(task: Task) -> Weigh | None:
     """What counts the parameters of each part of a spec; None for a table, which holds no such figures."""
     if task.table is not None:
         return None
-    from agentnas.tools.profiling import Sizes, parameters_by_part
+    from agentnas.tools.profiling import parameters_by_part
+    from agentnas.tools.sizes import Sizes
 
     sizes = Sizes.of(task)
     return lambda spec: parameters_by_part(spec, sizes)

@@ -56,7 +56,8 @@ def _noise(situation: Situation, noise: float | None) -> list[Finding]:
     if not inside:
         return []
     floor = situation.scale.noise(2 * noise)
-    text = f"{len(inside)} other trials are within twice the noise floor ({floor}) of the leader; more seeds must decide"
+    others_are = "1 other trial is" if len(inside) == 1 else f"{len(inside)} other trials are"
+    text = f"{others_are} within twice the noise floor ({floor}) of the leader; more seeds must decide"
     return [Finding("", text, tuple(inside[:10]))]
 
 

@@ -62,6 +62,7 @@ def _measured(source: Baselines, baseline: Baseline, splits: Sequence[int], allo
         for split in splits if not reason else ():
             spent = time.monotonic() - begin
             if found and spent + spent / len(found) > allowed:
+                reason = f"{len(found)} of {len(splits)} splits: one more would have taken it beyond the {allowed:.3g} s that it may take"
                 break
             found[str(split)] = source.measure(baseline, split)
     except FAULTS as error:

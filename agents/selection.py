@@ -12,7 +12,7 @@ from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.agents.telling import telling
 from agentnas.agents.transfer_drafts import Transfer
-from agentnas.agents.validation_noise import gap_over_nodes
+from agentnas.agents.validation_noise import gap_over_items
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.scale import Scale
@@ -81,8 +81,8 @@ def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     """The candidate with the best mean validation over the seeds that all confirmed candidates share; ties go to fewer parameters.
 
     A found design that leads the best anchor by no more than the noise gives way to it: among many candidates one leads by luck, and an
-    anchor was not picked for its luck. Noise is what seeds vary by and, on one fixed split, what other validation nodes would have changed.
-    An anchor gives way to the same method in a cheaper setting (fewer hops) that those nodes cannot tell from it.
+    anchor was not picked for its luck. Noise is what seeds vary by and, on one fixed split, what other validation items would have changed.
+    An anchor gives way to the same method in a cheaper setting (fewer hops) that those items cannot tell from it.
     """
     records = situation.by_trial()
     candidates = [trial for trial in candidates if may_win(records[trial])]
@@ -108,30 +108,30 @@ def _anchor_instead(
     if anchor is None or anchor == order[0]:
         return None
     gap = paired_difference(common[order[0]], common[anchor])
-    nodes = gap_over_nodes(records[order[0]], records[anchor], common[anchor])
+    items = gap_over_items(records[order[0]], records[anchor], common[anchor])
     if gap["inside_noise"]:
         lead = f"{scale.lead(gap['difference'], gap['se'])}, inside the noise"
-    elif nodes and nodes.undecided:
-        lead = f"{nodes}, less than one standard error"
+    elif items and items.undecided:
+        lead = f"{items}, less than one standard error"
     else:
         return None
-    seeds = f"best anchor over {len(common[anchor])} fresh seeds among {len(order)} confirmed trials"
+    seeds = f"best anchor over {_many(len(common[anchor]), 'fresh seed')} among {_many(len(order), 'confirmed trial')}"
     return anchor, f"{seeds}; {order[0]} leads it by {lead}, which is no gain"
 
 
 def _cheaper_setting(
     chosen: str, order: Sequence[str], common: Mapping[str, Mapping[int, float]], records: Mapping[str, Record]
 ) -> tuple[str, str] | None:
-    """The cheapest setting of the chosen anchor's method that the validation nodes cannot tell from it, and why.
+    """The cheapest setting of the chosen anchor's method that the validation items cannot tell from it, and why.
 
     Anchors alone: a found design was confirmed for its score, and among many that are cheap one scores by luck.
     """
     others = [t for t in order if records[chosen].proposal.anchor and _is_cheaper_setting(records[t], records[chosen])]
-    gaps = {t: gap for t in others if (gap := gap_over_nodes(records[chosen], records[t], common[t])) and gap.undecided}
+    gaps = {t: gap for t in others if (gap := gap_over_items(records[chosen], records[t], common[t])) and gap.undecided}
     if not gaps:
         return None
     cheapest = min(gaps, key=lambda trial: (_cost(records[trial]), order.index(trial)))
-    why = f"the same method as {chosen} in a cheaper setting, {len(common[cheapest])} fresh seeds each"
+    why = f"the same method as {chosen} in a cheaper setting, {_many(len(common[cheapest]), 'fresh seed')} each"
     return cheapest, f"{why}; {chosen} leads it by {gaps[cheapest]}, less than one standard error"
 
 
@@ -177,10 +177,15 @@ def _cost(record: Record) -> float:
     return float(record.profile.get("flops") or 0)
 
 
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]], scale: Scale) -> str:
-    text = f"best mean validation over {len(common[order[0]])} fresh seeds among {len(order)} confirmed trials"
+    seeds = _many(len(common[order[0]]), "fresh seed")
     if len(order) < 2:
-        return text
+        return f"the only trial that was confirmed to the end, over {seeds}"
+    text = f"best mean validation over {seeds} among {_many(len(order), 'confirmed trial')}"
     gap = paired_difference(common[order[0]], common[order[1]])
     noise = ", inside the noise" if gap["inside_noise"] else ""
     return f"{text}; ahead of {order[1]} by {scale.lead(gap['difference'], gap['se'])}{noise}"

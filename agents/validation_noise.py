@@ -1,7 +1,7 @@
-"""How far the validation nodes themselves can tell two designs apart.
+"""How far the validation items themselves can tell two designs apart.
 
-On one fixed split every seed is scored on the same nodes. The spread over seeds then says how much training varies, and nothing about
-which nodes happen to be in the validation part: 500 other nodes would have ranked close designs otherwise.
+On one fixed split every seed is scored on the same nodes, graphs or pairs. The spread over seeds then says how much training varies, and
+nothing about which of them happen to be in the validation part: 500 other nodes would have ranked close designs otherwise.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from agentnas.agents.situation import Record
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.evaluate.right import DETAIL, share_right
+from agentnas.tools.scale import ITEMS
 
 
 @dataclass(frozen=True)
-class NodeGap:
-    """Mean difference of two designs over the validation nodes, and its standard error over them; percentage points."""
+class Gap:
+    """Mean difference of two designs over the validation items, and its standard error over them; percentage points."""
 
     difference: float
     se: float
-    nodes: int
+    count: int
+    items: str
+    """What is predicted of: ``nodes``, ``graphs`` or ``pairs``."""
 
     @property
     def undecided(self) -> bool:
@@ -28,17 +31,19 @@ class NodeGap:
         return self.difference < self.se
 
     def __str__(self) -> str:
-        return f"{self.difference:.2f} ± {self.se:.2f} over the {self.nodes} validation nodes"
+        return f"{self.difference:.2f} ± {self.se:.2f} over the {self.count} validation {self.items}"
 
 
-def gap_over_nodes(ours: Record, theirs: Record, seeds: Collection[int]) -> NodeGap | None:
-    """Ours minus theirs over the confirmations of these seeds; None where their trainings did not say which nodes were right."""
+def gap_over_items(ours: Record, theirs: Record, seeds: Collection[int]) -> Gap | None:
+    """Ours minus theirs over the confirmations of these seeds; None where their trainings did not say which items were right."""
     told = [_told(record, seeds) for record in (ours, theirs)]
     if not all(told):
         return None
     first, second = (share_right(texts) for texts in told)
     gap = 100.0 * (first - second)
-    return NodeGap(float(gap.mean()), float(gap.std(ddof=1)) / len(gap) ** 0.5, len(gap)) if len(gap) > 1 else None
+    if len(gap) < 2:
+        return None
+    return Gap(float(gap.mean()), float(gap.std(ddof=1)) / len(gap) ** 0.5, len(gap), f"{ITEMS[ours.spec.head.kind]}s")
 
 
 def _told(record: Record, seeds: Collection[int]) -> list[str]:

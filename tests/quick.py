@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import Any
 
 from agentnas.tools import anchors
@@ -20,14 +21,15 @@ def shortened(anchor: Anchor) -> Anchor:
     return Anchor(anchor.name, anchor.kind, anchor.card, anchor.spec.model_copy(update={"recipe": recipe}))
 
 
-def shorten(patch: Any = None) -> None:
-    """Make every live run in this process start from short anchors; ``patch`` is a MonkeyPatch that takes it back."""
+def shorten(patch: Any = None, kept: Collection[str] = KEPT) -> None:
+    """Make every live run in this process start from short anchors, those that are ``kept``; ``patch`` is a MonkeyPatch that takes it
+    back."""
     honest = anchors.select_anchors
 
     def select(*args: Any) -> tuple[Anchor, ...]:
         chosen = honest(*args)
         live = any(anchor.name == "mlp" for anchor in chosen)
-        return tuple(shortened(anchor) for anchor in chosen if anchor.name in KEPT) if live else chosen
+        return tuple(shortened(anchor) for anchor in chosen if anchor.name in kept) if live else chosen
 
     (patch.setattr if patch else setattr)(anchors, "select_anchors", select)
 

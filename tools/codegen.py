@@ -195,14 +195,14 @@ def encodings_source(spec: ArchitectureSpec) -> str:
     library = _library([], ("dropout", "ranges", "sparse", "segments", "graph", "features"))
     copied = "\n\n\n".join(definition.source for definition in library.closure(["Graph", "ENCODERS"]))
     imports = _imports(library, copied)
-    return ENCODINGS.format(imports=imports, copied=copied, columns=sum(dim for _, dim in wanted), wanted=wanted, edges=spec.input.edges)
+    return ENCODINGS.format(imports=imports, copied=copied, columns=spec.input.encoding_channels, wanted=wanted, edges=spec.input.edges)
 
 
 def _built_of(
     spec: ArchitectureSpec, in_channels: int, out_channels: int, edge_channels: int, types: Types, shared_files: tuple[str, ...]
 ) -> tuple[Layout, list[str], Library]:
     """The spec's network, the classes that it calls, and the definitions of those and of the shared files."""
-    layout = make_layout(spec, in_channels, out_channels, sum(e.dim for e in spec.input.encodings), edge_channels, types)
+    layout = make_layout(spec, in_channels, out_channels, spec.input.encoding_channels, edge_channels, types)
     calls = [part for make in layout.modules.values() for part in make.parts()]
     return layout, [call.cls for call in calls], _library(sorted({call.operator for call in calls if call.operator}), shared_files)
 

@@ -58,9 +58,14 @@ class Metric:
         """Whether score ``a`` is strictly better than ``b``."""
         return a > b if self.higher_is_better else a < b
 
+    @property
+    def scale(self) -> Scale:
+        """How its scores are shown."""
+        return Scale(self.name, self.unit)
+
     def natural(self, score: float) -> float:
         """A score as the metric is usually given: errors in the unit of the target, all others in percent."""
-        return Scale(self.name, self.unit).natural(score)
+        return self.scale.natural(score)
 
 
 def metric(name: str, unit: float = 1.0) -> Metric:

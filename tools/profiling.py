@@ -15,16 +15,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agentnas.tools.errors import ConfigError, SpecError, UsageError
+from agentnas.tools.errors import ConfigError, SpecError
+from agentnas.tools.room import MIB
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec
-from agentnas.tools.tasks.base import Task
 
 if TYPE_CHECKING:
     import torch
@@ -33,41 +34,12 @@ if TYPE_CHECKING:
     from agentnas.tools.train.data import PreparedTask
     from agentnas.tools.train.trainer import Session
 
-MIB = 2**20
 WARM_UPS = 3
 TIMING_S = 1.0  # stop timing after this long, but never before FEWEST_RUNS
 FEWEST_RUNS, MOST_RUNS = 5, 100
 EPOCHS = 5
 # A real network is the quickest to count up to so many weights, and is not made beyond so many; an operator has a factor of its own.
 FEW_WEIGHTS, MOST_WEIGHTS = 2**17, 2**20
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of a task. ``num_edges``: directed; ``nnz``: non-zero features, None where features are used as a dense matrix;
-    ``edge_channels``: attributes of an edge; ``types``: how many types of nodes and of edges there are; ``num_graphs``: items where these
-    are graphs, else 1."""
-
-    num_nodes: int
-    num_edges: int
-    in_channels: int
-    out_channels: int
-    nnz: int | None = None
-    edge_channels: int = 0
-    types: tuple[int, int] = (1, 1)
-    num_graphs: int = 1
-
-    @classmethod
-    def of(cls, task: Task) -> Sizes:
-        """Sizes of a task with data; raises UsageError for a table."""
-        from agentnas.tools.nn.features import DENSE_ABOVE
-
-        data = task.data
-        if data is None:
-            raise UsageError(f"task {task.name} is a table: its costs are looked up, not computed; choose a task without 'nasbench:'")
-        nnz = data.nnz if data.nnz <= DENSE_ABOVE * data.num_nodes * data.num_features else None
-        graphs = _graphs(data.kind, data.num_items)
-        return cls(data.num_nodes, data.num_edges, data.num_features, data.num_classes, nnz, data.edge_channels, data.types, graphs)
 
 
 @dataclass(frozen=True)
@@ -88,10 +60,6 @@ class Profile:
     peak_memory_mib: float
     train_memory_mib: float
     epoch_ms: float
-
-
-def _graphs(kind: str, items: int) -> int:
-    return items if kind == "graph" else 1
 
 
 def resolve_device(name: str) -> str:
@@ -131,7 +99,7 @@ def foreseen_mib(spec: ArchitectureSpec, sizes: Sizes) -> float | None:
     from agentnas.tools.train.memory import predicted_mib
 
     try:
-        return predicted_mib(spec, **asdict(sizes))
+        return predicted_mib(spec, sizes)
     except Exception:  # noqa: BLE001
         # An operator's file holds anybody's code: what it raises here its training will raise again, as the reason of a failed trial.
         return None
@@ -161,7 +129,7 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
                 spec,
                 in_channels=sizes.in_channels,
                 out_channels=sizes.out_channels,
-                encoding_channels=sum(encoding.dim for encoding in spec.input.encodings),
+                encoding_channels=spec.input.encoding_channels,
                 edge_channels=sizes.edge_channels,
                 types=sizes.types,
             )
@@ -198,8 +166,7 @@ def _devices(spec: ArchitectureSpec, sizes: Sizes) -> tuple[str, ...]:
 def _layout(spec: ArchitectureSpec, sizes: Sizes) -> Layout:
     from agentnas.tools.nn.layout import make_layout
 
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
-    return make_layout(spec, sizes.in_channels, sizes.out_channels, encodings, sizes.edge_channels, sizes.types)
+    return make_layout(spec, sizes.in_channels, sizes.out_channels, spec.input.encoding_channels, sizes.edge_channels, sizes.types)
 
 
 def _widths(args: Iterable[object]) -> list[int]:
@@ -216,7 +183,7 @@ def profile(spec: ArchitectureSpec, prepared: PreparedTask, *, capture: bool = T
 
     sizes = Sizes(
         prepared.num_nodes, prepared.num_edges, prepared.num_features, prepared.num_classes, prepared.nnz(spec.input),
-        prepared.edge_channels, prepared.types, _graphs(prepared.kind, prepared.num_items),
+        prepared.edge_channels, prepared.types, prepared.num_items if prepared.kind == "graph" else 1,
     )  # fmt: skip
     with _one_thread(), seeded(0, prepared.device):
         latency = _latency_ms(spec, prepared)

@@ -16,10 +16,10 @@ from typing import Any
 
 from agentnas.tools.errors import ConfigError
 from agentnas.tools.executors import address_of
+from agentnas.tools.room import MIB
 
 PROBE_S = 3.0
 ADVICE = "is the cluster up (ray status), and is this the address of its head?"
-MIB = 2**20
 # Memory for shared objects of a cluster that is started here: the task's data is held once, results are small.
 LEAST_STORE_MIB = 80
 # What must be set before Ray is imported: no statistics sent, no words of its libraries on stderr.

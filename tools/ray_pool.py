@@ -19,8 +19,9 @@ from typing import Any
 
 from agentnas.tools import errors, packed
 from agentnas.tools.errors import AgentNASError, ConfigError, RunError
-from agentnas.tools.ray_cluster import MIB, Cluster, Node, connect
+from agentnas.tools.ray_cluster import Cluster, Node, connect
 from agentnas.tools.ray_host import Host, version
+from agentnas.tools.room import MIB
 from agentnas.tools.tasks.base import Task
 from agentnas.tools.whole_file import whole_file
 from agentnas.tools.workers import POLL_S, START_ATTEMPTS, START_LIMIT_S, Failure, Job, JobResult

@@ -1,4 +1,5 @@
-"""How a run's scores are shown: percent as they are, errors in the unit of the target. Holds no numpy, for journals are read without it."""
+"""How a run's scores are shown, and what they are of: percent as they are, errors in the unit of the target. Holds no numpy, for journals
+are read without it."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 ERRORS = ("mae", "rmse")
+ITEMS = {"node": "node", "graph": "graph", "link": "pair"}  # kind of task -> what one item of it is called
 SHORT = {
     "macro_f1": "macro F1", "roc_auc": "ROC AUC", "ap": "AP", "mrr": "MRR", "mae": "MAE", "rmse": "RMSE", "r2": "R2", "hits@20": "Hits@20",
     "hits@50": "Hits@50", "hits@100": "Hits@100",

@@ -162,13 +162,13 @@ def _train(job: Job, prepared: PreparedTask) -> dict[str, Any]:
 
 def _right(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Any]) -> dict[str, str]:
     """Which validation items a kept training got right, where seeds share them and the score is their share."""
-    from agentnas.tools.evaluate.right import DETAIL, MOST_NODES, packed
+    from agentnas.tools.evaluate.right import DETAIL, MOST_ITEMS, packed
     from agentnas.tools.train.trainer import predict
 
     if prepared.num_splits > 1 or not prepared.counts_right:
         return {}
     right = prepared.val_right(predict(spec, prepared, split, state_dict), split)
-    return {DETAIL: packed(right)} if len(right) <= MOST_NODES else {}
+    return {DETAIL: packed(right)} if len(right) <= MOST_ITEMS else {}
 
 
 @contextmanager

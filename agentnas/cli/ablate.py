@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agentnas.cli.options import Json, RunsDir
+from agentnas.cli.options import AllowCode, Json, RunsDir
 from agentnas.cli.output import emit, emit_json, say, table
 from agentnas.cli.runs_found import found
 from agentnas.cli.shell import COMMANDS, command_app
@@ -21,8 +21,9 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; as i
 
 @app.command(help=COMMANDS["ablate"].help)
 def ablate(
-    run: RunName = "latest", seeds: Seeds = 5, most: Most = 12, workers: Workers = None, runs_dir: RunsDir = None, json: Json = False
-) -> None:
+    run: RunName = "latest", seeds: Seeds = 5, most: Most = 12, workers: Workers = None, allow_code: AllowCode = None,
+    runs_dir: RunsDir = None, json: Json = False,
+) -> None:  # fmt: skip
     from agentnas import ablation
     from agentnas.cli.design import stopping
     from agentnas.report import write_report
@@ -30,7 +31,7 @@ def ablate(
 
     asked = Run(found(run, runs_dir))
     with stopping() as stop:
-        rows = ablation.ablate(asked, seeds, most, workers, tell=say, on_training=say, stop=stop)
+        rows = ablation.ablate(asked, seeds, most, workers, tell=say, on_training=say, stop=stop, allow_code=allow_code)
     write_report(Run(asked.directory))
     if json:
         emit_json([{**vars(row), "verdict": row.verdict} for row in rows])

@@ -183,12 +183,17 @@ def _close(shown: list[Any]) -> None:
 def _how_to_go_on(begun: list[Any], runs_dir: Path | None) -> list[str]:
     """The exact command that resumes, unless that would change nothing."""
     open_ = [start for start in begun if start.view.finished is None or start.view.finished.outcome in ("failed", "budget_ended")]
-    return [f"to go on: agentnas design --resume {start.run.name}{_where(runs_dir)}" for start in open_]
+    return [f"to go on: agentnas design --resume {start.run.name}{_where(runs_dir)}{_allowed(start)}" for start in open_]
 
 
 def _where(runs_dir: Path | None) -> str:
     """The flag that commands about this run need."""
     return f" --runs-dir {shlex.quote(str(runs_dir))}" if runs_dir else ""
+
+
+def _allowed(start: Any) -> str:
+    """The flag that a resume needs anew where the task is code: a run's folder does not allow it."""
+    return " --allow-code" if start.config.allow_code else ""
 
 
 def _note_how_to_go_on(error: BaseException | None, begun: list[Any], runs_dir: Path | None) -> None:

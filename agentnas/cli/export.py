@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agentnas.cli.options import DataDir, Json, RunsDir
+from agentnas.cli.options import AllowCode, DataDir, Json, RunsDir
 from agentnas.cli.output import emit, emit_json, say
 from agentnas.cli.report import RunName
 from agentnas.cli.shell import COMMANDS, command_app
@@ -21,8 +21,8 @@ Out = Annotated[Path, typer.Option(help="Folder to write; it must not exist yet.
 
 @app.command(help=COMMANDS["export"].help)
 def export(
-    run: RunName = "latest", to: To = "python", out: Out = Path("export"), data_dir: DataDir = None, runs_dir: RunsDir = None,
-    json: Json = False,
+    run: RunName = "latest", to: To = "python", out: Out = Path("export"), data_dir: DataDir = None, allow_code: AllowCode = None,
+    runs_dir: RunsDir = None, json: Json = False,
 ) -> None:  # fmt: skip
     from agentnas.config import resolve
     from agentnas.memory.runs import find
@@ -31,7 +31,7 @@ def export(
 
     forms.check_form(to, out)
     found = Run(find(resolve({"runs_dir": runs_dir}).config.runs_dir, run))
-    done = forms.export(found, to, out, data_dir)
+    done = forms.export(found, to, out, data_dir, allow_code)
     for line in done.notes:
         say(line)
     if done.deviation is not None:

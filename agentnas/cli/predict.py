@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agentnas.cli.options import DataDir, Json, RunsDir
+from agentnas.cli.options import AllowCode, DataDir, Json, RunsDir
 from agentnas.cli.output import emit, emit_json, say
 from agentnas.cli.report import Force, RunName
 from agentnas.cli.shell import COMMANDS, command_app
@@ -37,7 +37,7 @@ Out = Annotated[Path | None, typer.Option(help="File to write, .csv or .json; CS
 @app.command(help=COMMANDS["predict"].help)
 def predict(
     run: RunName = "latest", data: Data = None, edges: Edges = None, nodes: Nodes = None, out: Out = None, force: Force = False,
-    data_dir: DataDir = None, runs_dir: RunsDir = None, json: Json = False,
+    data_dir: DataDir = None, allow_code: AllowCode = None, runs_dir: RunsDir = None, json: Json = False,
 ) -> None:  # fmt: skip
     from agentnas.config import resolve
     from agentnas.memory.runs import find
@@ -46,7 +46,7 @@ def predict(
 
     predicting.check_out(out, force)
     found = Run(find(resolve({"runs_dir": runs_dir}).config.runs_dir, run))
-    predictions = predicting.predict(found, data, edges, nodes, data_dir)
+    predictions = predicting.predict(found, data, edges, nodes, data_dir, allow_code)
     for note in predictions.notes:
         say(note)
     if out is not None:

@@ -36,12 +36,12 @@ def describe(trained: Trained, form: str, written: Written) -> dict[str, Any]:
     shapes = {
         "x": ["nodes", trained.num_features], "edge_index": [2, "edges"], "edge_attr": ["edges", trained.edge_channels],
         "edge_type": ["edges"], "node_type": ["nodes"], "batch": ["nodes"], "edge_label_index": [2, "pairs"], "pairs": [2, "pairs"],
-        "encodings": ["nodes", trained.encoding_columns], "y_train": ["known"], "train_index": ["known"],
+        "encodings": ["nodes", trained.spec.input.encoding_channels], "y_train": ["known"], "train_index": ["known"],
     }  # fmt: skip
     names = ["x", "edge_index"]
     names += ["edge_attr"] if trained.edge_channels else []
     names += ["edge_type", "node_type"] if trained.typed else []
-    names += ["encodings"] if trained.encoding_columns else []
+    names += ["encodings"] if trained.spec.input.encoding_channels else []
     names += ["batch"] if trained.kind == "graph" and form not in TRACED else []
     names += ["pairs" if form in TRACED else "edge_label_index"] if trained.kind == "link" else []
     names += ["y_train", "train_index"] if trained.posted else []

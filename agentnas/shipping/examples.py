@@ -136,7 +136,7 @@ def state_example(trained: Trained) -> str:
     extra = f'\n    "edge_attr": torch.rand(6, {trained.edge_channels}),' if trained.edge_channels else ""
     if trained.typed:
         extra += '\n    "edge_type": torch.zeros(6, dtype=torch.long), "node_type": torch.zeros(4, dtype=torch.long),'
-    extra += STATE_ENCODINGS.format(columns=trained.encoding_columns) if trained.encoding_columns else ""
+    extra += STATE_ENCODINGS.format(columns=columns) if (columns := trained.spec.input.encoding_channels) else ""
     extra += '\n    "edge_label_index": torch.tensor([[0, 0], [2, 3]]),' if trained.kind == "link" else ""
     rows = {"link": "two pairs", "graph": "one made-up graph", "node": "a made-up graph of four nodes"}[trained.kind]
     what = "values" if trained.target == "value" else "probabilities"

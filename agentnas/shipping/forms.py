@@ -42,7 +42,7 @@ class Exported:
     notes: tuple[str, ...]
 
 
-def export(run: Run, form: str, out: Path, data_dir: Path | None = None) -> Exported:
+def export(run: Run, form: str, out: Path, data_dir: Path | None = None, allow_code: bool | None = None) -> Exported:
     """Write the run's winner to the new folder ``out``, which appears whole.
 
     Raises UsageError for an unknown form, a folder that exists and what the form cannot hold; RunError without a winner.
@@ -56,7 +56,7 @@ def export(run: Run, form: str, out: Path, data_dir: Path | None = None) -> Expo
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         draft.mkdir(parents=True)
-        written = _fill(run, form, draft, data_dir)
+        written = _fill(run, form, draft, data_dir, allow_code)
         draft.rename(out)
     except OSError as error:
         raise RunError(f"cannot write {out}: {error.strerror or error}") from None
@@ -74,7 +74,7 @@ def check_form(form: str, out: Path) -> None:
     raise UsageError(f"--to {form} is no form; {suggest(form, FORMS)}")
 
 
-def _fill(run: Run, form: str, draft: Path, data_dir: Path | None) -> Written:
+def _fill(run: Run, form: str, draft: Path, data_dir: Path | None, allow_code: bool | None) -> Written:
     from agentnas.shipping.card import write_card
     from agentnas.shipping.description import describe, describe_table
     from agentnas.shipping.table import write_table
@@ -84,7 +84,7 @@ def _fill(run: Run, form: str, draft: Path, data_dir: Path | None) -> Written:
         written = write_table(run, draft)
         described = describe_table(run)
     else:
-        trained = Trained(run, data_dir)
+        trained = Trained(run, data_dir, allow_code)
         written = FORMS[form](trained, draft)
         written = _with_encodings(trained, draft, form, written)
         described = describe(trained, form, written)
@@ -95,7 +95,7 @@ def _fill(run: Run, form: str, draft: Path, data_dir: Path | None) -> Written:
 
 def _with_encodings(trained: Trained, draft: Path, form: str, written: Written) -> Written:
     """The program that computes what a new graph's encodings are, where the model takes any."""
-    if not trained.encoding_columns:
+    if not trained.spec.input.encoding_channels:
         return written
     from agentnas.tools.codegen import encodings_source
 

@@ -127,8 +127,8 @@ def tiny_inputs(trained: Trained) -> dict[str, Tensor]:
     inputs = {"x": torch.rand(5, trained.num_features), "edge_index": torch.tensor([[0, 1, 2, 3, 1, 4], [1, 0, 3, 2, 2, 4]])}
     if trained.edge_channels:
         inputs["edge_attr"] = torch.rand(6, trained.edge_channels)
-    if trained.encoding_columns:
-        inputs["encodings"] = torch.rand(5, trained.encoding_columns)
+    if trained.spec.input.encoding_channels:
+        inputs["encodings"] = torch.rand(5, trained.spec.input.encoding_channels)
     if trained.kind == "link":
         inputs["pairs"] = torch.tensor([[0, 1, 2], [3, 4, 0]])
     if trained.posted:
@@ -168,7 +168,7 @@ def trace_alone(spec: ArchitectureSpec) -> ExportedProgram:
         def forward(self, x: Tensor, edge_index: Tensor, encodings: Tensor | None = None, pairs: Tensor | None = None) -> Any:
             return self.model(x, code.Graph(edge_index, x.shape[0]), encodings, None, pairs)
 
-    columns = sum(encoding.dim for encoding in spec.input.encodings)
+    columns = spec.input.encoding_channels
     inputs = {"x": torch.rand(5, 4), "edge_index": torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]])}
     inputs |= {"encodings": torch.rand(5, columns)} if columns else {}
     return trace(Bare(), inputs | ({"pairs": torch.tensor([[0, 1, 2], [3, 4, 0]])} if spec.head.kind == "link" else {}))

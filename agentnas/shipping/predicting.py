@@ -124,14 +124,19 @@ def likely(row: Prediction) -> list[int]:
 
 
 def predict(
-    run: Run, data: str | None = None, edges: Path | None = None, nodes: str | None = None, data_dir: Path | None = None
+    run: Run,
+    data: str | None = None,
+    edges: Path | None = None,
+    nodes: str | None = None,
+    data_dir: Path | None = None,
+    allow_code: bool | None = None,
 ) -> Predictions:
     """Predictions of the run's winner. ``data``: a file, a folder or a task; None is the run's own data.
 
     ``nodes``: names or ranges of nodes or graphs such as ``3,8,10-20``, and of pairs ``3-8,4-10`` or a CSV of them; None is all. Raises
     DataError, UsageError, RunError.
     """
-    trained = Trained(run, data_dir)
+    trained = Trained(run, data_dir, allow_code)
     graph, known, notes = _graph(trained, data, edges)
     item = item_of(trained.view)
     if item == "pair":
@@ -265,7 +270,7 @@ def _loaded(trained: Trained, data: str) -> tuple[GraphData, tuple[str, ...]]:
     from agentnas.config import resolve
     from agentnas.tools.tasks import load_task
 
-    allowed = resolve().config.allow_code
+    allowed = resolve({"allow_code": trained.allow_code}).config.allow_code
     if is_task_file(data):
         from agentnas.tools.own.task import own_data
 

@@ -52,10 +52,12 @@ def is_table(run: Run) -> bool:
 
 @dataclass
 class Trained:
-    """The shipped weights in their network. ``task`` is loaded when it is first needed; ``data_dir`` is where its files are."""
+    """The shipped weights in their network. ``task`` is loaded when it is first needed; ``data_dir`` is where its files are, ``allow_code``
+    whether a function that it names may be called; None is as the settings say."""
 
     run: Run
     data_dir: Path | None = None
+    allow_code: bool | None = None
     spec: ArchitectureSpec = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,11 +122,6 @@ class Trained:
         return self.sizes["edge_channels"] if any(operator(node.op).uses_edge_attr for node in self.spec.body.nodes) else 0
 
     @property
-    def encoding_columns(self) -> int:
-        """Columns of positional and structural encodings that the network takes beside the features."""
-        return sum(encoding.dim for encoding in self.spec.input.encodings)
-
-    @property
     def posted(self) -> bool:
         """Whether predictions are corrected by labels of the graph after the network."""
         return self.spec.post.kind != "none"
@@ -141,7 +138,7 @@ class Trained:
 
     @cached_property
     def task(self) -> Task:
-        return load_run_task(self.run, self.data_dir)
+        return load_run_task(self.run, self.data_dir, self.allow_code)
 
     @cached_property
     def split_number(self) -> int:
@@ -182,7 +179,7 @@ class Trained:
         from agentnas.tools.nn.network import build_network
 
         network = build_network(
-            self.spec, in_channels=self.num_features, out_channels=self.num_classes, encoding_channels=self.encoding_columns,
+            self.spec, in_channels=self.num_features, out_channels=self.num_classes, encoding_channels=self.spec.input.encoding_channels,
             edge_channels=self.sizes["edge_channels"], types=self.types,
         )  # fmt: skip
         network.load_state_dict(self.weights)

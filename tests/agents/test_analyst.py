@@ -51,7 +51,7 @@ def test_those_within_the_noise_of_the_leader_are_named() -> None:
     near, far = record(2, {"full": {0: 82.0, 1: 83.0}}), record(3, {"full": {0: 70.0, 1: 71.0}})
     findings = analysed(leader, near, far).findings
     assert findings[0].text.startswith("t0001 leads with 84.00 on validation (noise floor 1.00)")
-    assert "1 other trials are within twice the noise floor (2.00)" in findings[1].text
+    assert "1 other trial is within twice the noise floor (2.00)" in findings[1].text
     assert findings[1].trials == ("t0002",)
 
 

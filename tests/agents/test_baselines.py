@@ -89,7 +89,11 @@ def test_time_that_is_up_leaves_splits_out(journal: Journal, monkeypatch: pytest
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr("agentnas.agents.baselines.time.monotonic", lambda: float(next(clock)))
     measure_baselines(house(journal, scores, [method("linear")]))
-    assert 1 <= len(journal.view.baselines["linear"].val) < SPLITS
+    found = journal.view.baselines["linear"]
+    assert 1 <= len(found.val) < SPLITS
+    assert found.reason == f"{len(found.val)} of 4 splits: one more would have taken it beyond the 50 s that it may take"
+    assert told(found, journal.view).endswith(f" ({found.reason})")
+    assert baseline_rows(journal.view)[0][-1].endswith(f" ({found.reason})")
 
 
 def test_nothing_is_measured_before_the_choice_or_for_a_table(tmp_path: Path) -> None:
@@ -135,6 +139,18 @@ def test_where_nothing_is_gained_it_is_said_plainly(journal: Journal, by: Sequen
     (line,) = baseline_lines(journal.view)
     assert line.endswith(f": {words}: a graph neural network may not be needed here")
     assert baselines_summary(journal.view)[0]["network_needless"] is True
+
+
+def test_what_one_split_says_the_same_of_is_no_loss(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path / "runs", "made").journal() as held:
+        for event in (started(), drafted("t0001")):
+            held.append(event)
+        held.append(ev.EvaluationFinished(trial="t0001", rung="confirm", seed=100, split=0, val=80.0, seconds=1.0))
+        held.append(ev.WinnerChosen(trial="t0001", val_mean=80.0, val_sd=None, seeds=1, reason="best"))
+        held.append(ev.TestOpened(scores={"t0001": {"100": 80.0}}, comparison={}))
+        held.append(ev.BaselineMeasured(name="trees", told="trees", val={"0": 70.0}, test={"0": 80.0}))
+        (line,) = baseline_lines(held.view)
+    assert line == "without a network, trees reaches 80.00: the network reaches the same: a graph neural network may not be needed here"
 
 
 def test_the_best_by_validation_is_held_against_the_winner(journal: Journal) -> None:

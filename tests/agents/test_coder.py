@@ -18,7 +18,8 @@ from agentnas.memory.memory import Evidence
 from agentnas.tools.anchors import plain_anchors
 from agentnas.tools.evaluate.base import Limits
 from agentnas.tools.operators.base import operator
-from agentnas.tools.profiling import Sizes, price
+from agentnas.tools.profiling import price
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import SearchSpace

@@ -26,7 +26,8 @@ from agentnas.memory.memory import Evidence, InMemory, TrialRecord
 from agentnas.tools.anchors import plain_anchors
 from agentnas.tools.evaluate.base import Limits
 from agentnas.tools.evaluate.ladder import TABLE
-from agentnas.tools.profiling import Sizes, parameters_by_part, price
+from agentnas.tools.profiling import parameters_by_part, price
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.canonical import canonical, spec_hash
 from agentnas.tools.spec.cellspace import CellSpace
 from agentnas.tools.spec.edits import cell_spec, to_edits

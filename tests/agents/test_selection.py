@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentnas.agents.selection import Finalists, best_confirmed, choose, comparison, estimated, finalists, median_seed
 from agentnas.agents.situation import Record
-from agentnas.agents.validation_noise import gap_over_nodes
+from agentnas.agents.validation_noise import gap_over_items
 from agentnas.memory.events import EvaluationFinished
 from agentnas.tools.errors import BudgetEndedError
 from agentnas.tools.evaluate.base import CONFIRM
@@ -71,6 +71,13 @@ def test_the_choice_pairs_by_seed() -> None:
     first = record(1, {"full": {0: 50.0}, CONFIRM: {100: 90.0, 102: 70.0}})
     second = record(2, {"full": {0: 50.0}, CONFIRM: {100: 91.0, 101: 10.0, 102: 71.0}})
     assert choose(situation(first, second), ["t0001", "t0002"]).trial == "t0002"
+
+
+def test_one_that_is_confirmed_alone_is_compared_with_nobody() -> None:
+    alone, untouched = record(1, confirmed(80.0, 81.0)), record(2, {"full": {0: 85.0}})
+    reason = choose(situation(alone, untouched), ["t0001", "t0002"]).reason
+    assert reason == "the only trial that was confirmed to the end, over 2 fresh seeds"
+    assert choose(situation(record(1, confirmed(80.0))), ["t0001"]).reason.endswith("over 1 fresh seed")
 
 
 def test_equal_means_go_to_the_smaller_model() -> None:
@@ -199,6 +206,19 @@ def test_a_lead_that_every_seed_shows_and_the_nodes_do_not_leaves_the_anchor_in_
     )
 
 
+@pytest.mark.parametrize(("kind", "items"), [("graph", "graphs"), ("link", "pairs")])
+def test_a_reason_names_the_items_of_the_task(kind: str, items: str) -> None:
+    far, near = swapped(10, 8, 60)
+    spec = parse_spec({**spec_of_width(1).model_dump(mode="json", exclude_defaults=True), "head": {"kind": kind}})
+    found, anchor = (replace(made, spec=spec) for made in (on_nodes(1, far), on_nodes(2, near, **GRAND)))
+    assert f"over the 100 validation {items}, less" in choose(situation(found, anchor), ["t0001", "t0002"]).reason
+
+
+def test_one_seed_and_one_trial_are_said_as_one() -> None:
+    choice = choose(situation(record(1, {"full": {0: 50.0}, CONFIRM: {100: 80.0}})), ["t0001"])
+    assert choice.reason == "best mean validation over 1 fresh seed among 1 confirmed trial"
+
+
 def test_a_cheaper_setting_of_the_best_strong_anchor_is_confirmed_with_it() -> None:
     records = [
         replace(record(1, {"full": {0: 83.0}}, **GRAND), spec=spec_of_width(1)),
@@ -218,5 +238,5 @@ def test_which_nodes_were_right_reads_back(right: list[bool]) -> None:
 def test_a_training_that_does_not_say_which_nodes_were_right_leaves_the_seeds_to_decide() -> None:
     far, near = swapped(10, 8, 60)
     silent = replace(on_nodes(2, near, **NEAR), trainings=())
-    assert gap_over_nodes(on_nodes(1, far), silent, {100, 101, 102}) is None
+    assert gap_over_items(on_nodes(1, far), silent, {100, 101, 102}) is None
     assert choose(situation(on_nodes(1, far, **GRAND), silent), ["t0001", "t0002"]).trial == "t0001"

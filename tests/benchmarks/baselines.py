@@ -28,7 +28,7 @@ def rows_of(task: Task) -> list[list[str]]:
 
 
 def _row(task: Task, baseline: Baseline, measured: Sequence[Measured]) -> list[str]:
-    scale = Scale(task.metric.name, task.metric.unit)
+    scale = task.metric.scale
     seconds = statistics.fmean(m.seconds for m in measured)
     return [
         task.name, baseline.told, _spread(scale, [m.val for m in measured]), _spread(scale, [m.test for m in measured]), f"{seconds:.2f}",

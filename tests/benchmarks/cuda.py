@@ -17,7 +17,6 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -32,12 +31,13 @@ from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.network import build_network
 from agentnas.tools.nn.sparse import SparseFeatures
 from agentnas.tools.operators.base import operators
-from agentnas.tools.profiling import Sizes
+from agentnas.tools.room import MIB
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import GraphData, Split, Task, sorted_edges
 from agentnas.tools.train.data import PreparedTask
-from agentnas.tools.train.memory import MIB, predicted_mib
+from agentnas.tools.train.memory import predicted_mib
 from agentnas.tools.train.trainer import train
 from agentnas.tools.workers import Job, JobResult, TaskRef, WorkerPool
 from agentnas.words import markdown_table
@@ -217,8 +217,8 @@ def trials(part: Part, workers: Sequence[int] = (1, 4, 8)) -> None:
 
 def pooled(count: int, base: float) -> Row:
     """Our pool with so many processes, started and warm before the clock runs; the list twice, so that it lasts."""
-    task, sizes = small_task()[0], asdict(Sizes.of(small_task()[1]))
-    jobs = [Job(f"{i}-{d.name}", spec_of(d).model_dump(mode="json"), device_mib=predicted_mib(spec_of(d), **sizes))
+    task, sizes = small_task()[0], Sizes.of(small_task()[1])
+    jobs = [Job(f"{i}-{d.name}", spec_of(d).model_dump(mode="json"), device_mib=predicted_mib(spec_of(d), sizes))
             for i in range(2) for d in DESIGNS]  # fmt: skip
     with WorkerPool(TaskRef(task), count, DEVICE) as pool:
         start = time.monotonic()
@@ -273,7 +273,7 @@ def foreseen(design: Design, large: bool) -> Row:
     steps = train(spec, data, split=0, seed=0).details["steps"]
     found = (torch.cuda.max_memory_allocated() - before) / MIB
     sizes = Sizes(data.num_nodes, data.num_edges, data.num_features, data.num_classes, data.nnz(spec.input))
-    wanted = predicted_mib(spec, **asdict(sizes))
+    wanted = predicted_mib(spec, sizes)
     return {"predicted MiB": round(wanted), "allocated MiB": round(found), "ratio": round(wanted / max(found, 1e-9), 2), "steps": steps}
 
 

@@ -194,7 +194,7 @@ def bytes_held() -> str:
 
 
 def _slope(spec: ArchitectureSpec, what: str, axis: str) -> float:
-    small, step = Scale(1_000_000, 10_000_000, 64, 10, None, 200, 10), 1_000_000
+    small, step = Scale(1_000_000, 10_000_000, 64, 10, labelled=200, num_splits=10), 1_000_000
     large = Scale(**{**asdict(small), axis: getattr(small, axis) + step})
     return float((getattr(resident(spec, large), what) - getattr(resident(spec, small), what)) * MIB / step)
 

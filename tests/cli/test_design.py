@@ -76,6 +76,18 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(run: Run, tmp_path: Path, w
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_runs_command_names_the_files_that_were_given(run: Run, tmp_path: Path) -> None:
+    space, start = tmp_path / "my space.yaml", tmp_path / "mine.json"
+    space.write_text("operators: [gcn]\n")
+    start.write_text('{"body": {"nodes": [{"id": "a", "op": "gcn", "width": 16}], "outputs": ["a"]}}')
+    words = ("--task", "digits", "--trials", "3", "--dry-run", "--json")
+    first = run("design", *words, "--space", space, "--start", start)
+    assert f"--space {shlex.quote(str(space))} --start {start}" in first.data["command"]
+    assert run(*shlex.split(first.data["command"])[1:], "--dry-run", "--json").data == first.data
+    bounds = run("design", *words, "--space", '{"operators": ["gat"]}')
+    assert run(*shlex.split(bounds.data["command"])[1:], "--dry-run", "--json").data == bounds.data
+
+
 def test_a_dry_run_plans_no_more_than_was_asked_for(run: Run) -> None:
     plan = run("design", "--task", "digits", "--trials", "1", "--confirm-seeds", "3", "--dry-run", "--json").data
     assert (plan["round"], plan["confirm"]) == ("1 trial", "finalists, best anchors: 3 fresh seeds")

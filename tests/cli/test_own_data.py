@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,11 @@ def task(tmp_path: Path) -> Path:
 
 def design(task: Path, *words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """``agentnas design`` with short anchors, in a process of its own."""
-    command = [sys.executable, "-m", "tests.quick", "design", "--task", str(task), "--runs-dir", str(folder), *words]
+    return agentnas("design", "--task", str(task), "--runs-dir", str(folder), *words)
+
+
+def agentnas(*words: str, program: tuple[str, ...] = ("-m", "tests.quick")) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *program, *words]
     around = os.environ | {"AGENTNAS_MEMORY_DIR": "none", "OMP_NUM_THREADS": "1"}
     root = Path(__file__).resolve().parents[2]
     return subprocess.run(command, cwd=root, env=around, capture_output=True, text=True, check=False)
@@ -104,3 +109,43 @@ def test_a_run_on_own_data_ships_resumes_and_refuses_other_data(run: Run, task: 
     refused = run("predict", path.name, "--runs-dir", folder)
     assert refused.code == 1
     assert "was made on other data" in refused.err
+
+
+def test_a_run_on_code_goes_on_by_the_command_that_it_prints_and_predicts_where_code_is_allowed(run: Run, tmp_path: Path) -> None:
+    path = write(tmp_path / "py", {"own_made.py": MODULE, "task.yaml": "source: python:own_made:load\nnodes: {label: club}\n"})
+    folder = tmp_path / "runs"
+    stopped = design(path, "--allow-code", *QUICK, "--time", "0.1s", folder=folder)
+    assert stopped.returncode == 5, stopped.stderr
+    last = next(line for line in stopped.stderr.splitlines() if line.startswith("to go on: "))
+    assert last.endswith(" --allow-code")
+    made = agentnas(*shlex.split(last)[4:], "--time", "5m")
+    assert made.returncode == 0, made.stderr
+    (name,) = (found.name for found in folder.iterdir())
+    for words in (("predict", name), ("predict", name, "--data", path)):
+        refused = run(*words, "--runs-dir", folder)
+        assert (refused.code, "--allow-code" in refused.err) == (2, True)
+        assert run(*words, "--runs-dir", folder, "--allow-code").out.count("\n") == 35
+    assert run("export", name, "--runs-dir", folder, "--out", tmp_path / "made", "--to", "state", "--allow-code").code == 0
+
+
+CELLS_OF_MOMENTS = """
+import sys
+from dataclasses import replace
+from agentnas.cli import main
+from agentnas.tools.spec import cells
+cells.SETTINGS["cora"] = replace(cells.SETTINGS["cora"], epochs=8)
+sys.exit(main())
+"""
+
+
+def test_cells_of_the_benchmark_are_searched_by_training_them(run: Run, task: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    words = ("design", "--task", str(task), "--space", "nasbench", "--runs-dir", str(folder), *QUICK[2:], "--trials", "6", "--json")
+    made = agentnas(*words, program=("-c", CELLS_OF_MOMENTS))
+    assert made.returncode == 0, made.stderr
+    told = json.loads(made.stdout)
+    assert told["outcome"] == "designed"
+    assert told["trials"] == 6, "five anchors, and a cell that was found"
+    (name,) = (found.name for found in folder.iterdir())
+    assert "t0006 from" in made.stderr
+    assert run("predict", name, "--runs-dir", folder).out.count("\n") == 61

@@ -25,8 +25,7 @@ def with_winner(live: Run, folder: Path, data: dict[str, Any]) -> Run:
     lines = (path / "events.jsonl").read_text(encoding="utf-8").splitlines()
     (path / "events.jsonl").write_text("".join(f"{_changed(line, str(live.winner), spec)}\n" for line in lines), encoding="utf-8")
     torch.manual_seed(0)
-    columns = sum(encoding.dim for encoding in spec.input.encodings)
-    network = build_network(spec, in_channels=FEATURES, out_channels=CLASSES, encoding_channels=columns)
+    network = build_network(spec, in_channels=FEATURES, out_channels=CLASSES, encoding_channels=spec.input.encoding_channels)
     for name, value in network.state_dict().items():
         if name.endswith("running_mean"):
             value.normal_()

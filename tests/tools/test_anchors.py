@@ -10,7 +10,8 @@ from agentnas.tools.anchors import Anchor, cell_anchors, large_anchors, plain_an
 from agentnas.tools.anchors_of_kinds import structure_anchors
 from agentnas.tools.errors import UsageError
 from agentnas.tools.evaluate.tabular import TabularEvaluator
-from agentnas.tools.profiling import Sizes, price
+from agentnas.tools.profiling import price
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.cells import SETTINGS
 from agentnas.tools.spec.space import SearchSpace

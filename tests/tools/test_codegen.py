@@ -61,17 +61,13 @@ def everything() -> list[dict[str, Any]]:
     return specs + [{"body": gat, "head": head} for head in heads]
 
 
-def encoding_columns(spec: ArchitectureSpec) -> int:
-    return sum(e.dim for e in spec.input.encodings)
-
-
 def outputs(spec: ArchitectureSpec) -> int:
     return 1 if spec.head.kind == "link" else CLASSES
 
 
 def built(spec: ArchitectureSpec) -> Network:
     torch.manual_seed(0)
-    net = build_network(spec, in_channels=FEATURES, out_channels=outputs(spec), encoding_channels=encoding_columns(spec))
+    net = build_network(spec, in_channels=FEATURES, out_channels=outputs(spec), encoding_channels=spec.input.encoding_channels)
     for name, value in net.state_dict().items():
         if name.endswith("running_mean"):
             value.normal_()
@@ -100,7 +96,7 @@ def test_everything_of_the_language_runs_alone_and_gives_the_same(tmp_path: Path
         folder = tmp_path / f"{k:02d}-{'-'.join(node.op for node in spec.body.nodes)}-{spec.head.kind}"
         folder.mkdir()
         net = built(spec)
-        encodings = torch.rand(NODES, encoding_columns(spec)) if encoding_columns(spec) else None
+        encodings = torch.rand(NODES, spec.input.encoding_channels) if spec.input.encoding_channels else None
         packed = pack_data(sparse(features()), graph(), encodings, **more)
         source = model_source(spec, FEATURES, outputs(spec))
         (folder / "model.py").write_text(source)

@@ -15,7 +15,9 @@ import torch
 
 from agentnas.tools.errors import ConfigError, SpecError, UsageError
 from agentnas.tools.operators.base import operators
-from agentnas.tools.profiling import MIB, Profile, Sizes, _counted, parameters_by_part, peak_allocated_mib, price, profile, resolve_device
+from agentnas.tools.profiling import Profile, _counted, parameters_by_part, peak_allocated_mib, price, profile, resolve_device
+from agentnas.tools.room import MIB
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, Jump, Merge, parse_spec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task

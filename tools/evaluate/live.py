@@ -10,7 +10,8 @@ from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import Outcome, Request
 from agentnas.tools.evaluate.ladder import rungs_for
 from agentnas.tools.executors import Executor
-from agentnas.tools.profiling import Sizes, foreseen_mib, price
+from agentnas.tools.profiling import foreseen_mib, price
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.workers import Job, JobResult

@@ -1,4 +1,4 @@
-"""Which validation nodes a training got right, as text short enough for a journal."""
+"""Which validation items (nodes, graphs, pairs) a training got right, as text short enough for a journal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DETAIL = "val_right"
-# Beyond so many nodes, which ones they are moves a score by less than what seeds do, and the text would be long.
-MOST_NODES = 10_000
+# Beyond so many, which ones they are moves a score by less than what seeds do, and the text would be long.
+MOST_ITEMS = 10_000
 
 
 def packed(right: NDArray[Any]) -> str:
@@ -29,7 +29,7 @@ def unpacked(text: str) -> NDArray[Any]:
 
 
 def share_right(texts: Sequence[str]) -> NDArray[Any]:
-    """Of each validation node [n], the share of trainings that got it right."""
+    """Of each validation item [n], the share of trainings that got it right."""
     import numpy as np
 
     share: NDArray[Any] = np.mean([unpacked(text) for text in texts], axis=0)

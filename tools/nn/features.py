@@ -32,11 +32,19 @@ def prepare_features(part: Input, x: Any, graph: Graph) -> tuple[Features, Tenso
     dense float tensor. ``row``: absolute values of a row sum to 1. ``standard``: columns to zero mean and unit variance; sparse columns
     are scaled but not centred, as they would no longer be sparse. Same input, same result: nothing here draws on global random state.
     """
-    features = _scaled(as_matrix(x), part.scale)
+    return scaled_features(x, part.scale).to(graph.device), encodings_of(part, graph)
+
+
+def scaled_features(x: Any, scale: str) -> Features:
+    """The features alone, on the CPU."""
+    return _as_features(_scaled(as_matrix(x), scale))
+
+
+def encodings_of(part: Input, graph: Graph) -> Tensor | None:
+    """The encodings alone."""
     wanted = sorted(part.encodings, key=lambda e: (e.kind, e.dim))  # a spec's encodings have no order
     columns = [ENCODERS[e.kind](graph, e.dim) for e in wanted]
-    encodings = torch.from_numpy(np.concatenate(columns, 1).astype(np.float32)).to(graph.device) if columns else None
-    return _as_features(features).to(graph.device), encodings
+    return torch.from_numpy(np.concatenate(columns, 1).astype(np.float32)).to(graph.device) if columns else None
 
 
 def as_matrix(x: Any) -> csr_matrix | Array:

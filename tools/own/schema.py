@@ -101,12 +101,20 @@ class SplitPlan(_Part):
     test: float | None = Field(None, gt=0, lt=1, description="share that is tested on")
     count: int | None = Field(None, ge=1, le=100, description="number of random splits, or of folds; 10 where nothing is said")
     negatives: int | None = Field(None, ge=1, le=1000, description="links: pairs without an edge to each edge of val and test; else 1")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="of random splits")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="of random splits, folds and links")
 
     @property
     def rule(self) -> SplitKind | None:
         """The kind, as said or as follows from a column."""
         return self.kind or ("column" if self.column else None)
+
+    def misfit(self, kind: Kind) -> str | None:
+        """Why these splits do not fit what is predicted; None where they do."""
+        if kind == "link":
+            return None if self.rule in (None, "links") else f"split kind {self.rule} does not fit kind link; allowed: links"
+        if self.rule != "links" and not self.negatives:
+            return None
+        return f"split {'kind links' if self.rule else 'negatives'} does not fit kind {kind}; allowed: random, folds, column, time"
 
     @model_validator(mode="after")
     def _fits(self) -> SplitPlan:
@@ -120,7 +128,7 @@ class SplitPlan(_Part):
             raise ValueError(f"kind {self.rule} takes no negatives")
         if self.rule in ("column", "time", "given") and self.count is not None:
             raise ValueError(f"kind {self.rule} takes no count")
-        if self.rule not in (None, "random") and self.seed:
+        if self.rule in ("column", "time", "given") and self.seed:
             raise ValueError(f"kind {self.rule} takes no seed")
         shares = [share for share in (self.train, self.val, self.test) if share is not None]
         if shares and self.rule in ("folds", "column", "given"):
@@ -161,10 +169,8 @@ class TaskFile(_Part):
             raise ValueError("no file is named; give nodes: file and edges: file, graphs: file, or source")
         if self.source is not None and any(part is not None and part.file for part in (self.nodes, self.edges, self.graphs)):
             raise ValueError("source and file say where data is; leave one out")
-        if (self.split.rule == "links" or self.split.negatives) and self.kind not in (None, "link"):
-            raise ValueError(f"split kind links does not fit kind {self.kind}; allowed: random, folds, column, time")
-        if self.kind == "link" and self.split.rule not in (None, "links"):
-            raise ValueError(f"split kind {self.split.rule} does not fit kind link; allowed: links")
+        if self.kind is not None and (wrong := self.split.misfit(self.kind)):
+            raise ValueError(wrong)
         return self
 
     def _metrics(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from agentnas.tools.own.tables import PICKLES, Table, check_names, no_such_file
 
 LARGEST_MARKUP = 256 * 2**20  # bytes of a GraphML or GML file, of which memory holds many times as much
 LARGEST_ARRAYS = 16 * 2**30  # bytes of all arrays of a file
+SMALLER = f"allowed: {LARGEST_ARRAYS // 2**30} GiB; keep fewer features, or in a smaller type such as float32"
 OGB, PYTHON = "ogb:", "python:"
 MARKUP, NPZ, TORCH = (".graphml", ".xml", ".gml"), (".npz",), (".pt", ".pth")
 ALLOWED = (*MARKUP, *NPZ, *TORCH)
@@ -126,7 +127,7 @@ def _npz(path: Path, shown: str) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             if (size := sum(member.file_size for member in archive.infolist())) > LARGEST_ARRAYS:
-                raise DataError(f"{shown}: claims {size / 2**30:.0f} GiB; allowed: {LARGEST_ARRAYS // 2**30} GiB")
+                raise DataError(f"{shown}: claims {size / 2**30:.3g} GiB; {SMALLER}")
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return _parts_joined(arrays)
@@ -158,7 +159,7 @@ def _torch(path: Path, shown: str) -> dict[str, Any]:
     import torch
 
     if path.stat().st_size > LARGEST_ARRAYS:
-        raise DataError(f"{shown}: {path.stat().st_size / 2**30:.0f} GiB; allowed: {LARGEST_ARRAYS // 2**30} GiB")
+        raise DataError(f"{shown}: {path.stat().st_size / 2**30:.3g} GiB; {SMALLER}")
     try:
         with torch.serialization.safe_globals(_plain_classes()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what it suspects in files that it then refuses

@@ -39,7 +39,7 @@ def asked(plan: SplitPlan, text: str | None) -> SplitPlan:
         )
     if plan.rule == text:
         return plan
-    return SplitPlan(kind="folds" if match else text, count=int(match[1]) if match else None, seed=plan.seed if text == "random" else 0)
+    return SplitPlan(kind="folds" if match else text, count=int(match[1]) if match else None, seed=plan.seed)
 
 
 def usual(kind: str, items: int) -> SplitPlan:
@@ -60,7 +60,7 @@ def make(plan: SplitPlan, y: NDArray[Any], labelled: NDArray[np.bool_], table: T
         made = (_by_time(table, plan, labelled),), f"by time, column {plan.column[0]}, oldest first, {_shares_text(plan)} %"
     elif plan.rule == "folds":
         count = plan.count or FOLDS
-        made = _folds(y, labelled, count, where), f"{count} stratified folds, one to choose by and one to test on"
+        made = _folds(y, labelled, count, plan.seed, where), f"{count} stratified folds, one to choose by and one to test on"
     else:
         count = plan.count or RANDOM_SPLITS
         splits = tuple(_random(y, labelled, plan, plan.seed + number) for number in range(count))
@@ -118,11 +118,11 @@ def _by_time(table: Table, plan: SplitPlan, labelled: NDArray[np.bool_]) -> Spli
     return Split(*(np.sort(part) for part in (order[:first], order[first:second], order[second:])))
 
 
-def _folds(y: NDArray[Any], labelled: NDArray[np.bool_], count: int, where: str) -> tuple[Split, ...]:
+def _folds(y: NDArray[Any], labelled: NDArray[np.bool_], count: int, seed: int, where: str) -> tuple[Split, ...]:
     if count < 3:
         raise UsageError(f"{where}: split: count is {count}; allowed for folds: 3 or more, one to choose by and one to test on")
     try:
-        return folds(y, labelled, count)
+        return folds(y, labelled, count, seed)
     except UsageError as error:
         raise DataError(f"{where}: {error}; give split: kind: random") from None
 

@@ -91,7 +91,8 @@ def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, 
         raise DataError(f"{shown}: {suffix or 'no'} ending is not known; allowed: {', '.join((*TEXTS, *PARQUET))}")
     if size > LARGEST_TEXT:
         raise DataError(
-            f"{shown}: {size / 2**30:.1f} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet, or leave columns out"
+            f"{shown}: {size / 2**30:.3g} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet"
+            " (pip install 'agentnas[parquet]'), or leave columns out"
         )
     return _csv(path, shown, separator, _codec(encoding, shown), as_text)
 

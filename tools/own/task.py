@@ -107,8 +107,10 @@ def _built(file: TaskFile, read: Tables | Arrays, where: str) -> Built:
 
 
 def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None, where: str) -> tuple[GraphData, tuple[Split, ...], str]:
-    data = built.data
-    if _is_link(file, data, read):
+    data, links = built.data, _is_link(file, read)
+    if wrong := file.split.misfit("link" if links else data.kind):
+        raise UsageError(f"{where}: {wrong}")
+    if links:
         return _links(file, data, text, where)
     plan = own_splits.asked(file.split, text)
     masked = not isinstance(read, Tables) and "train_mask" in read
@@ -128,7 +130,7 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
     return data, made, protocol
 
 
-def _is_link(file: TaskFile, data: GraphData, read: Tables | Arrays) -> bool:
+def _is_link(file: TaskFile, read: Tables | Arrays) -> bool:
     if isinstance(read, Tables):
         return kind_of(file) == "link"
     return file.kind == "link" or (file.kind is None and "y" not in read)
@@ -143,7 +145,7 @@ def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tup
     val, test = own_splits.shares(file.split, VAL_SHARE, TEST_SHARE)
     try:
         negatives = file.split.negatives or 1
-        linked, made = link_task(data, file.split.count or SPLITS, val, test, negatives)
+        linked, made = link_task(data, file.split.count or SPLITS, val, test, negatives, file.split.seed)
     except UsageError as error:
         raise DataError(f"{where}: {error}") from None
     return linked, made, protocol(made, edges, negatives)

@@ -65,6 +65,11 @@ class Input(Part):
         "as_given", ("as_given",), "way of messages along directed edges: as given, in both directions, or against"
     )
 
+    @property
+    def encoding_channels(self) -> int:
+        """Columns of all encodings together."""
+        return sum(encoding.dim for encoding in self.encodings)
+
 
 class Node(Part):
     """One operator of the body: merge inputs -> dropout -> operator -> norm -> + residual -> activation."""

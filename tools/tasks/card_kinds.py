@@ -33,6 +33,7 @@ def edge_lines(card: TaskCard) -> Lines:
     told = []
     if card.reciprocity is not None and card.reciprocity < 1.0:
         told.append(f"directed, reciprocity {card.reciprocity:.2f}" + (f", {card.direction}" if card.direction else ""))
+        told.append("degree, shape and propagation on this card take edges both ways and say nothing of direction")
     if card.edge_attributes:
         told.append(f"edge attributes: {card.edge_attributes} an edge")
     if card.types is not None and card.types != (1, 1):

@@ -14,16 +14,16 @@ FOLDS = 10
 FEWEST_ITEMS = 20
 
 
-def folds(y: NDArray[Any], labelled: NDArray[np.bool_], count: int = FOLDS) -> tuple[Split, ...]:
+def folds(y: NDArray[Any], labelled: NDArray[np.bool_], count: int = FOLDS, seed: int = 0) -> tuple[Split, ...]:
     """``count`` splits: fold i is tested on, fold i + 1 chosen by, the others are trained on (Errica et al., 2020, with one inner fold).
 
-    Classes are spread evenly over folds; values are, by their order. The same labels give the same folds on every machine.
+    Classes are spread evenly over folds; values are, by their order. The same labels and seed give the same folds on every machine (PCG64).
     """
     items = np.flatnonzero(labelled)
     if len(items) < max(FEWEST_ITEMS, 2 * count):
         raise UsageError(f"{count} folds need at least {max(FEWEST_ITEMS, 2 * count)} labelled items; there are {len(items)}")
     fold_of = np.empty(len(items), np.int64)
-    fold_of[_in_order(y[items])] = np.arange(len(items)) % count
+    fold_of[_in_order(y[items], seed)] = np.arange(len(items)) % count
     parts = [items[fold_of == number] for number in range(count)]
     return tuple(_split(parts, number) for number in range(count))
 
@@ -62,9 +62,9 @@ def scaffold_split(groups: list[str], labelled: NDArray[np.bool_]) -> Split:
     return Split(*(np.sort(np.array(part, np.int64)) for part in parts))
 
 
-def _in_order(y: NDArray[Any]) -> Index:
+def _in_order(y: NDArray[Any], seed: int) -> Index:
     """Items so ordered that dealing them out in turn spreads labels evenly, and nothing else matters."""
-    shuffled = np.random.Generator(np.random.PCG64(0)).permutation(len(y))
+    shuffled = np.random.Generator(np.random.PCG64(seed)).permutation(len(y))
     if y.ndim == 2:
         return shuffled
     keys = y if y.dtype.kind in "iu" else np.argsort(np.argsort(y, kind="stable"), kind="stable") // FOLDS

@@ -72,7 +72,7 @@ def identity_features(n: int) -> sp.csr_matrix:
 
 
 def link_task(
-    data: GraphData, splits: int = SPLITS, val: float = VAL_SHARE, test: float = TEST_SHARE, negatives: int = 1
+    data: GraphData, splits: int = SPLITS, val: float = VAL_SHARE, test: float = TEST_SHARE, negatives: int = 1, seed: int = 0
 ) -> tuple[GraphData, tuple[Split, ...]]:
     """The data with pairs as its items, and random splits of its edges; edges count once, whatever their direction.
 
@@ -91,12 +91,12 @@ def link_task(
     _check_counts(n, count, sum(hidden), others, splits)
     known = edges[0] * np.int64(n) + edges[1]
     pairs, made = [edges], []
-    for seed in range(splits):
-        rng = np.random.Generator(np.random.PCG64(seed))
+    for number in range(splits):
+        rng = np.random.Generator(np.random.PCG64(seed + number))
         parts = _parted(rng.permutation(count), *hidden)
         pairs.append(no_edges(known, n, others, rng))
         sizes = (len(parts[0]), negatives * hidden[0], negatives * hidden[1])
-        made.append(_split(parts, count + others * seed, sizes))
+        made.append(_split(parts, count + others * number, sizes))
     y = np.zeros(count + others * splits, np.int64)
     y[:count] = 1
     return replace(linked, y=y, num_classes=1, pairs=np.concatenate(pairs, axis=1)), tuple(made)

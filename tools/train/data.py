@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.metrics import Metric, Target
-from agentnas.tools.nn.features import prepare_features
+from agentnas.tools.nn.features import encodings_of, scaled_features
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.sparse import Features, SparseFeatures
 from agentnas.tools.spec.model import Input
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Scores = NDArray[np.float32]
 SPLITS_KEPT = 4  # of whose messages a task of pairs keeps the graph
+ENCODINGS_KEPT = 16  # of different inputs, and of splits where these have their own; the oldest go, and take a few epochs to make again
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class PreparedTask:
     device: torch.device
     _data: GraphData
     _splits: tuple[Split, ...]
-    _prepared: dict[str, Prepared] = field(default_factory=dict)
+    _plain: dict[str, Prepared] = field(default_factory=dict)
+    _encoded: dict[str, Prepared] = field(default_factory=dict)
     _labels: dict[int, Labels] = field(default_factory=dict)
     _clusters: dict[int, list[Tensor]] = field(default_factory=dict)
     _messages: dict[int, Graph] = field(default_factory=dict)
@@ -192,16 +194,24 @@ class PreparedTask:
 
     def features(self, part: Input, split: int = 0) -> Prepared:
         """Features and encodings for a spec's input, on the device; encodings see the edges that messages pass along in this split."""
-        # The settings that prepare_features reads; the others change the network only.
-        key = part.model_dump_json(include={"scale", "encodings", *(("edges",) if part.encodings else ())})
-        if self.kind == "link" and part.encodings:
+        if not part.encodings:
+            return self._scaled(part.scale)
+        # The settings that are read here; the others change the network only.
+        key = part.model_dump_json(include={"scale", "encodings", "edges"})
+        if self.kind == "link":
             key += f" {split % self.num_splits}"
-        if key not in self._prepared:
-            x, encodings = prepare_features(part, self._data.x, self.messages(split, part.edges))
-            if self.kind == "link" and part.encodings:  # the features of all splits are the same ones
-                x = self.features(part.model_copy(update={"encodings": ()})).x
-            self._prepared[key] = Prepared(x.to(self.device), None if encodings is None else encodings.to(self.device))
-        return self._prepared[key]
+        if key not in self._encoded:
+            while len(self._encoded) >= ENCODINGS_KEPT:
+                del self._encoded[next(iter(self._encoded))]
+            encodings = encodings_of(part, self.messages(split, part.edges))
+            self._encoded[key] = Prepared(self._scaled(part.scale).x, encodings)
+        return self._encoded[key]
+
+    def _scaled(self, scale: str) -> Prepared:
+        """The features, held once whatever encodings stand beside them."""
+        if scale not in self._plain:
+            self._plain[scale] = Prepared(scaled_features(self._data.x, scale).to(self.device), None)
+        return self._plain[scale]
 
     def labels(self, split: int) -> Labels:
         """Training and validation labels of split ``split mod num_splits``."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,79 +17,120 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from agentnas.tools.nn.flops import BASE, _small_features, _small_graph
-from agentnas.tools.nn.layout import ONE_TYPE, Types
+from agentnas.tools.nn.flops import BASE, BASE_GRAPHS, _small_features, _small_graph
+from agentnas.tools.nn.heads import MOST_LOOKED_AT, MOST_SCORED
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.sparse import hear_beta_warning
-from agentnas.tools.spec.model import ArchitectureSpec, Recipe
+from agentnas.tools.room import MIB
+from agentnas.tools.sizes import Sizes
+from agentnas.tools.spec.model import ArchitectureSpec, Head, Input, Post, Recipe
+from agentnas.tools.spec.precomputed import precomputed_nodes
 from agentnas.tools.train.pace import MOST_IN_BLOCK, RING_BYTES
 from agentnas.tools.train.perturb import perturb
+from agentnas.tools.train.propagated import columns_at_once, kept_nodes
+from agentnas.tools.train.views import MOST_ROWS
 
-MIB = 2**20
 MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is worth
 WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
 Moments = Callable[[Network, Recipe, tuple[int, ...], bool], Tensor]
+LOOKED_AT_BYTES = 64  # of an edge at the end of a pair, while common neighbours are looked for
 WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first training of a process
 
 
-def predicted_mib(
-    spec: ArchitectureSpec, *, num_nodes: int, num_edges: int, in_channels: int, out_channels: int, nnz: int | None = None,
-    edge_channels: int = 0, types: Types = ONE_TYPE, num_graphs: int = 1,
-) -> float:  # fmt: skip
-    """Most MiB that a full-graph training's own tensors hold at one time on a device, the task's features and edges not counted.
+def predicted_mib(spec: ArchitectureSpec, sizes: Sizes) -> float:
+    """Most MiB that a training's own tensors hold at one time on a device, the task's features and edges not counted.
 
-    ``num_edges``: directed; ``nnz``: non-zeros of sparse features, None if they are dense. Sampled batches are smaller: for them it is an
-    upper bound; for precomputed propagation it counts the rows of a batch and what was propagated. ``num_graphs`` does not matter: what a
-    graph adds is small beside its nodes.
+    It is of a training on the whole graph, or on all graphs at once: sampled batches and minibatches of graphs take less. Of pairs as many
+    are counted as a step scores, or validation does at a time; of precomputed propagation, what was propagated and the rows of a batch or
+    of a pass.
     """
-    del num_graphs
-    return _predicted(spec.model_dump_json(), num_nodes, num_edges, in_channels, out_channels, nnz, edge_channels, types)
+    return _predicted(spec.model_dump_json(), sizes)
 
 
 @lru_cache(maxsize=256)
-def _predicted(
-    spec_json: str,
-    num_nodes: int,
-    num_edges: int,
-    in_channels: int,
-    out_channels: int,
-    nnz: int | None,
-    edge_channels: int,
-    types: Types,
-) -> float:
+def _predicted(spec_json: str, sizes: Sizes) -> float:
     """The same; kept, because a candidate is trained on many seeds."""
     spec = ArchitectureSpec.model_validate_json(spec_json)
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
     with torch.random.fork_rng(devices=[]):
-        network = build_network(
-            spec, in_channels=in_channels, out_channels=out_channels, encoding_channels=encodings, edge_channels=edge_channels, types=types
-        )
+        network = network_of(spec, sizes)
         weights = sum(int(value.numel()) for value in network.state_dict().values())
-        step = 4.0 * num_nodes * in_channels
-        if weights <= MOST_PROBED:
-            step = _step(network, (num_nodes, num_edges, 0 if nnz is None else nnz), nnz is not None, edge_channels, types)
+        work = _work(network, sizes) if weights <= MOST_PROBED else 4.0 * sizes.num_nodes * sizes.in_channels
     weight_mib = 4.0 * weights / MIB
     ring_mib = min(RING_BYTES / MIB, weight_mib * MOST_IN_BLOCK)  # the weights of the epochs that are not read yet
-    return weight_mib * WEIGHT_COPIES + ring_mib + step / MIB + WORKSPACE_MIB
+    return weight_mib * WEIGHT_COPIES + ring_mib + work / MIB + WORKSPACE_MIB
 
 
-def _step(network: Network, sizes: tuple[int, int, int], sparse: bool, edge_channels: int, types: Types) -> float:
-    """Bytes of a step; on rows also of what is propagated before, and of passes."""
-    if network.spec.recipe.batching != "precomputed":
-        return _extended(network, network.spec.recipe, sizes, sparse)
-    from agentnas.tools.train.resident import Scale, steps_on_rows
+def network_of(spec: ArchitectureSpec, sizes: Sizes) -> Network:
+    """The spec's network for a task of these sizes."""
+    return build_network(
+        spec,
+        in_channels=sizes.in_channels,
+        out_channels=sizes.out_channels,
+        encoding_channels=spec.input.encoding_channels,
+        edge_channels=sizes.edge_channels,
+        types=sizes.types,
+    )
 
-    layout, (nodes, edges, nnz), rows = network.layout, sizes, min(network.spec.recipe.batch_size, sizes[0])
-    scale = Scale(nodes, edges, layout.in_channels, layout.out_channels, nnz if sparse else None, rows, 1, edge_channels, types)
-    return max(steps_on_rows(network, scale, sparse))
+
+def _work(network: Network, sizes: Sizes) -> float:
+    """Bytes of a step, or of a pass where pairs or single rows are validated, whichever is more."""
+    if sizes.pairs:
+        return max(steps_on_pairs(network, sizes))
+    if network.spec.recipe.batching == "precomputed":
+        return max(steps_on_rows(network, sizes, sizes.num_nodes))
+    whole = (sizes.num_nodes, sizes.num_edges, sizes.nnz or 0)
+    graphs = (sizes.num_graphs,) if network.spec.head.kind == "graph" else ()
+    return _extended(network, network.spec.recipe, whole + graphs, sizes.nnz is not None)
+
+
+def steps_on_pairs(network: Network, sizes: Sizes) -> tuple[float, float]:
+    """Bytes of a training step and of a pass where pairs are predicted: messages pass along all edges whatever the batch, which decides
+    how many pairs are scored."""
+    recipe, sparse, whole = network.spec.recipe, sizes.nnz is not None, (sizes.num_nodes, sizes.num_edges, sizes.nnz or 0)
+    half = -(-sizes.pairs // 4)  # as many edges as a step takes out of the messages at most; as many other pairs stand beside them
+    trained = 2 * (half if recipe.batching == "full" else min(recipe.batch_size, half))
+    scored = min(sizes.validated, MOST_SCORED)
+    step = _extended(network, recipe, (*whole, trained), sparse)
+    inference = _extended(network, recipe, (*whole, scored), sparse, inference_moments)
+    if network.spec.head.decoder == "common_neighbour":
+        step += LOOKED_AT_BYTES * sizes.looked_at * trained
+        inference += LOOKED_AT_BYTES * min(sizes.looked_at * scored, MOST_LOOKED_AT)
+    return step, inference
+
+
+def steps_on_rows(network: Network, sizes: Sizes, labelled: int) -> tuple[float, float]:
+    """The same where steps see some of ``labelled`` rows of values that were propagated before, and a pass goes through all rows by parts:
+    those values are in memory all the time, and while they are made, so are the edges' weights."""
+    recipe, kept = network.spec.recipe, kept_nodes(network)
+    step, inference = min(recipe.batch_size, labelled), min(MOST_ROWS, sizes.num_nodes)
+    columns = sizes.in_channels + network.layout.encoding_channels
+    values = 4.0 * sizes.num_nodes * columns * len(kept)
+    held = []
+    for rows, moments in ((step, None), (inference, inference_moments)):
+        nnz = -(-(sizes.nnz or 0) * rows // max(1, sizes.num_nodes))
+        gathered = 4.0 * rows * columns * len(kept)
+        held.append(values + gathered + _extended(network, recipe, (rows, 0, nnz), sizes.nnz is not None, moments))
+    made = values + _propagating(network.spec, sizes, columns) if kept else 0.0
+    return held[0], max(held[1], made)
+
+
+def _propagating(spec: ArchitectureSpec, sizes: Sizes, columns: int) -> float:
+    """Bytes beside their results that hops over the columns which are propagated together hold."""
+    together = min(columns, columns_at_once(sizes.num_nodes))
+    kept = set(precomputed_nodes(spec))
+    nodes = tuple(node for node in spec.body.nodes if node.id in kept)
+    body = spec.body.model_copy(update={"nodes": nodes, "outputs": (nodes[-1].id,), "jump": "concat"})
+    prefix = ArchitectureSpec.model_construct(input=Input(), body=body, head=Head(), recipe=Recipe(), post=Post())
+    network = network_of(prefix, replace(sizes, in_channels=together, edge_channels=0, types=(1, 1)))
+    return _extended(network, prefix.recipe, (sizes.num_nodes, sizes.num_edges, 0), False, inference_moments)
 
 
 def _extended(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool, moments_of: Moments | None = None) -> float:
-    """Most bytes that a step holds at one time, or other work whose moments are given. ``sizes``: nodes, edges, non-zeros, and pairs of
-    nodes where they are not as many as nodes."""
+    """Most bytes that a step holds at one time, or other work whose moments are given. ``sizes``: nodes, edges, non-zeros, and items where
+    they are graphs or pairs; without those, one graph, or a pair a node."""
     hear_beta_warning()  # what it makes once a process is no part of the first probe
     moments_of = moments_of or _moments
-    smallest = (*BASE, BASE[0])[: len(sizes)]
+    smallest = (*BASE, BASE_GRAPHS if network.spec.head.kind == "graph" else BASE[0])[: len(sizes)]
     base = moments_of(network, recipe, smallest, sparse)
     total = base
     for axis in (axis for axis in range(len(sizes)) if axis != 2 or sparse):
@@ -113,7 +155,7 @@ def _moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: b
             # Edges are dropped as a device drops them, where they stay in place.
             dropped = graph._mask(torch.rand(graph.num_edges) >= recipe.drop_edge) if recipe.drop_edge else graph
             x, dropped = perturb(others, features, dropped)
-            loss = loss + network(x, dropped, encodings, None, _pairs(sizes)).log_softmax(-1).mean()
+            loss = loss + network(x, dropped, encodings, *_items(network, sizes)).log_softmax(-1).mean()
         torch.autograd.backward(loss)
     network.zero_grad()
     return torch.tensor(held.moments, dtype=torch.float64)
@@ -127,13 +169,16 @@ def inference_moments(network: Network, recipe: Recipe, sizes: tuple[int, ...], 
     encodings = torch.zeros(nodes, network.layout.encoding_channels) if network.layout.encoding_channels else None
     network.eval()
     with torch.no_grad(), Held() as held:
-        network(features, graph, encodings, None, _pairs(sizes)).softmax(-1)
+        network(features, graph, encodings, *_items(network, sizes)).softmax(-1)
     return torch.tensor(held.moments, dtype=torch.float64)
 
 
-def _pairs(sizes: tuple[int, ...]) -> Tensor:
-    """What a link head is asked for: one pair a node, or as many as the fourth size says."""
-    return (torch.arange(sizes[3] if len(sizes) > 3 else sizes[0]) % sizes[0]).repeat(2, 1)
+def _items(network: Network, sizes: tuple[int, ...]) -> tuple[Tensor | None, Tensor | None]:
+    """The graph of each node, and the pairs that a link head is asked for, where there are any."""
+    nodes, items = torch.arange(sizes[0]), sizes[3] if len(sizes) > 3 else None
+    if network.spec.head.kind == "graph":
+        return (None if items is None else nodes * items // sizes[0]), None
+    return None, (torch.arange(sizes[0] if items is None else items) % sizes[0]).repeat(2, 1)
 
 
 class Held(TorchDispatchMode):  # type: ignore[no-untyped-call]

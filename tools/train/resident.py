@@ -7,7 +7,7 @@ validated whatever the batches are. Steps and passes are probed on tiny graphs a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,19 +15,24 @@ import torch
 
 from agentnas.tools.freed_memory import NODES_MAPPED
 from agentnas.tools.nn.features import PROBES
-from agentnas.tools.nn.heads import MOST_LOOKED_AT, MOST_SCORED
-from agentnas.tools.nn.network import Network, build_network
-from agentnas.tools.profiling import Sizes
+from agentnas.tools.nn.network import Network
 from agentnas.tools.room import MIB
-from agentnas.tools.spec.model import ArchitectureSpec, Head, Input, Post, Recipe
-from agentnas.tools.spec.precomputed import precomputed_nodes
+from agentnas.tools.sizes import Sizes
+from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.tasks.base import GraphData, Task
 from agentnas.tools.train.batching import most_sampled, receptive_hops
 from agentnas.tools.train.data import SPLITS_KEPT
 from agentnas.tools.train.layerwise import PIECE_EDGES, PIECE_ROWS, in_pieces, reach_of, state_columns
-from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments
-from agentnas.tools.train.propagated import columns_at_once, kept_nodes
-from agentnas.tools.train.views import MOST_NODES, MOST_ROWS
+from agentnas.tools.train.memory import (
+    MOST_PROBED,
+    WEIGHT_COPIES,
+    _extended,
+    inference_moments,
+    network_of,
+    steps_on_pairs,
+    steps_on_rows,
+)
+from agentnas.tools.train.views import MOST_NODES
 
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
 # Workers keep blocks in a heap that glibc cannot shrink in the middle (freed_memory). Measured on 100,000 nodes (docs/fast-size.md), a
@@ -36,51 +41,29 @@ HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
 EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
 POST_COPIES = 8  # of the scores, in correct-and-smooth
 NUMBERING_BYTES, MATRIX_BYTES = 16, 32  # of a node, where a pass goes piece by piece; of an edge in a normalised adjacency
-LOOKED_AT_BYTES = 64  # of an edge at the end of a pair, while common neighbours are looked for
 MESSAGES_BYTES = 120  # of an edge that messages pass along: what a split of pairs has beside the whole graph, its normalisations among it
 
 
 @dataclass(frozen=True)
-class Scale:
-    """Sizes of a task that memory follows. ``num_edges``: directed; ``nnz``: non-zero features where they are sparse, else None;
-    ``labelled``: items that are trained on.
+class Scale(Sizes):
+    """Sizes of a task that memory follows. ``labelled``: items that are trained on; ``items``: pairs of all splits, where pairs are
+    predicted.
 
-    Of a set of graphs ``largest`` says how many nodes and edges the largest 1, 2, 4, 8, ... graphs have together, up to all of them.
-    Of a task of pairs: ``pairs`` in the training part (0: none are predicted), ``validated``, ``items`` of all splits, and edges that are
-    ``looked_at`` for the common neighbours of a pair."""
+    Of a set of graphs ``largest`` says how many nodes and edges the largest 1, 2, 4, 8, ... graphs have together, up to all of them."""
 
-    num_nodes: int
-    num_edges: int
-    in_channels: int
-    out_channels: int
-    nnz: int | None
-    labelled: int
+    labelled: int = 0
     num_splits: int = 1
-    edge_channels: int = 0
-    types: tuple[int, int] = (1, 1)
-    num_graphs: int = 1
     largest: tuple[tuple[int, int], ...] = ()
-    pairs: int = 0
-    validated: int = 0
     items: int = 0
-    looked_at: float = 0.0
 
     @classmethod
     def of(cls, task: Task) -> Scale:
         """Sizes of a task with data."""
-        scale = cls(**asdict(Sizes.of(task)), labelled=len(task.split(0).train), num_splits=task.num_splits)
-        if task.kind == "graph" and task.data is not None:
-            return replace(scale, largest=largest_graphs(task.data))
-        return _with_pairs(scale, task) if task.kind == "link" else scale
-
-
-def _with_pairs(scale: Scale, task: Task) -> Scale:
-    data, split = task.data, task.split(0)
-    assert data is not None
-    assert data.pairs is not None, "items are not pairs"
-    degree = np.bincount(data.edge_index[1], minlength=data.num_nodes)
-    looked_at = float(degree[data.pairs[:, split.train]].min(axis=0).mean())
-    return replace(scale, pairs=len(split.train), validated=len(split.val), items=data.num_items, looked_at=looked_at)
+        sizes, data = asdict(Sizes.of(task)), task.data
+        assert data is not None
+        largest = largest_graphs(data) if task.kind == "graph" else ()
+        items = data.num_items if task.kind == "link" else 0
+        return cls(**sizes, labelled=len(task.split(0).train), num_splits=task.num_splits, largest=largest, items=items)
 
 
 @dataclass(frozen=True)
@@ -114,7 +97,7 @@ def resident(spec: ArchitectureSpec, scale: Scale) -> Resident:
 def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
     spec = ArchitectureSpec.model_validate_json(spec_json)
     with torch.random.fork_rng(devices=[]):
-        network = _network(spec, scale)
+        network = network_of(spec, scale)
         weights = sum(int(value.numel()) for value in network.state_dict().values())
         step, inference = _step_and_pass(network, scale, weights)
     scores = 4.0 * scale.num_nodes * scale.out_channels * (POST_COPIES if post else 1)
@@ -125,29 +108,17 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
     )  # fmt: skip
 
 
-def _network(spec: ArchitectureSpec, scale: Scale) -> Network:
-    encodings = sum(encoding.dim for encoding in spec.input.encodings)
-    return build_network(
-        spec,
-        in_channels=scale.in_channels,
-        out_channels=scale.out_channels,
-        encoding_channels=encodings,
-        edge_channels=scale.edge_channels,
-        types=scale.types,
-    )
-
-
 def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float, float]:
     """Bytes of a training step and of a pass over the whole graph."""
     if weights > MOST_PROBED:
         features = 4.0 * scale.num_nodes * scale.in_channels
         return features, features
+    if scale.pairs:
+        return steps_on_pairs(network, scale)
+    if network.spec.recipe.batching == "precomputed":
+        return steps_on_rows(network, scale, scale.labelled)
     sparse, recipe = scale.nnz is not None, network.spec.recipe
     whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
-    if scale.pairs:
-        return _steps_on_pairs(network, scale, whole, sparse)
-    if recipe.batching == "precomputed":
-        return steps_on_rows(network, scale, sparse)
     parts = recipe.batching in ("neighbour", "cluster") and in_pieces(scale.num_nodes, scale.num_edges)
     inference = _by_layers(network, scale, sparse) if parts else None
     if inference is None:
@@ -169,51 +140,10 @@ def _by_layers(network: Network, scale: Scale, sparse: bool) -> float | None:
     return states + piece + NUMBERING_BYTES * scale.num_nodes + (MATRIX_BYTES * scale.num_edges if "matrix" in reaches else 0.0)
 
 
-def steps_on_rows(network: Network, scale: Scale, sparse: bool) -> tuple[float, float]:
-    """The same where steps and passes see some rows of values that were propagated before: those values are in memory all the time, and
-    while they are made, so are the edges' weights."""
-    recipe, (step, inference) = network.spec.recipe, (min(network.spec.recipe.batch_size, scale.labelled), min(MOST_ROWS, scale.num_nodes))
-    kept = kept_nodes(network)
-    columns = scale.in_channels + network.layout.encoding_channels
-    values = 4.0 * scale.num_nodes * columns * len(kept)
-    held = []
-    for rows, moments in ((step, None), (inference, inference_moments)):
-        nnz = -(-(scale.nnz or 0) * rows // max(1, scale.num_nodes))
-        gathered = 4.0 * rows * columns * len(kept)
-        held.append(values + gathered + _extended(network, recipe, (rows, 0, nnz), sparse, moments))
-    made = values + _propagating(network.spec, scale, columns) if kept else 0.0
-    return held[0], max(held[1], made)
-
-
-def _propagating(spec: ArchitectureSpec, scale: Scale, columns: int) -> float:
-    """Bytes beside their results that hops over the columns which are propagated together hold."""
-    together = min(columns, columns_at_once(scale.num_nodes))
-    kept = set(precomputed_nodes(spec))
-    nodes = tuple(node for node in spec.body.nodes if node.id in kept)
-    body = spec.body.model_copy(update={"nodes": nodes, "outputs": (nodes[-1].id,), "jump": "concat"})
-    prefix = ArchitectureSpec.model_construct(input=Input(), body=body, head=Head(), recipe=Recipe(), post=Post())
-    network = _network(prefix, replace(scale, in_channels=together, edge_channels=0, types=(1, 1)))
-    return _extended(network, prefix.recipe, (scale.num_nodes, scale.num_edges, 0), False, inference_moments)
-
-
-def _steps_on_pairs(network: Network, scale: Scale, whole: tuple[int, int, int], sparse: bool) -> tuple[float, float]:
-    """The same where pairs are predicted: messages pass along all edges whatever the batch, which decides how many pairs are scored."""
-    recipe = network.spec.recipe
-    half = -(-scale.pairs // 4)  # as many edges as a step takes out of the messages at most; as many other pairs stand beside them
-    trained = 2 * (half if recipe.batching == "full" else min(recipe.batch_size, half))
-    scored = min(scale.validated, MOST_SCORED)
-    step = _extended(network, recipe, (*whole, trained), sparse)
-    inference = _extended(network, recipe, (*whole, scored), sparse, inference_moments)
-    if network.spec.head.decoder == "common_neighbour":
-        step += LOOKED_AT_BYTES * scale.looked_at * trained
-        inference += LOOKED_AT_BYTES * min(scale.looked_at * scored, MOST_LOOKED_AT)
-    return step, inference
-
-
 def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:
     """Nodes that a neighbour batch of the spec holds, at most."""
     with torch.random.fork_rng(devices=[]):
-        return _sampled(_network(spec, scale), scale)
+        return _sampled(network_of(spec, scale), scale)
 
 
 def _sampled(network: Network, scale: Scale) -> int:
@@ -270,7 +200,7 @@ def task_mib(spec: ArchitectureSpec, scale: Scale) -> float:
     """The task as a worker keeps it: features as they were read and as the spec's input scales them, edges, labels, splits."""
     dense = 4.0 * scale.num_nodes * scale.in_channels
     features = dense + (dense if spec.input.scale != "none" else 0.0) if scale.nnz is None else 40.0 * scale.nnz
-    encodings = 4.0 * scale.num_nodes * sum(encoding.dim for encoding in spec.input.encodings)
+    encodings = 4.0 * scale.num_nodes * spec.input.encoding_channels
     rows = 24.0 * scale.items + 16.0 * (scale.pairs + scale.validated) * scale.num_splits if scale.pairs else 0.0
     messages = MESSAGES_BYTES * scale.num_edges * min(scale.num_splits, SPLITS_KEPT) if scale.pairs else 0.0
     labels = 8.0 * scale.num_nodes * (1 + scale.num_splits)

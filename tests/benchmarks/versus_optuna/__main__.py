@@ -20,9 +20,10 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: workers of both sides have one thread each
 
-from agentnas.config import format_duration, parse_duration
+from agentnas.config import format_duration
 from agentnas.tools.errors import AgentNASError, UsageError, suggest
 from agentnas.tools.tasks.catalog import DATA_SETS
+from tests.benchmarks.designing import duration
 from tests.benchmarks.versus_optuna import tables
 from tests.benchmarks.versus_optuna.results import Results, Row
 
@@ -65,7 +66,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, help="rounds: 3 of list, 1 of end; each with another seed, sides alternating")
     parser.add_argument("--epochs", type=int, help=f"of list: {EPOCHS}, {SHORTER}")
     parser.add_argument("--patience", type=int, default=PATIENCE, help="of list; by default %(default)s")
-    parser.add_argument("--time", type=_duration, default=600.0, help="of end, for each side; by default 10m")
+    parser.add_argument("--time", type=duration, default=600.0, help="of end, for each side; by default 10m")
     parser.add_argument("--data-dir", type=Path, help="folder of data sets, else $AGENTNAS_DATA_DIR")
     parser.add_argument("--out", type=Path, help="JSON file that keeps the results")
     parser.add_argument("--table", type=Path, help="measure nothing: print the tables of this file")
@@ -78,16 +79,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if asked.data_dir:
         os.environ["AGENTNAS_DATA_DIR"] = str(asked.data_dir.resolve())
     return asked
-
-
-def _duration(text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}; {error}") from None
-    if seconds < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; allowed: 1s or more")
-    return seconds
 
 
 def _names(flag: str, text: str, allowed: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from agentnas.tools.errors import AgentNASError
 from agentnas.tools.evaluate.base import CONFIRM, CONFIRM_SEED
 from agentnas.tools.tasks import load_task
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
+from tests.benchmarks.designing import design, limit_for
 from tests.benchmarks.versus_optuna import process, study
 
 POINTS = 8
@@ -68,16 +69,11 @@ def run(side: str, task: str, seconds: float, seed: int, *, quick: bool = False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _limit(seconds: float) -> float:
-    """A side that takes so long is ended."""
-    return 1.5 * seconds + 120
-
-
 def _optuna(task: str, seconds: float, seed: int, folder: Path, quick: bool) -> Result:
     fewer = ("--seeds", str(QUICK_SEEDS), "--epochs", str(QUICK_EPOCHS)) if quick else ()
     command = ["-m", "tests.benchmarks.versus_optuna.study", "--task", task, "--began", f"{time.time():.3f}", "--seconds", f"{seconds:g}",
                "--seed", str(seed), "--folder", str(folder), *fewer]  # fmt: skip
-    ended = process.run(command, folder, _limit(seconds))
+    ended = process.run(command, folder, limit_for(seconds))
     result = Result(ended.problem, ended.wall_s, ended.peak_mib)
     if (folder / "study.log").exists():
         _read_study(result, task, ended.began, seed, folder)
@@ -123,13 +119,13 @@ def _incumbents(scored: Any) -> list[Incumbent]:
 def _ours(task: str, seconds: float, seed: int, folder: Path, quick: bool) -> Result:
     # What is bounded by trials ends with a design on a slow machine too; tests.quick is the command with shorter trainings.
     budget = ("--trials", "2", "--confirm-seeds", str(QUICK_SEEDS)) if quick else ("--time", f"{seconds:g}")
-    command = ["-m", "tests.quick" if quick else "agentnas.cli", "design", "--task", task, *budget, "--workers", str(WORKERS), "--seed",
-               str(seed), "--runs-dir", str(folder / "runs"), "--memory-dir", str(folder / "memory")]  # fmt: skip
+    flags = (*budget, "--workers", str(WORKERS), "--seed", str(seed), "--memory-dir", str(folder / "memory"))
     starts: list[float] = []
-    ended = process.run(command, folder, _limit(seconds), _first_sight(folder / "runs", starts))
+    seen = _first_sight(folder / "runs", starts)
+    ended, directory = design(task, flags, folder, limit_for(seconds), seen, "tests.quick" if quick else "agentnas.cli")
     result = Result(ended.problem, ended.wall_s, ended.peak_mib)
-    if runs := [path for path in folder.glob("runs/*") if (path / "events.jsonl").exists()]:
-        _read_run(result, task, RunDirectory.open(runs[0]), (starts[0] if starts else ended.began) - ended.began)
+    if directory is not None:
+        _read_run(result, task, directory, (starts[0] if starts else ended.began) - ended.began)
     return result
 
 

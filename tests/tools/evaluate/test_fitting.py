@@ -15,7 +15,7 @@ from agentnas.tools.tasks import Task, load_task
 from agentnas.tools.train.resident import Resident, Scale, resident
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
 
-MILLION = Scale(1_000_000, 10_000_000, 64, 10, None, 200, 10)
+MILLION = Scale(1_000_000, 10_000_000, 64, 10, labelled=200, num_splits=10)
 
 
 def spec(op: str = "gcn", width: int = 64, layers: int = 2, **recipe: Any) -> ArchitectureSpec:

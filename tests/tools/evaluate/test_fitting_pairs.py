@@ -12,7 +12,9 @@ from agentnas.tools.tasks import Task
 from agentnas.tools.train.resident import Resident, Scale, resident
 from tests.tools.train.test_pairs import blocks
 
-LARGE = Scale(100_000, 4_000_000, 64, 1, None, 3_400_000, 10, pairs=3_400_000, validated=200_000, items=42_000_000, looked_at=60.0)
+LARGE = Scale(
+    100_000, 4_000_000, 64, 1, labelled=3_400_000, num_splits=10, pairs=3_400_000, validated=200_000, items=42_000_000, looked_at=60.0
+)
 
 
 def spec(decoder: str = "mlp", **recipe: object) -> ArchitectureSpec:
@@ -72,7 +74,7 @@ def test_what_does_not_fit_at_once_learns_in_minibatches_and_says_so(task: Task)
 
 def test_what_is_foreseen_is_not_less_than_a_training_on_photo_took() -> None:
     """Measured as the largest resident size of a process: 726 MiB in steps of 4,096 edges, 969 MiB with half of all edges at once."""
-    photo = Scale(7650, 238_162, 745, 1, None, 202_438, 10, pairs=202_438, validated=11_908, items=1_309_891, looked_at=27.5)
+    photo = Scale(7650, 238_162, 745, 1, labelled=202_438, num_splits=10, pairs=202_438, validated=11_908, items=1_309_891, looked_at=27.5)
     nodes = [{"id": "a", "op": "gcn", "width": 128, "dropout": 0.3, "activation": "relu"}, {"id": "b", "op": "gcn", "inputs": ["a"]}]
     base = {"input": {"encoder": "linear"}, "body": {"nodes": nodes, "outputs": ["b"]}}
     head = {"kind": "link", "decoder": "common_neighbour"}

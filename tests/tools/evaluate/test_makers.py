@@ -11,7 +11,7 @@ from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import Evaluator, Request
 from agentnas.tools.evaluate.live import LiveEvaluator
 from agentnas.tools.evaluate.tabular import TabularEvaluator
-from agentnas.tools.profiling import Sizes
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.cells import cell_key, cell_to_spec
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace

@@ -8,6 +8,7 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+import pytest
 
 PEOPLE = 60
 TASK = "nodes: {file: people.csv, label: club}\nedges: {file: knows.csv}\n"
@@ -113,6 +114,19 @@ def _torch(folder: Path) -> Path:
     return path
 
 
+def molecules(count: int = 30) -> dict[str, str]:
+    """Small molecules as SMILES with a value, a number and a category."""
+    smiles = ("CCO", "c1ccccc1", "C/C=C/Cl", "N[C@@H](C)C(=O)O", "[NH4+].[Cl-]", "C#N", "CC(=O)Nc1ccc(O)cc1")
+    rows = [f"m{i},{smiles[i % len(smiles)]},{i / 7 - 1:.3f},{i % 4},{('dry', 'wet')[i % 2]}" for i in range(count)]
+    task = "graphs: {file: molecules.csv, id: name, smiles: smiles, label: solubility, features: [charge, state]}\n"
+    return {"task.yaml": task, "molecules.csv": "\n".join(["name,smiles,solubility,charge,state", *rows]) + "\n"}
+
+
+def _molecules(folder: Path) -> Path:
+    pytest.importorskip("rdkit", reason="needs the extra molecules")
+    return write(folder, molecules())
+
+
 # Format -> what writes a folder of it and returns the path of its task file.
 FORMATS: dict[str, Callable[[Path], Path]] = {
     "csv": lambda folder: write(folder, people()),
@@ -122,4 +136,5 @@ FORMATS: dict[str, Callable[[Path], Path]] = {
     "gml": lambda folder: _markup(folder, "gml"),
     "npz": _npz,
     "pt": _torch,
+    "smiles": _molecules,
 }

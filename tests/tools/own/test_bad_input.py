@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agentnas.tools.errors import AgentNASError
+from agentnas.tools.errors import AgentNASError, DataError
 from agentnas.tools.own import tables
+from agentnas.tools.own.looking import look
 from agentnas.tools.tasks import load_task
 from tests.tools.own.making import TASK, arrays, graphs, people, write
 
@@ -242,11 +243,33 @@ def test_bytes_that_are_not_utf8_are_located(tmp_path: Path) -> None:
     assert f"people.csv: line {row} is not UTF-8 (byte 0xfc); save it as UTF-8, or give its encoding" in line
 
 
+def grown(path: Path, gib: float) -> None:
+    """The file with zeros behind it, of which a disk holds none: it is sparse."""
+    with path.open("ab") as file:
+        file.truncate(int(gib * 2**30))
+
+
 def test_a_text_file_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = write(tmp_path, people() | {"task.yaml": TASK})
-    with (tmp_path / "people.csv").open("r+b") as file:
-        file.truncate(5 * 2**30)  # sparse: nothing is written
-    assert "people.csv: 5.0 GiB; allowed for text: 1 GiB; save it as Parquet" in told(path)
+    grown(tmp_path / "people.csv", 5)
+    line = "people.csv: 5 GiB; allowed for text: 1 GiB; save it as Parquet (pip install 'agentnas[parquet]'), or leave columns out"
+    assert told(path) == line
+    with pytest.raises(DataError, match=re.escape(line)):
+        look(tmp_path / "people.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("club.graphml", "club.graphml: 20480 MiB; allowed: 256 MiB; save nodes and edges as CSV"),
+        ("club.gml", "club.gml: 20480 MiB; allowed: 256 MiB; save nodes and edges as CSV"),
+        ("club.pt", "club.pt: 20 GiB; allowed: 16 GiB; keep fewer features, or in a smaller type such as float32"),
+    ],
+)
+def test_a_source_of_gigabytes_is_refused_before_it_is_read(name: str, line: str, tmp_path: Path) -> None:
+    path = write(tmp_path, {"task.yaml": f"source: {name}\n"})
+    grown(tmp_path / name, 20)
+    assert told(path) == line
 
 
 def test_a_table_of_too_many_cells_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +339,9 @@ def test_an_archive_that_claims_more_than_fits_is_refused(tmp_path: Path, monkey
 
     monkeypatch.setattr(sources, "LARGEST_ARRAYS", 1000)
     np.savez_compressed(tmp_path / "graph.npz", x=np.zeros(10**6), edge_index=np.zeros((2, 1), int))
-    assert "graph.npz: claims" in told(write(tmp_path, {"task.yaml": "source: graph.npz\n"}))
+    assert "graph.npz: claims 0.00745 GiB; allowed: 16 GiB; keep fewer features" in told(
+        write(tmp_path, {"task.yaml": "source: graph.npz\n"})
+    )
 
 
 ARRAY_CASES: dict[str, tuple[dict[str, object], str]] = {

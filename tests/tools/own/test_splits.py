@@ -15,7 +15,7 @@ from agentnas.tools.own.schema import SplitPlan
 from agentnas.tools.own.splits import make, shares
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import Split
-from tests.tools.own.making import TASK, people, write
+from tests.tools.own.making import TASK, graphs, people, write
 
 
 def whole(split: Split) -> list[int]:
@@ -100,6 +100,50 @@ def test_the_fingerprint_tells_splits_and_metrics_apart(tmp_path: Path) -> None:
     says = ("", "metric: macro_f1\n", "split: {seed: 1}\n", "split: {column: part}\n")
     told = {load_task(str(write(tmp_path, people() | {"task.yaml": TASK + more}))).fingerprint for more in says}
     assert len(told) == len(says)
+
+
+SEEDED = {  # what else a file says -> the files
+    "random": people() | {"task.yaml": TASK},
+    "folds": people() | {"task.yaml": TASK},
+    "links": people() | {"task.yaml": "edges: {file: knows.csv}\n"},
+    "": graphs() | {"task.yaml": graphs()["task.yaml"].split("split:")[0]},  # folds, for the graphs are few
+}
+
+
+@pytest.mark.parametrize("kind", SEEDED)
+def test_a_seed_changes_the_splits_and_the_same_seed_does_not(kind: str, tmp_path: Path) -> None:
+    said = f"kind: {kind}, " if kind else ""
+
+    def tested(seed: int) -> list[list[int]]:
+        files = SEEDED[kind] | {"task.yaml": f"{SEEDED[kind]['task.yaml']}split: {{{said}seed: {seed}}}\n"}
+        task = load_task(str(write(tmp_path, files)))
+        return [split.test.tolist() for split in task.splits]
+
+    assert tested(3) == tested(3) != tested(0)
+
+
+def test_links_without_a_kind_of_split_take_a_seed(tmp_path: Path) -> None:
+    told = {
+        load_task(str(write(tmp_path, SEEDED["links"] | {"task.yaml": "edges: {file: knows.csv}\n" + more}))).fingerprint
+        for more in ("", "split: {seed: 3}\n")
+    }
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (TASK + "split: {negatives: 2}\n", "split negatives does not fit kind node; allowed: random, folds, column, time"),
+        (TASK + "split: {kind: links}\n", "split kind links does not fit kind node; allowed: random, folds, column, time"),
+        ("edges: {file: knows.csv}\nsplit: {kind: folds}\n", "split kind folds does not fit kind link; allowed: links"),
+        (TASK + "split: {column: part, seed: 2}\n", "kind column takes no seed"),
+    ],
+)
+def test_splits_that_do_not_fit_what_is_predicted_are_refused_where_that_follows_from_the_label(
+    text: str, line: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=line):
+        load_task(str(write(tmp_path, people() | {"task.yaml": text})))
 
 
 def test_a_metric_that_a_part_cannot_be_scored_by_is_refused(tmp_path: Path) -> None:

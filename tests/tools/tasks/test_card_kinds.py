@@ -167,6 +167,8 @@ def test_types_and_directions_are_told() -> None:
     told = make_card(replace(task, data=typed)).text()
     line = next(line for line in told.splitlines() if line.startswith("edges: "))
     assert line.startswith("edges: directed, reciprocity 0.00, direction score ")
+    assert "; degree, shape and propagation on this card take edges both ways and say nothing of direction; " in line
+    assert "both ways" not in make_card(task).text()
     assert line.endswith("; heterogeneous: 3 types of nodes, 2 types of edges (relations)")
 
 

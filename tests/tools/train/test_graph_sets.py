@@ -16,7 +16,8 @@ from agentnas.tools.metrics import metric
 from agentnas.tools.nn.features import laplacian_encoding, prepare_features, random_walk_encoding
 from agentnas.tools.nn.flops import count_flops
 from agentnas.tools.operators.base import operators
-from agentnas.tools.profiling import Sizes, profile
+from agentnas.tools.profiling import profile
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.base import GraphData, Task, sorted_with_attributes

@@ -44,9 +44,8 @@ def graph(attributes: int = 0, types: int = 1) -> Graph:
 def network(nodes: list[dict[str, Any]], attributes: int = 0, types: int = 1, **parts: Any) -> Network:
     torch.manual_seed(0)
     made = parse_spec({"body": {"nodes": nodes, "outputs": [nodes[-1]["id"]]}, **parts})
-    encodings = sum(encoding.dim for encoding in made.input.encodings)
     kinds = (types, types)
-    sizes = {"in_channels": WIDTH, "out_channels": 3, "encoding_channels": encodings, "edge_channels": attributes}
+    sizes = {"in_channels": WIDTH, "out_channels": 3, "encoding_channels": made.input.encoding_channels, "edge_channels": attributes}
     return build_network(made, **sizes, types=kinds).eval()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from agentnas.tools.evaluate.live import LiveEvaluator
 from agentnas.tools.nn.network import build_network
 from agentnas.tools.nn.sparse import hear_beta_warning
 from agentnas.tools.operators.base import operators
-from agentnas.tools.profiling import Sizes
+from agentnas.tools.room import MIB
+from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
-from agentnas.tools.train.memory import MIB, Held, _extended, _moments, predicted_mib
+from agentnas.tools.train.memory import Held, _extended, _moments, predicted_mib
 from agentnas.tools.workers import TaskRef, WorkerPool
 from tests.tools.candidates import write_operators
 
@@ -52,14 +53,14 @@ def test_the_first_design_that_a_process_weighs_is_weighed_like_any_other(op: st
 def test_operators_over_edges_hold_a_value_an_edge_and_channel(op: str) -> None:
     """Their backward pass gathers both ends of each edge."""
     edges, width = 1_000_000, 256
-    found = predicted_mib(spec(op, width), num_nodes=100_000, num_edges=edges, in_channels=128, out_channels=16)
+    found = predicted_mib(spec(op, width), Sizes(100_000, edges, 128, 16))
     assert found > 2 * 4 * edges * width / MIB
 
 
 def test_predictions_grow_with_what_is_asked() -> None:
-    size: dict[str, Any] = {"num_nodes": 100_000, "num_edges": 1_000_000, "in_channels": 128, "out_channels": 16}
-    narrow, wide = (predicted_mib(spec("gcn", width), **size) for width in (16, 512))
-    twice = predicted_mib(spec("gcn", 512, consistency_samples=2), **size)
+    sizes = Sizes(100_000, 1_000_000, 128, 16)
+    narrow, wide = (predicted_mib(spec("gcn", width), sizes) for width in (16, 512))
+    twice = predicted_mib(spec("gcn", 512, consistency_samples=2), sizes)
     assert narrow + 500 < wide < twice - 300
 
 
@@ -67,17 +68,46 @@ def test_rows_of_what_was_propagated_take_less_than_the_graph() -> None:
     nodes = [{"id": "a", "op": "sgc"}, {"id": "b", "op": "mlp", "width": 256, "inputs": ["a"]}]
     whole = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}})
     rows = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": {"batching": "precomputed"}})
-    size: dict[str, Any] = {"num_nodes": 1_000_000, "num_edges": 10_000_000, "in_channels": 64, "out_channels": 10}
-    values = 4 * size["num_nodes"] * size["in_channels"] / MIB
-    assert 2 * values < predicted_mib(rows, **size) < 0.5 * predicted_mib(whole, **size)
+    sizes = Sizes(1_000_000, 10_000_000, 64, 10)
+    values = 4 * sizes.num_nodes * sizes.in_channels / MIB
+    assert 2 * values < predicted_mib(rows, sizes) < 0.5 * predicted_mib(whole, sizes)
+
+
+DECODERS = ("dot", "mlp", "common_neighbour")  # the last one looks at edges too
+HEADS = [{"kind": "graph", "decoder": "mlp"}, *({"kind": "link", "decoder": name} for name in DECODERS)]
+
+
+def headed(head: dict[str, Any], **recipe: Any) -> ArchitectureSpec:
+    nodes = [{"id": "a", "op": "gcn", "width": 8}]
+    return parse_spec({"body": {"nodes": nodes, "outputs": ["a"]}, "head": {"width": 256, **head}, "recipe": recipe})
+
+
+@pytest.mark.parametrize("items", [40, 280])
+@pytest.mark.parametrize("head", HEADS[:3], ids=lambda head: f"{head['kind']}-{head['decoder']}")
+def test_moments_extend_to_more_graphs_and_more_pairs(head: dict[str, Any], items: int) -> None:
+    network = build_network(headed(head), in_channels=8, out_channels=3 if head["kind"] == "graph" else 1)
+    sizes = (300, 1500, 0, items)
+    held = float(_moments(network, network.spec.recipe, sizes, False).max())
+    assert _extended(network, network.spec.recipe, sizes, False) == pytest.approx(held, rel=0.05)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head['kind']}-{head['decoder']}")
+def test_predictions_grow_with_the_items_of_a_step(head: dict[str, Any]) -> None:
+    one, many = Sizes(3000, 20_000, 8, 1), 100_000
+    axis = {"num_graphs": 2000} if head["kind"] == "graph" else {"pairs": 2 * many, "validated": 10, "looked_at": 5.0}
+    found = [predicted_mib(headed(head, batching="full"), sizes) for sizes in (one, replace(one, **axis))]
+    wide = 8 if head["decoder"] == "dot" else 256
+    assert found[1] > found[0] + 4 * wide * (2000 if head["kind"] == "graph" else many) / MIB
+    if head["kind"] == "link":
+        assert predicted_mib(headed(head, batching="minibatch", batch_size=512), replace(one, **axis)) < found[1] - 4 * wide * many / MIB
 
 
 def test_what_is_measured_on_cora() -> None:
     """Allocated on an H100 in trainings of cora, in MiB (docs/gpu.md)."""
-    cora: dict[str, Any] = {"num_nodes": 2708, "num_edges": 10556, "in_channels": 1433, "out_channels": 7, "nnz": 49216}
+    cora = Sizes(2708, 10556, 1433, 7, 49216)
     nodes = [{"id": "a", "op": "gat", "width": 256, "dropout": 0.5}, {"id": "b", "op": "gat", "inputs": ["a"], "width": "out"}]
     gat = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}, "head": {"decoder": "none"}})
-    assert 0.9 < predicted_mib(gat, **cora) / 89 < 4
+    assert 0.9 < predicted_mib(gat, cora) / 89 < 4
 
 
 def test_held_counts_what_lives() -> None:
@@ -94,7 +124,7 @@ def test_held_counts_what_lives() -> None:
 
 def test_a_random_state_stays() -> None:
     before = torch.get_rng_state()
-    predicted_mib(spec("mlp", 24), num_nodes=100, num_edges=100, in_channels=8, out_channels=3)
+    predicted_mib(spec("mlp", 24), Sizes(100, 100, 8, 3))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -105,6 +135,6 @@ def test_a_candidate_that_cannot_be_probed_is_left_to_its_training(tmp_path: Pat
     evaluator = LiveEvaluator.__new__(LiveEvaluator)
     evaluator._sizes, evaluator._pool = sizes, WorkerPool(TaskRef("digits"), 1, "cuda")
     assert evaluator._device_mib(spec("raiser")) is None
-    assert evaluator._device_mib(spec("gcn")) == predicted_mib(spec("gcn"), **asdict(sizes))
+    assert evaluator._device_mib(spec("gcn")) == predicted_mib(spec("gcn"), sizes)
     evaluator._pool = WorkerPool(TaskRef("digits"), 1, "cpu")
     assert evaluator._device_mib(spec("gcn")) is None

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from agentnas.tools.errors import DataError, UsageError
-from agentnas.tools.spec.model import ArchitectureSpec, Recipe, parse_spec
+from agentnas.tools.spec.model import ArchitectureSpec, Encoding, Input, Recipe, parse_spec
 from agentnas.tools.tasks.base import Task
-from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.data import ENCODINGS_KEPT, PreparedTask
 from agentnas.tools.train.outcome import Diverged, TimedOut, TrainingFailed, TrainResult
 from agentnas.tools.train.trainer import load_weights, predict, save_weights, train
 from tests.tools.train.conftest import make_task
@@ -265,7 +265,21 @@ def test_encodings_and_scales_are_prepared_once_each(prepared: PreparedTask) -> 
     same = parse_spec({"input": {"scale": "row", "encodings": [{"kind": "degree", "dim": 4}], "dropout": 0.5}})
     assert prepared.features(part.input) is prepared.features(same.input)
     assert prepared.features(part.input).encoding_channels == 4
+    assert prepared.features(part.input).x is prepared.features(part.input.model_copy(update={"encodings": ()})).x
     assert train(part, prepared, split=0, seed=0, epochs=2).epochs == 2
+
+
+def test_of_many_encodings_the_last_are_held_and_others_made_again_alike(task: Task) -> None:
+    prepared = PreparedTask.from_task(task)
+    parts = [Input(encodings=(Encoding(kind="degree", dim=dim),)) for dim in range(1, ENCODINGS_KEPT + 2)]
+    first, *_, last = [prepared.features(part) for part in parts]
+    assert prepared.features(parts[-1]) is last
+    again = prepared.features(parts[0])
+    assert again is not first
+    assert again.x is first.x
+    assert first.encodings is not None
+    assert again.encodings is not None
+    assert torch.equal(again.encodings, first.encodings)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -9,13 +9,13 @@ from typing import Literal
 
 import numpy as np
 
-from agentnas.tools.tasks.base import GraphData, Index, Kind, Split, Task
+from agentnas.tools.scale import ITEMS
+from agentnas.tools.tasks.base import GraphData, Index, Split, Task
 from agentnas.tools.tasks.checks.advice import ADVICE
 
 Severity = Literal["error", "warning", "note"]
 Finding = tuple[Severity, str, str]  # of one split: how bad, code, text
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-ITEMS: dict[Kind, str] = {"node": "nodes", "graph": "graphs", "link": "pairs"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def data_of(task: Task) -> GraphData:
 
 def items_of(task: Task) -> str:
     """What is predicted of: ``nodes``, ``graphs`` or ``pairs``."""
-    return ITEMS[task.kind]
+    return f"{ITEMS[task.kind]}s"
 
 
 def classes_of(data: GraphData) -> int:
