@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 def anchors_of(config: Config, task: Task) -> tuple[Anchor, ...]:
     """The anchors of the task; of a space of cells those that are cells."""
-    from agentnas.tools.anchors import cell_anchors, plain_anchors, scaled, select_anchors, strong_anchors
+    from agentnas.tools.anchors import cell_anchors, large_anchors, plain_anchors, scaled, select_anchors, strong_anchors
     from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors
+    from agentnas.tools.evaluate.fitting import is_large
     from agentnas.tools.spec.kinds import for_kind
 
     cells = task.table.name if task.table is not None else searched.cells_of(config)
@@ -34,7 +35,8 @@ def anchors_of(config: Config, task: Task) -> tuple[Anchor, ...]:
     if task.kind != "node":
         made = graph_anchors() if task.kind == "graph" else link_anchors()
         return select_anchors(made, config.without_anchor)
-    anchors = select_anchors((*plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
+    first = large_anchors() if is_large(task) else ()
+    anchors = select_anchors((*first, *plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
     fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
     return scaled(fitting, usual_scale_of(task))
 

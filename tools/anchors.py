@@ -6,6 +6,7 @@ Plain anchors are what a practitioner would try in the first hour; strong anchor
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from agentnas.tools.errors import UsageError, suggest
@@ -90,6 +91,14 @@ def _residual_gcn(recipe: dict[str, Any], width: int, dropout: float, layers: in
     return _spec(nodes, recipe, input={"encoder": "linear", "width": width}, head={"decoder": "linear"})
 
 
+def _sign(recipe: dict[str, Any], width: int, dropout: float, hops: int) -> ArchitectureSpec:
+    """A perceptron on the features and their averages over 1 .. ``hops`` hops side by side (Frasca et al., 2020)."""
+    names = ["input", *(f"h{hop}" for hop in range(1, hops + 1))]
+    nodes = [_node(name, "sgc", before, params={"hops": 1}) for before, name in pairwise(names)]
+    nodes.append(_node("a", "mlp", *names, merge="concat", width=width, dropout=dropout, activation="relu"))
+    return _spec([*nodes, _node("b", "mlp", "a", width="out", dropout=dropout)], {**recipe, "batching": "precomputed"})
+
+
 ADAM = {"learning_rate": 0.01, "weight_decay": 5e-4, "epochs": 400, "patience": 100}
 FIRST_LAYER_DECAY = {**ADAM, "weight_decay_out": 0.0}
 
@@ -124,6 +133,11 @@ def strong_anchors() -> tuple[Anchor, ...]:
         Anchor("grand", "strong", "grand", _grand(8, 0.5, 0.5, 1.0, outside=0.5, **quick)),
         Anchor("grand-near", "strong", "grand", _grand(2, 0.2, 0.3, 0.7, outside=0.0, **smooth)),
     )
+
+
+def large_anchors() -> tuple[Anchor, ...]:
+    """What to try first where a pass over the graph takes seconds: SIGN, whose epochs ask for no neighbours."""
+    return (Anchor("sign", "strong", "sign", _sign({**ADAM, "batch_size": 8192}, 128, 0.5, hops=3)),)
 
 
 def scaled(anchors: tuple[Anchor, ...], scale: str) -> tuple[Anchor, ...]:

@@ -223,13 +223,20 @@ class Trained:
         """[items, columns] for raw features and directed edges: probabilities, or values in the unit of the target.
 
         ``known``: labels of some nodes, for post-processing. Raises DataError for attributes or types that the network needs and the graph
-        lacks.
+        lacks. A large graph is gone through layer by layer, in pieces.
         """
+        from agentnas.tools.train.layerwise import Layerwise, in_pieces
+
         graph = self.graph(given)
         batch = None if given.graph_of is None else torch.from_numpy(np.ascontiguousarray(given.graph_of))
         pairs = None if given.pairs is None else torch.from_numpy(np.ascontiguousarray(given.pairs))
         x = torch.from_numpy(self.scaling(given.x))
-        outputs: Tensor = self.network(x, graph, self.encodings(graph), batch, pairs)
+        encodings = self.encodings(graph)
+        outputs: Tensor
+        if self.kind == "node" and in_pieces(graph.num_nodes, graph.num_edges):
+            outputs = Layerwise(self.network, x, graph, encodings).outputs(self.network)
+        else:
+            outputs = self.network(x, graph, encodings, batch, pairs)
         return self._corrected(finished(outputs, self.kind, self.target, self.constants), graph, known)
 
     def probabilities(self, x: Floats, edge_index: NDArray[np.int64], known: Labels | None = None) -> Tensor:

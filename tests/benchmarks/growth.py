@@ -4,7 +4,8 @@
     python -m tests.benchmarks.growth --quick            # the same on graphs of up to 4,000 nodes, a minute
     python -m tests.benchmarks.growth --only size width  # some axes
     python -m tests.benchmarks.growth --bytes            # what a training holds by node, edge and width; nothing is trained
-    python -m tests.benchmarks.growth --sampling         # full, neighbour and cluster batches side by side, with accuracy
+    python -m tests.benchmarks.growth --sampling         # full, neighbour, cluster and precomputed batches side by side, with accuracy
+    python -m tests.benchmarks.growth --sampling --only-task powerlaw:1e6
 
 Each training runs in one worker process with one thread, as in a design; an epoch is a step over the graph and its validation. ``peak`` is
 the worker's resident set size, ``predicted`` what the design would have expected. A training that is predicted to need more than is
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from agentnas.tools.anchors import large_anchors
 from agentnas.tools.room import MIB, available_mib, gib
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import load_task
@@ -34,6 +36,8 @@ EPOCHS = 3
 EMPTY_MIB = 340.0  # of a worker whose task is tiny
 LIMIT_S = 900.0
 FOLDER = Path("docs/growth")
+SAMPLED = {"powerlaw:1e5": 20, "powerlaw:1e6": 3}  # epochs: what the whole graph takes sets the time
+LONGER = 300  # epochs of a training that asks for no neighbours: those of a design
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Measured:
     peak: float | None
     predicted: float
     val: float | None = None
+    seconds: float = 0.0
     problem: str = ""
 
 
@@ -119,7 +124,7 @@ def measure(name: str, specs: dict[str, ArchitectureSpec], split: str | None = N
 def _measured(result: JobResult, predicted: float) -> Measured:
     if result.state == "failed":
         return Measured(None, result.peak_memory_mib, predicted, problem=f"{result.kind}: {result.reason}")
-    return Measured(result.details["epoch_ms"], result.peak_memory_mib, predicted, result.val)
+    return Measured(result.details["epoch_ms"], result.peak_memory_mib, predicted, result.val, result.seconds)
 
 
 def exponent(values: Sequence[float], costs: Sequence[float | None]) -> float | None:
@@ -195,18 +200,22 @@ def _slope(spec: ArchitectureSpec, what: str, axis: str) -> float:
 
 
 def sampling(name: str, epochs: int, split: str) -> str:
-    """Batches of all three kinds on one task: cost and validation accuracy."""
-    gcn = spec_of("gcn", 64, epochs=epochs)
+    """Batches of all kinds on one task: cost and validation accuracy of the GCN, and of SIGN, which needs neighbours but once."""
+    gcn, sign = spec_of("gcn", 64, epochs=epochs), _with(large_anchors()[0].spec, {"epochs": epochs, "patience": 0})
     kinds: dict[str, dict[str, Any]] = {
         "full": {}, "neighbour": {"batching": "neighbour"}, "cluster, 10 parts": {"batching": "cluster"},
         "cluster, 50 parts": {"batching": "cluster", "clusters": 50},
     }  # fmt: skip
-    found = measure(name, {key: _with(gcn, recipe) for key, recipe in kinds.items()}, split)
+    designs = {f"gcn, {key}": _with(gcn, recipe) for key, recipe in kinds.items()}
+    designs |= {f"sign, {key}": _with(sign, {"batching": key}) for key in ("full", "precomputed")}
+    designs[f"sign, precomputed, {LONGER} epochs"] = _with(sign, {"epochs": LONGER})
     lines = [
-        f"| batches on {name}, split {split} | ms an epoch | peak MiB (predicted) | validation after {epochs} epochs |",
-        "| --- | ---: | ---: | ---: |",
+        f"| batches on {name}, split {split} | ms an epoch | whole training, s | peak MiB (predicted) | validation after {epochs} epochs |",
+        "| --- | ---: | ---: | ---: | ---: |",
     ]
-    lines += [f"| {key} | {_cell(m, 'ms')} | {_cell(m, 'peak')} | {'-' if m.val is None else f'{m.val:.1f}'} |" for key, m in found.items()]
+    for key, m in measure(name, designs, split).items():
+        seconds, val = ("-", "-") if m.val is None else (f"{m.seconds:,.1f}", f"{m.val:.1f}")
+        lines.append(f"| {key} | {_cell(m, 'ms')} | {seconds} | {_cell(m, 'peak')} | {val} |")
     return "\n".join(lines)
 
 
@@ -220,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="graphs of up to 4,000 nodes")
     parser.add_argument("--only", nargs="+", choices=list(axes(False)), help="some axes")
     parser.add_argument("--sampling", action="store_true", help="compare batches instead")
+    parser.add_argument("--only-task", choices=list(SAMPLED), help="of --sampling, one task alone")
     parser.add_argument("--bytes", action="store_true", help="bytes a node and edge instead")
     parser.add_argument("--most", type=float, default=float("inf"), help="leave out points beyond this value")
     parser.add_argument("--out", type=Path, default=FOLDER, help=f"folder of the plots (default {FOLDER})")
@@ -228,9 +238,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(bytes_held())
         return
     if given.sampling:
-        tasks = [("powerlaw:2000", 5)] if given.quick else [("powerlaw:1e5", 20), ("powerlaw:1e6", 3)]
-        for task, epochs in tasks:
-            print(sampling(task, epochs, "random:40/40"), end="\n\n", flush=True)
+        tasks = {"powerlaw:2000": 5} if given.quick else SAMPLED
+        for task, epochs in tasks.items():
+            if given.only_task in (None, task):
+                print(sampling(task, epochs, "random:40/40"), end="\n\n", flush=True)
         return
     for name, axis in axes(given.quick).items():
         if given.only is None or name in given.only:

@@ -75,6 +75,14 @@ def test_predictions_on_the_own_data_are_those_of_the_trained_model(run: Run) ->
         assert list(rows[0]) == [trained.kind, "value"]
 
 
+def test_large_graphs_are_predicted_in_pieces(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run.predict()
+    monkeypatch.setattr("agentnas.tools.train.layerwise.PIECE_ROWS", 7)
+    pieces = run.predict()
+    assert [row.node for row in pieces.rows] == [row.node for row in whole.rows]
+    assert np.allclose([row.probabilities for row in pieces.rows], [row.probabilities for row in whole.rows], atol=1e-5)
+
+
 def test_a_file_of_the_same_data_is_predicted_alike(run: Run, tmp_path: Path) -> None:
     trained = Trained(run)
     own = trained.own()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agentnas.config import Config
 from agentnas.memory.cards import shipped_cards
-from agentnas.tools.anchors import Anchor, cell_anchors, plain_anchors, select_anchors, strong_anchors
+from agentnas.tools.anchors import Anchor, cell_anchors, large_anchors, plain_anchors, select_anchors, strong_anchors
 from agentnas.tools.anchors_of_kinds import structure_anchors
 from agentnas.tools.errors import UsageError
 from agentnas.tools.evaluate.tabular import TabularEvaluator
@@ -16,8 +17,9 @@ from agentnas.tools.spec.cells import SETTINGS
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.nasbench import NasBenchTable
+from agentnas.wiring import anchors_of
 
-ALL = (*plain_anchors(), *strong_anchors(), *structure_anchors(("directions", "types")))
+ALL = (*large_anchors(), *plain_anchors(), *strong_anchors(), *structure_anchors(("directions", "types")))
 
 
 def test_the_plain_anchors_are_those_of_the_first_hour() -> None:
@@ -50,6 +52,14 @@ def test_anchors_of_a_table_are_in_it(dataset: str) -> None:
         assert space.contains(anchor.spec) is None
         assert TabularEvaluator(table, space).price(anchor.spec)["parameters"] > 0
         assert anchor.card in shipped_cards()
+
+
+def test_on_large_graphs_the_first_anchor_asks_for_no_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = load_task("powerlaw:2000")
+    assert "sign" not in [anchor.name for anchor in anchors_of(Config(), task)]
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 3_000)
+    first = anchors_of(Config(), task)[0]
+    assert (first.name, first.spec.recipe.batching) == ("sign", "precomputed")
 
 
 def test_anchors_can_be_left_out_by_name() -> None:

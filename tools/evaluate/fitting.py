@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agentnas.tools.room import MIB, gib
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.precomputed import LARGE_GRAPH, propagates_first, same_on_rows
 
 if TYPE_CHECKING:
     from agentnas.tools.tasks.base import Task
@@ -38,19 +39,29 @@ class Room:
     _changed: dict[str, str] = field(default_factory=dict)
 
     def fitted(self, spec: ArchitectureSpec) -> tuple[ArchitectureSpec, str | None]:
-        """The spec as it can be trained, and how it differs; the spec itself where it fits, or where no batching would make it fit."""
+        """The spec as it can be trained, and how it differs; the spec itself where it fits, or where no batching would make it fit.
+
+        On a large graph steps that need no neighbours are taken on labelled rows whether the whole fits or not: they teach the same.
+        """
         if (why := self._changed.get(spec_hash(spec))) is not None:
             return spec, why
+        if is_large(self.task) and spec.recipe.batching == "full" and same_on_rows(spec):
+            rows = self._on_rows(spec)
+            return rows, self._told(rows, _once(rows))
         needs = self.needs(spec)
         if needs is None or needs.total <= self.mib or spec.recipe.batching != "full":
             return spec, None
         for sampled in self._sampled(spec):
             if (total := self.needs(sampled)) is not None and total.total <= self.mib:
                 whole = "on all graphs at once" if self.scale.largest else "on the whole graph"
-                why = f"batching full -> {_batching(sampled)}: {whole} it needs {gib(needs.total)}, {gib(self.mib)} {self.whose}"
-                self._changed[spec_hash(sampled)] = why
-                return sampled, why
+                return sampled, self._told(sampled, f"{whole} it needs {gib(needs.total)}, {gib(self.mib)} {self.whose}")
         return spec, None
+
+    def _told(self, made: ArchitectureSpec, reason: str) -> str:
+        """Why a spec became this one; it is told again when this one is asked about."""
+        why = f"batching full -> {_batching(made)}: {reason}"
+        self._changed[spec_hash(made)] = why
+        return why
 
     def refusal(self, spec: ArchitectureSpec) -> str | None:
         """Why the spec cannot be trained here, one line; None where it fits."""
@@ -100,10 +111,28 @@ class Room:
             sizes = GRAPHS_A_BATCH if self.task.kind == "graph" else PAIRS
             yield from (_with(spec, batching="minibatch", batch_size=size) for size in sizes)
             return
+        if same_on_rows(spec):
+            yield self._on_rows(spec)
         neighbour = _with(spec, batching="neighbour")
         if sampled_nodes(neighbour, self.scale) <= MOST_OF_GRAPH * self.scale.num_nodes:
             yield neighbour
         yield from (_with(spec, batching="cluster", clusters=number) for number in CLUSTERS)
+
+    def _on_rows(self, spec: ArchitectureSpec) -> ArchitectureSpec:
+        """The spec trained on all labelled rows a step, as it would be on the whole graph."""
+        return _with(spec, batching="precomputed", batch_size=max(len(self.task.split(i).train) for i in range(self.task.num_splits)))
+
+
+def is_large(task: Task) -> bool:
+    """Whether passes over the whole graph take the most of a training's time."""
+    data = task.data
+    return data is not None and task.kind == "node" and data.num_nodes + data.num_edges // 10 >= LARGE_GRAPH
+
+
+def _once(spec: ArchitectureSpec) -> str:
+    """Why steps on rows do."""
+    propagated = "its propagation has no weights and is computed once" if propagates_first(spec) else "it asks for no neighbours"
+    return f"{propagated}, so that a step needs labelled rows alone"
 
 
 def _with(spec: ArchitectureSpec, **recipe: Any) -> ArchitectureSpec:
@@ -119,4 +148,4 @@ def _batching(spec: ArchitectureSpec) -> str:
     recipe = spec.recipe
     if recipe.batching == "minibatch":
         return f"minibatches of {recipe.batch_size}"
-    return f"cluster ({recipe.clusters} parts)" if recipe.batching == "cluster" else "neighbour"
+    return f"cluster ({recipe.clusters} parts)" if recipe.batching == "cluster" else recipe.batching

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from agentnas.tools.nn import heads, layers, merge
 from agentnas.tools.nn.graph import Graph
-from agentnas.tools.nn.layout import ONE_TYPE, Layout, Make, Types, make_layout
+from agentnas.tools.nn.layout import ONE_TYPE, Layout, Make, Step, Types, make_layout
 from agentnas.tools.nn.sparse import Features
 from agentnas.tools.operators.base import operator, operator_module
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe
@@ -36,11 +37,28 @@ class Network(nn.Module):
         ``x``: dense [N, in_channels] or ``SparseFeatures``; ``encodings``: [N, encoding_channels].
         """
         values: dict[str, Any] = {"x": x, "graph": graph, "encodings": encodings, "edge_label_index": edge_label_index}
-        for step in self.layout.steps:
+        return self._run(self.layout.steps, values, batch)
+
+    def after(self, known: Mapping[str, Tensor], x: Features, graph: Graph, encodings: Tensor | None = None) -> Tensor:
+        """The same scores of nodes where values of some body nodes are known, by id; what only they depend on is not computed."""
+        values = {"x": x, "graph": graph, "encodings": encodings, **known}
+        return self._run(self.steps_after(frozenset(known)), values, None)
+
+    def _run(self, steps: Sequence[Step], values: dict[str, Any], batch: Tensor | None) -> Tensor:
+        for step in steps:
             keywords = {"batch": batch} if step.with_batch else {}
             values[step.target] = getattr(self, step.module)(*[values[name] for name in step.args], **keywords)
         result: Tensor = values[self.layout.result]
         return result
+
+    def steps_after(self, known: frozenset[str]) -> list[Step]:
+        """The steps that lead from known values to the result."""
+        needed, found = {self.layout.result}, list[Step]()
+        for step in reversed(self.layout.steps):
+            if step.target in needed - known:
+                needed = needed - {step.target} | set(step.args)
+                found.append(step)
+        return found[::-1]
 
     def parameter_groups(self, recipe: Recipe) -> list[dict[str, Any]]:
         """Optimiser groups ``{"params", "weight_decay"}``, one for each distinct weight decay.

@@ -19,6 +19,7 @@ OPERATOR = Operator(
         Param("alpha", 0.1, (0.05, 0.1, 0.15, 0.2, 0.3, 0.5), "probability of returning to the start", 0, 1),
     ),
     has_width=False,
+    weights=False,
 )
 
 

@@ -53,8 +53,9 @@ class Operator:
     ``[num_nodes, out_channels]``. A class attribute ``takes_sparse = True`` says that ``x`` may be ``SparseFeatures``. With
     ``uses_edge_attr`` the module also gets ``edge_channels=`` where the task's edges have attributes, with ``uses_types`` also
     ``node_types=`` and ``edge_types=`` where there are several. ``needs`` says what a task's graph must have for a space to hold the
-    operator: ``directions`` or ``types``; it works on any graph. ``card`` is the id of the paper
-    card that a proposal with this operator cites.
+    operator: ``directions`` or ``types``; it works on any graph. ``weights=False`` says that the module has no weights, draws nothing at
+    random and treats each column of ``x`` alone, so that what it makes of raw features may be computed once and in pieces. ``card`` is the
+    id of the paper card that a proposal with this operator cites.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Operator:
     uses_types: bool = False
     needs: Needs = ""
     card: str = ""
+    weights: bool = True
 
     def param(self, name: str) -> Param:
         for param in self.params:

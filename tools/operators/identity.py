@@ -14,6 +14,7 @@ OPERATOR = Operator(
     doc="the input as it is (skip)",
     source="He et al., 2016",
     has_width=False,
+    weights=False,
 )
 
 

@@ -19,6 +19,7 @@ OPERATOR = Operator(
         Param("average", False, (False, True), "mean of all powers instead of the last"),
     ),
     has_width=False,
+    weights=False,
 )
 
 

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from agentnas.tools.errors import SpecError, UsageError, suggest
 from agentnas.tools.operators.base import Param, Value, operator
 from agentnas.tools.spec.fields import explain, short
+from agentnas.tools.spec.precomputed import needs_neighbours
 
 LANGUAGE_VERSION = 1
 MAX_NODES = 64
@@ -185,10 +186,15 @@ class Recipe(Part):
     self_training_rounds: int = searched(0, (0, 1, 2), "rounds in which confident predictions become labels; 0 is off", ge=0, le=10)
     self_training_per_class: int = searched(50, (20, 50, 100), "labels added per class and round", ge=1, le=100_000)
     self_training_confidence: float = searched(0.0, (0.0, 0.8, 0.9), "least confidence of an added label", ge=0, lt=1)
-    batching: Literal["full", "neighbour", "cluster", "minibatch"] = searched(
-        "full", ("full",), "all at once; of one graph's nodes sampled neighbourhoods, or clusters; of graphs or pairs minibatches"
+    batching: Literal["full", "neighbour", "cluster", "precomputed", "minibatch"] = searched(
+        "full",
+        ("full",),
+        "all at once; of one graph's nodes sampled neighbourhoods, clusters, or rows of features that were propagated once before;"
+        " of graphs or pairs minibatches",
     )
-    batch_size: int = searched(1024, (512, 1024, 2048), "nodes (neighbour), graphs or pairs (minibatch) a batch", ge=1, le=10_000_000)
+    batch_size: int = searched(
+        1024, (512, 1024, 2048), "nodes (neighbour, precomputed), graphs or pairs (minibatch) a batch", ge=1, le=10_000_000
+    )
     fanout: int = searched(10, (5, 10, 15), "neighbours sampled a hop (neighbour)", ge=1, le=10_000)
     clusters: int = searched(10, (4, 10, 50), "parts of the graph (cluster)", ge=1, le=100_000)
 
@@ -217,11 +223,13 @@ class ArchitectureSpec(Part):
 
     @model_validator(mode="after")
     def _batching_fits_kind(self) -> ArchitectureSpec:
-        allowed = ("full", "neighbour", "cluster") if self.head.kind == "node" else ("full", "minibatch")
+        allowed = ("full", "neighbour", "cluster", "precomputed") if self.head.kind == "node" else ("full", "minibatch")
         if self.recipe.batching not in allowed:
             raise ValueError(
                 f"recipe.batching {self.recipe.batching!r} does not fit head.kind {self.head.kind!r}; allowed: {', '.join(allowed)}"
             )
+        if self.recipe.batching == "precomputed" and (problem := needs_neighbours(self)):
+            raise ValueError(f"recipe.batching 'precomputed' does not fit: {problem}")
         return self
 
     @model_validator(mode="after")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,6 +26,7 @@ class Batch:
     """A piece of the graph: ``index`` (long) are its labelled rows of outputs, ``y`` their labels.
 
     ``graph_of``: the graph of each node, where graphs have outputs; ``pairs``: long [2, n], where pairs of nodes have.
+    ``known``: values of body nodes that were computed before, [n, columns] by id.
     """
 
     data: Prepared
@@ -34,6 +35,7 @@ class Batch:
     y: Tensor
     graph_of: Tensor | None = None
     pairs: Tensor | None = None
+    known: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Batches:
@@ -44,6 +46,7 @@ class Batches:
         self._whole = prepared.features(network.spec.input)
         self._graph = prepared.messages(0, network.spec.input.edges)
         self._hops = receptive_hops(network, prepared.device) if self._recipe.batching == "neighbour" else 0
+        self._known = prepared.propagated(network)
         self._pieces: dict[int, tuple[Prepared, Graph]] = {}
 
     def set_labels(self, index: Tensor, y: Tensor) -> None:
@@ -56,7 +59,7 @@ class Batches:
         """The batches of one epoch; draws from torch's global generator."""
         match self._recipe.batching:
             case "full":
-                yield Batch(self._whole, self._graph, self._index, self._y)
+                yield Batch(self._whole, self._graph, self._index, self._y, known=self._known)
             case "neighbour":
                 yield from self._neighbourhoods()
             case "cluster":

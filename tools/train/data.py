@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,8 +17,12 @@ from agentnas.tools.nn.features import encodings_of, scaled_features
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.sparse import Features, SparseFeatures
 from agentnas.tools.spec.model import Input
+from agentnas.tools.spec.precomputed import precomputed_nodes
 from agentnas.tools.tasks.base import GraphData, Kind, Split, Task
 from agentnas.tools.train.targets import Objective, objective_of
+
+if TYPE_CHECKING:
+    from agentnas.tools.nn.network import Network
 
 Scores = NDArray[np.float32]
 SPLITS_KEPT = 4  # of whose messages a task of pairs keeps the graph
@@ -82,6 +86,7 @@ class PreparedTask:
     _labels: dict[int, Labels] = field(default_factory=dict)
     _clusters: dict[int, list[Tensor]] = field(default_factory=dict)
     _messages: dict[int, Graph] = field(default_factory=dict)
+    _propagated: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     @classmethod
     def from_task(cls, task: Task, device: str | torch.device = "cpu") -> PreparedTask:
@@ -234,6 +239,20 @@ class PreparedTask:
         if number not in self._clusters:
             self._clusters[number] = [part.to(self.device) for part in partition(self.graph, number)]
         return self._clusters[number]
+
+    def propagated(self, network: Network) -> dict[str, Tensor]:
+        """What of the network is computed once for a training, by body node [N, columns]; kept until a network asks for other values."""
+        from agentnas.tools.train.propagated import kept_nodes, propagated
+
+        spec = network.spec
+        once = kept_nodes(network) if spec.recipe.batching in ("full", "precomputed") else ()
+        nodes = [node.model_dump_json() for node in spec.body.nodes if node.id in precomputed_nodes(spec)]
+        key = " ".join([spec.input.model_dump_json(), *once, *nodes]) if once else ""
+        if key not in self._propagated:
+            self._propagated.clear()
+            if once:
+                self._propagated[key] = propagated(network, self.features(spec.input), self.messages(0, spec.input.edges))
+        return self._propagated.get(key, {})
 
     def val_score(self, scores: Scores, split: int) -> float:
         """Validation score in percent of scores [items, columns]."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,9 +23,12 @@ from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.sparse import hear_beta_warning
 from agentnas.tools.room import MIB
 from agentnas.tools.sizes import Sizes
-from agentnas.tools.spec.model import ArchitectureSpec, Recipe
+from agentnas.tools.spec.model import ArchitectureSpec, Head, Input, Post, Recipe
+from agentnas.tools.spec.precomputed import precomputed_nodes
 from agentnas.tools.train.pace import MOST_IN_BLOCK, RING_BYTES
 from agentnas.tools.train.perturb import perturb
+from agentnas.tools.train.propagated import columns_at_once, kept_nodes
+from agentnas.tools.train.views import MOST_ROWS
 
 MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is worth
 WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
@@ -37,7 +41,8 @@ def predicted_mib(spec: ArchitectureSpec, sizes: Sizes) -> float:
     """Most MiB that a training's own tensors hold at one time on a device, the task's features and edges not counted.
 
     It is of a training on the whole graph, or on all graphs at once: sampled batches and minibatches of graphs take less. Of pairs as many
-    are counted as a step scores, or validation does at a time.
+    are counted as a step scores, or validation does at a time; of precomputed propagation, what was propagated and the rows of a batch or
+    of a pass.
     """
     return _predicted(spec.model_dump_json(), sizes)
 
@@ -68,9 +73,11 @@ def network_of(spec: ArchitectureSpec, sizes: Sizes) -> Network:
 
 
 def _work(network: Network, sizes: Sizes) -> float:
-    """Bytes of a step, or of a pass where pairs are validated, whichever is more."""
+    """Bytes of a step, or of a pass where pairs or single rows are validated, whichever is more."""
     if sizes.pairs:
         return max(steps_on_pairs(network, sizes))
+    if network.spec.recipe.batching == "precomputed":
+        return max(steps_on_rows(network, sizes, sizes.num_nodes))
     whole = (sizes.num_nodes, sizes.num_edges, sizes.nnz or 0)
     graphs = (sizes.num_graphs,) if network.spec.head.kind == "graph" else ()
     return _extended(network, network.spec.recipe, whole + graphs, sizes.nnz is not None)
@@ -89,6 +96,33 @@ def steps_on_pairs(network: Network, sizes: Sizes) -> tuple[float, float]:
         step += LOOKED_AT_BYTES * sizes.looked_at * trained
         inference += LOOKED_AT_BYTES * min(sizes.looked_at * scored, MOST_LOOKED_AT)
     return step, inference
+
+
+def steps_on_rows(network: Network, sizes: Sizes, labelled: int) -> tuple[float, float]:
+    """The same where steps see some of ``labelled`` rows of values that were propagated before, and a pass goes through all rows by parts:
+    those values are in memory all the time, and while they are made, so are the edges' weights."""
+    recipe, kept = network.spec.recipe, kept_nodes(network)
+    step, inference = min(recipe.batch_size, labelled), min(MOST_ROWS, sizes.num_nodes)
+    columns = sizes.in_channels + network.layout.encoding_channels
+    values = 4.0 * sizes.num_nodes * columns * len(kept)
+    held = []
+    for rows, moments in ((step, None), (inference, inference_moments)):
+        nnz = -(-(sizes.nnz or 0) * rows // max(1, sizes.num_nodes))
+        gathered = 4.0 * rows * columns * len(kept)
+        held.append(values + gathered + _extended(network, recipe, (rows, 0, nnz), sizes.nnz is not None, moments))
+    made = values + _propagating(network.spec, sizes, columns) if kept else 0.0
+    return held[0], max(held[1], made)
+
+
+def _propagating(spec: ArchitectureSpec, sizes: Sizes, columns: int) -> float:
+    """Bytes beside their results that hops over the columns which are propagated together hold."""
+    together = min(columns, columns_at_once(sizes.num_nodes))
+    kept = set(precomputed_nodes(spec))
+    nodes = tuple(node for node in spec.body.nodes if node.id in kept)
+    body = spec.body.model_copy(update={"nodes": nodes, "outputs": (nodes[-1].id,), "jump": "concat"})
+    prefix = ArchitectureSpec.model_construct(input=Input(), body=body, head=Head(), recipe=Recipe(), post=Post())
+    network = network_of(prefix, replace(sizes, in_channels=together, edge_channels=0, types=(1, 1)))
+    return _extended(network, prefix.recipe, (sizes.num_nodes, sizes.num_edges, 0), False, inference_moments)
 
 
 def _extended(network: Network, recipe: Recipe, sizes: tuple[int, ...], sparse: bool, moments_of: Moments | None = None) -> float:

@@ -22,7 +22,16 @@ from agentnas.tools.spec.model import ArchitectureSpec
 from agentnas.tools.tasks.base import GraphData, Task
 from agentnas.tools.train.batching import most_sampled, receptive_hops
 from agentnas.tools.train.data import SPLITS_KEPT
-from agentnas.tools.train.memory import MOST_PROBED, WEIGHT_COPIES, _extended, inference_moments, network_of, steps_on_pairs
+from agentnas.tools.train.layerwise import PIECE_EDGES, PIECE_ROWS, in_pieces, reach_of, state_columns
+from agentnas.tools.train.memory import (
+    MOST_PROBED,
+    WEIGHT_COPIES,
+    _extended,
+    inference_moments,
+    network_of,
+    steps_on_pairs,
+    steps_on_rows,
+)
 from agentnas.tools.train.views import MOST_NODES
 
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
@@ -31,6 +40,7 @@ PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker o
 HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
 EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
 POST_COPIES = 8  # of the scores, in correct-and-smooth
+NUMBERING_BYTES, MATRIX_BYTES = 16, 32  # of a node, where a pass goes piece by piece; of an edge in a normalised adjacency
 MESSAGES_BYTES = 120  # of an edge that messages pass along: what a split of pairs has beside the whole graph, its normalisations among it
 
 
@@ -105,11 +115,29 @@ def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float,
         return features, features
     if scale.pairs:
         return steps_on_pairs(network, scale)
+    if network.spec.recipe.batching == "precomputed":
+        return steps_on_rows(network, scale, scale.labelled)
     sparse, recipe = scale.nnz is not None, network.spec.recipe
     whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
-    inference = _extended(network, recipe, _pass(scale, whole), sparse, inference_moments)
+    parts = recipe.batching in ("neighbour", "cluster") and in_pieces(scale.num_nodes, scale.num_edges)
+    inference = _by_layers(network, scale, sparse) if parts else None
+    if inference is None:
+        inference = _extended(network, recipe, _pass(scale, whole), sparse, inference_moments)
     pieces = _pieces_bytes(scale, sparse) if recipe.batching == "cluster" else 0.0
     return pieces + _extended(network, recipe, _batch(network, scale, whole), sparse), inference
+
+
+def _by_layers(network: Network, scale: Scale, sparse: bool) -> float | None:
+    """Bytes of a pass layer by layer: states of all nodes, and a piece; None where a layer has to look at the whole graph."""
+    reaches = {reach_of(network.layout, step) for step in network.layout.steps}
+    if "whole" in reaches:
+        return None
+    share = min(1.0, PIECE_ROWS / scale.num_nodes, PIECE_EDGES / max(1, scale.num_edges))
+    nodes = min(scale.num_nodes, int(share * scale.num_nodes) + PIECE_EDGES)
+    nnz = -(-(scale.nnz or 0) * nodes // scale.num_nodes)
+    piece = _extended(network, network.spec.recipe, (nodes, min(scale.num_edges, PIECE_EDGES), nnz), sparse, inference_moments)
+    states = 4.0 * scale.num_nodes * state_columns(network)
+    return states + piece + NUMBERING_BYTES * scale.num_nodes + (MATRIX_BYTES * scale.num_edges if "matrix" in reaches else 0.0)
 
 
 def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:

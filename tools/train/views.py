@@ -19,8 +19,10 @@ from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.sparse import Features, Pattern
 from agentnas.tools.train.batching import Batch, Batches
 from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.layerwise import Layerwise, in_pieces
 
 MOST_NODES = 200_000  # of a pass over several graphs
+MOST_ROWS = 2**16  # of a pass over nodes that need no neighbours
 TRIES = 20  # draws of pairs until enough are no edges
 
 
@@ -39,6 +41,8 @@ class View(Protocol):
 
 def outputs_of(network: Network, batch: Batch, x: Features, graph: Graph) -> Tensor:
     """Outputs [rows, columns] of a batch whose features and graph may have been perturbed; a pair has a column for each of two classes."""
+    if batch.known:
+        return network.after(batch.known, x, graph, batch.data.encodings)
     outputs = network(x, graph, batch.data.encodings, batch.graph_of, batch.pairs)
     return outputs if batch.pairs is None else torch.stack([torch.zeros_like(outputs), outputs], 1)
 
@@ -46,16 +50,59 @@ def outputs_of(network: Network, batch: Batch, x: Features, graph: Graph) -> Ten
 def view_of(network: Network, prepared: PreparedTask, split: int) -> View:
     """How the network of a spec sees a split of a task."""
     if prepared.kind == "node":
-        return NodeView(network, prepared)
+        return RowView(network, prepared) if network.spec.recipe.batching == "precomputed" else NodeView(network, prepared)
     return GraphView(network, prepared) if prepared.kind == "graph" else PairView(network, prepared, split)
 
 
 class NodeView(Batches):
-    """Nodes of one graph."""
+    """Nodes of one graph. Where steps see parts of it, so do passes: a large one is gone through layer by layer."""
+
+    def __init__(self, network: Network, prepared: PreparedTask) -> None:
+        super().__init__(network, prepared)
+        parts = self._recipe.batching != "full" and in_pieces(self._graph.num_nodes, self._graph.num_edges)
+        self._by_layers = Layerwise(network, self._whole.x, self._graph, self._whole.encodings) if parts else None
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
-        outputs: Tensor = network(self._whole.x, self._graph, self._whole.encodings)
+        if self._by_layers is not None:
+            return self._by_layers.outputs(network, items)
+        shown = (self._whole.x, self._graph, self._whole.encodings)
+        outputs: Tensor = network.after(self._known, *shown) if self._known else network(*shown)
         return outputs if items is None else outputs.index_select(0, items)
+
+
+class RowView:
+    """Nodes that are looked at one by one: what neighbours say was propagated before, and steps see labelled rows alone."""
+
+    def __init__(self, network: Network, prepared: PreparedTask) -> None:
+        self._batch_size, self._whole = network.spec.recipe.batch_size, prepared.features(network.spec.input)
+        self._known, self._num_nodes = prepared.propagated(network), prepared.num_nodes
+
+    def set_labels(self, index: Tensor, y: Tensor) -> None:
+        self._index, self._y = index, y
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches of near-equal size; one alone has its rows in the order of the labels."""
+        count = self._index.numel()
+        parts = -(-count // self._batch_size)
+        order = torch.arange(count, device=self._index.device) if parts == 1 else torch.randperm(count, device=self._index.device)
+        for chosen in order.tensor_split(parts):
+            yield self._batch(self._index[chosen], self._y[chosen])
+
+    def _batch(self, nodes: Tensor, y: Tensor) -> Batch:
+        index = torch.arange(nodes.numel(), device=nodes.device)
+        known = {name: values[nodes] for name, values in self._known.items()}
+        return Batch(self._whole.rows(nodes), _without_edges(nodes), index, y, known=known)
+
+    def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
+        nodes = torch.arange(self._num_nodes, device=self._whole.x.device) if items is None else items
+        batches = (self._batch(piece, piece) for piece in torch.split(nodes, MOST_ROWS))
+        return torch.cat([outputs_of(network, batch, batch.data.x, batch.graph) for batch in batches])
+
+
+def _without_edges(nodes: Tensor) -> Graph:
+    """As many nodes as there are given, and no edge."""
+    none = nodes[:0]
+    return Graph.of_sorted(Pattern(none, none, (nodes.numel(), nodes.numel())))
 
 
 class GraphView:

@@ -54,6 +54,26 @@ def test_what_does_not_fit_whole_is_sampled_and_says_so(task: Task) -> None:
     assert small.fitted(sampled) == (sampled, why)
 
 
+def test_what_needs_no_neighbours_is_trained_on_rows(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"nodes": [{"id": "a", "op": "sgc"}, {"id": "b", "op": "mlp", "width": 256, "inputs": ["a"]}], "outputs": ["b"]}
+    design = parse_spec({"body": body, "recipe": {"epochs": 7}})
+    whole = resident(design, MILLION).total
+    rows, why = room(task, whole - 100).fitted(design)
+    assert (rows.recipe.batching, rows.recipe.batch_size) == ("precomputed", len(task.split(0).train))
+    assert why is not None
+    assert why.startswith(f"batching full -> precomputed: on the whole graph it needs {whole / 1024:.1f} GiB, ")
+    assert resident(rows, MILLION).total < whole - 100
+    assert room(task, 1e6).fitted(design) == (design, None)
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 3_000)
+    large = room(task, 1e6)
+    told = "batching full -> precomputed: its propagation has no weights and is computed once, so that a step needs labelled rows alone"
+    assert large.fitted(design) == (rows, told)
+    assert large.fitted(rows) == (rows, told)
+    mlp = parse_spec({"body": {"nodes": [{"id": "b", "op": "mlp", "width": 8}], "outputs": ["b"]}})
+    assert large.fitted(mlp)[1] == "batching full -> precomputed: it asks for no neighbours, so that a step needs labelled rows alone"
+    assert large.fitted(spec("gcn")) == (spec("gcn"), None)
+
+
 def test_deep_designs_are_cut_into_clusters(task: Task) -> None:
     design = spec("gat", 64, layers=4)
     sampled, why = room(task, resident(design, MILLION).total / 2, replace(MILLION, labelled=100_000)).fitted(design)
@@ -90,6 +110,16 @@ def test_total_is_what_is_held_together() -> None:
 @pytest.mark.parametrize("axis", ["num_nodes", "num_edges", "in_channels"])
 def test_predictions_grow_with_the_task(axis: str) -> None:
     assert resident(spec(), replace(MILLION, **{axis: 2 * getattr(MILLION, axis)})).total > resident(spec(), MILLION).total + 100
+
+
+@pytest.mark.parametrize(("op", "less"), [("gcn", True), ("gat", True), ("gcnii", False)])
+def test_passes_layer_by_layer_take_less_where_operators_allow_it(op: str, less: bool) -> None:
+    body = {"nodes": [{"id": "a", "op": op}, {"id": "b", "op": op, "inputs": ["a"]}], "outputs": ["b"]}
+    whole = parse_spec({"input": {"encoder": "linear", "width": 64}, "body": body})
+    parts = whole.model_copy(update={"recipe": whole.recipe.model_copy(update={"batching": "neighbour"})})
+    assert (resident(parts, MILLION).inference < 0.9 * resident(whole, MILLION).inference) == less
+    small = replace(MILLION, num_nodes=20_000, num_edges=200_000)
+    assert resident(parts, small).inference == resident(whole, small).inference
 
 
 def test_as_many_workers_as_there_is_room_for() -> None:

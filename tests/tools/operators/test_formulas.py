@@ -167,6 +167,18 @@ def test_kinds_tell_transformation_from_propagation() -> None:
 
 
 @pytest.mark.parametrize("name", list(operators()))
+def test_what_is_said_to_have_no_weights_has_none_and_treats_each_column_alone(name: str) -> None:
+    described = operators()[name]
+    module, g, x = operator_module(name)(FEATURES, FEATURES), graph(), features()
+    assert described.weights == any(True for _ in module.parameters())
+    if not described.weights:
+        state = torch.get_rng_state()
+        whole = module.train()(x, g)
+        assert torch.equal(torch.get_rng_state(), state)
+        torch.testing.assert_close(torch.cat([module(x[:, :2], g), module(x[:, 2:], g)], 1), whole)
+
+
+@pytest.mark.parametrize("name", list(operators()))
 def test_every_searched_parameter_value_runs_both_ways(name: str) -> None:
     described = operators()[name]
     g, width = graph(), FEATURES if not described.has_width else OUT

@@ -64,6 +64,15 @@ def test_predictions_grow_with_what_is_asked() -> None:
     assert narrow + 500 < wide < twice - 300
 
 
+def test_rows_of_what_was_propagated_take_less_than_the_graph() -> None:
+    nodes = [{"id": "a", "op": "sgc"}, {"id": "b", "op": "mlp", "width": 256, "inputs": ["a"]}]
+    whole = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}})
+    rows = parse_spec({"body": {"nodes": nodes, "outputs": ["b"]}, "recipe": {"batching": "precomputed"}})
+    sizes = Sizes(1_000_000, 10_000_000, 64, 10)
+    values = 4 * sizes.num_nodes * sizes.in_channels / MIB
+    assert 2 * values < predicted_mib(rows, sizes) < 0.5 * predicted_mib(whole, sizes)
+
+
 DECODERS = ("dot", "mlp", "common_neighbour")  # the last one looks at edges too
 HEADS = [{"kind": "graph", "decoder": "mlp"}, *({"kind": "link", "decoder": name} for name in DECODERS)]
 
