@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from agentnas.tools.errors import ConfigError
 from agentnas.tools.evaluate.base import Evaluator
 from agentnas.tools.evaluate.live import LiveEvaluator
 from agentnas.tools.executors import Executor, address_of
-from agentnas.tools.ray_pool import RayPool, join
+from agentnas.tools.ray_pool import RayPool
 from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.space import SearchSpace
@@ -25,7 +24,6 @@ from agentnas.tools.workers import JobResult, TaskRef, WorkerPool
 from tests.tools.candidates import job, spec
 from tests.tools.evaluate.conformance import EvaluatorConformance
 from tests.tools.executor_conformance import ExecutorConformance, done
-from tests.tools.own.making import people, write
 from tests.tools.ray_clusters import cluster, pool_on, require_ray
 
 pytestmark = pytest.mark.usefixtures("bad_operators")
@@ -78,19 +76,6 @@ class TestRay(ExecutorConformance):
         assert seat is not None
         assert seat.node == executor._cluster.here()
         assert {result.details["measured_on"] for result in timed.values()} == {seat.address}
-
-
-@pytest.mark.timeout(300)
-def test_data_of_ones_own_travels_and_scores_the_same_without_its_files(tmp_path: Path) -> None:
-    path = write(tmp_path / "club", people())
-    task, jobs = load_task(str(path)), [replace(job(str(i), seed=i), spec=spec(epochs=8)) for i in range(2)]
-    with WorkerPool(TaskRef(str(path)), workers=1) as pool:
-        near = done(pool, *jobs)
-    shutil.rmtree(path.parent)
-    with cluster(1) as made, join(f"ray:{made.address}", task, workers=1, device="cpu", memory_mb=700) as pool:
-        far = done(pool, *jobs)
-    assert {name: untimed(result) for name, result in far.items()} == {name: untimed(result) for name, result in near.items()}
-    assert {result.state for result in far.values()} == {"done"}
 
 
 def perceptron(width: int) -> ArchitectureSpec:
