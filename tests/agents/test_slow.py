@@ -74,12 +74,14 @@ def confirmed(run: Run) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("rungs", [ONE_SPLIT, MANY_SPLITS])
-@pytest.mark.parametrize(("limit", "seconds"), [("3m", 180), ("10m", 600), ("30m", 1800)])
+@pytest.mark.parametrize(
+    ("limit", "seconds", "space"), [("3m", 180, "default"), ("10m", 600, "default"), ("30m", 1800, "default"), ("10m", 600, "deep")]
+)
 def test_a_slow_task_ends_with_a_confirmed_winner(
-    evaluator: SlowEvaluator, rungs: tuple[Rung, ...], limit: str, seconds: int, tmp_path: Path
+    evaluator: SlowEvaluator, rungs: tuple[Rung, ...], limit: str, seconds: int, space: str, tmp_path: Path
 ) -> None:
     evaluator.rungs = rungs
-    run = design(tmp_path, limit)
+    run = design(tmp_path, limit, space=space)
     assert run.exit_code == 0
     assert run.winner in {trial for trial, _ in confirmed(run)}
     assert evaluator.now <= seconds + LIMIT_S
