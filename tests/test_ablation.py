@@ -61,7 +61,8 @@ def test_what_the_time_limit_ended_is_told_with_what_it_shows(measured: Run, tmp
     _Kept(run, ablations(run.best)[:2], seeds).write()  # what an earlier call knew is kept
     told = {row.change: row for row in rows(Run(RunDirectory.open(path))) or ()}
     assert told[variant.change].cut == (seeds[1],)
-    assert [change for change, row in told.items() if row.verdict.endswith("; 1 of 2 trainings ended at the time limit")] == [variant.change]
+    ended = "; 1 of 2 trainings ended at the time limit"
+    assert [change for change, row in told.items() if row.verdict.endswith(ended)] == [variant.change]
 
 
 def test_report_and_page_tell_it_and_the_test_stays_opened_once(measured: Run) -> None:

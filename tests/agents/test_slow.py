@@ -17,6 +17,7 @@ from agentnas.agents.house import House
 from agentnas.memory import events as ev
 from agentnas.memory.journal import Journal
 from agentnas.run import Run
+from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import CONFIRM, CONFIRM_SEED, Outcome, Request, Rung
 from agentnas.tools.evaluate.ladder import MANY_SPLITS, ONE_SPLIT
 from tests.agents.pretended import POLL_S, PretendedEvaluator, pretend, score
@@ -85,6 +86,12 @@ def test_a_slow_task_ends_with_a_confirmed_winner(
     assert run.exit_code == 0
     assert run.winner in {trial for trial, _ in confirmed(run)}
     assert evaluator.now <= seconds + LIMIT_S
+
+
+def test_where_no_training_gets_through_an_epoch_the_run_says_what_to_give(evaluator: SlowEvaluator, tmp_path: Path) -> None:
+    evaluator.fails = lambda _: True
+    with pytest.raises(RunError, match=r"all \d+ trials failed, the first by timeout: .* of 200; give more --trial-time"):
+        design(tmp_path, "10m", trials=6)
 
 
 def test_time_that_is_over_before_the_confirmation_leaves_the_best_finalist_one_seed(

@@ -70,8 +70,9 @@ def is_behind(found: tuple[float, float, int] | None) -> bool:
 class Confirmation:
     """Fresh seeds for the finalists: results in (``tell``), the next request out (``next``).
 
-    Seeds are trained level by level, the longest trainings of a level first, references last. Who still runs at level i is decided on all results of the
-    levels below i - 1, whichever came first: the same for any number of workers, and one level of slack lets no worker wait for it.
+    Seeds are trained level by level, the longest trainings of a level first, references last. Who still runs at level i is decided on all
+    results of the levels below i - 1, whichever came first: the same for any number of workers, and one level of slack lets no worker wait
+    for it.
     Anchors are compared with in the report and keep all their seeds; so does whoever leads.
     """
 

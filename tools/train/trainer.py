@@ -53,10 +53,10 @@ def train(
 
     ``epochs`` caps the recipe's (schedules run to the cap); ``deadline`` and ``cut_at`` are moments of ``time.monotonic()``: after
     ``cut_at``, or where another epoch and what comes after the last would not be over by the deadline, the best epoch so far is the
-    result, and its details say how many were ``PLANNED``. On the CPU with one thread the same arguments give the same weights; on CUDA the same first weights, and sums in another order. ``capture``: whether short
-    steps may be recorded as a CUDA graph. The global random state is left as it was. Raises Diverged where loss or predictions are not
-    finite, TimedOut where no epoch was over at the deadline, CaptureFailed where a step cannot be recorded (then train with
-    ``capture=False``, best in a fresh process).
+    result, and its details say how many were ``PLANNED``. On the CPU with one thread the same arguments give the same weights; on CUDA the
+    same first weights, and sums in another order. ``capture``: whether short steps may be recorded as a CUDA graph. The global random
+    state is left as it was. Raises Diverged where loss or predictions are not finite, TimedOut where no epoch was over at the deadline,
+    CaptureFailed where a step cannot be recorded (then train with ``capture=False``, best in a fresh process).
     """
     started = time.monotonic()
     with seeded(seed, prepared.device), own_stream(prepared.device):
