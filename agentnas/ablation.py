@@ -16,7 +16,7 @@ from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
 from agentnas.tools.errors import RunError, UsageError
-from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.evaluate.base import CONFIRM, PLANNED
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.words import plural
 
@@ -35,24 +35,31 @@ HEAD = ["without", "validation", "winner minus it", ""]
 
 @dataclass(frozen=True)
 class Row:
-    """One choice taken back. ``scores``: validation by seed; ``gap``: the winner minus this (``paired_difference``), None if it failed."""
+    """One choice taken back. ``scores``: validation by seed; ``gap``: the winner minus this (``paired_difference``), None if it failed;
+    ``cut``: seeds whose training ended at its time limit."""
 
     factor: str
     change: str
     scores: dict[int, float]
     gap: dict[str, Any] | None
     failure: str | None = None
+    cut: tuple[int, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """What the difference says."""
+        """What the difference says, and whether trainings were cut short for it."""
         if self.gap is None:
             return f"could not be trained: {self.failure}"
-        if self.gap["se"] is None:
+        ended = f"; {len(self.cut)} of {plural(len(self.scores), 'training')} ended at the time limit" if self.cut else ""
+        return self._decision(self.gap) + ended
+
+    @staticmethod
+    def _decision(gap: Mapping[str, Any]) -> str:
+        if gap["se"] is None:
             return "one seed, noise unknown"
-        if self.gap["inside_noise"]:
+        if gap["inside_noise"]:
             return "inside the noise"
-        return "worth it" if self.gap["difference"] > 0 else "better without"
+        return "worth it" if gap["difference"] > 0 else "better without"
 
     def cells(self, scale: Scale) -> list[str]:
         """A row under ``HEAD``, in the unit of the metric."""
@@ -105,7 +112,8 @@ def rows(run: Run) -> list[Row] | None:
 def _row(stored: Mapping[str, Any], own: Mapping[int, float], ratio: float) -> Row:
     scores = {int(seed): float(score) for seed, score in stored["scores"].items() if int(seed) in own}
     gap = paired_difference(own, scores, ratio) if scores else None
-    return Row(stored["factor"], stored["change"], scores, gap, stored["failure"])
+    cut = tuple(seed for seed in stored.get("cut", ()) if seed in scores)
+    return Row(stored["factor"], stored["change"], scores, gap, stored["failure"], cut)
 
 
 def _confirmed(run: Run, seeds: int) -> dict[int, int]:
@@ -152,9 +160,11 @@ class _Kept:
         self._variants = [(variant, spec_hash(variant.spec)) for variant in variants]
         self._failures: dict[str, str] = {}
         self._scores: dict[tuple[str, int], float] = {}
+        self._cut: set[tuple[str, int]] = set()
         stored = run.directory.read_json(FILE) if (run.path / FILE).exists() else {}
         for variant in stored.get("variants", []) if stored.get("trial") == run.winner else []:
             self._scores |= {(variant["spec_hash"], int(seed)): float(score) for seed, score in variant["scores"].items()}
+            self._cut |= {(variant["spec_hash"], seed) for seed in variant.get("cut", ())}
 
     def has(self, variant: Ablation, seed: int) -> bool:
         return (spec_hash(variant.spec), seed) in self._scores
@@ -165,6 +175,7 @@ class _Kept:
             self._failures[spec_hash(variant.spec)] = f"{result.kind}: {result.reason}"
         else:
             self._scores[spec_hash(variant.spec), seed] = result.val
+            self._cut |= {(spec_hash(variant.spec), seed)} if PLANNED in result.details else set()
         self.write()
 
     def write(self) -> None:
@@ -175,7 +186,7 @@ class _Kept:
         scores = {str(seed): self._scores[hashed, seed] for seed in self._seeds if (hashed, seed) in self._scores}
         return {
             "factor": variant.factor, "change": variant.change, "spec_hash": hashed, "spec": variant.spec.model_dump(mode="json"),
-            "scores": scores, "failure": self._failures.get(hashed),
+            "scores": scores, "failure": self._failures.get(hashed), "cut": [seed for seed in self._seeds if (hashed, seed) in self._cut],
         }  # fmt: skip
 
 

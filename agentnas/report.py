@@ -17,9 +17,10 @@ from agentnas.report_baselines import baseline_lines, baselines_section, baselin
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
 from agentnas.report_search import factors_section, race_section, rungs_section
-from agentnas.report_verdicts import cut_short, role_of, verdict
+from agentnas.report_verdicts import cut_anywhere, cut_short, cut_trainings, role_of, verdict
 from agentnas.run import Run
 from agentnas.scores import asked, items_of, scores_summary, with_error
+from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
 
@@ -100,6 +101,7 @@ def _winner_summary(view: JournalView) -> dict[str, Any] | None:
     return {
         "trial": proposal.trial, "name": proposal.name, "author": proposal.author, "architecture": proposal.text, "spec": proposal.spec,
         "spec_hash": proposal.spec_hash, "profile": profile, "reason": view.winner.reason,
+        "cut": len(cut_trainings(view.evaluations(proposal.trial, CONFIRM))),
     }  # fmt: skip
 
 
@@ -288,7 +290,7 @@ def _search(view: JournalView) -> str:
         what = proposal.name or proposal.change or "fresh sample"
         rows.append([standing.trial, score, str(standing.seeds), standing.rung, what, shortened(proposal.text)])
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"))
-    counts = ", ".join(plural(count, word) for count, word in numbers) + "." + _space(view)
+    counts = ", ".join(plural(count, word) for count, word in numbers) + "." + cut_anywhere(view) + _space(view)
     header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
     return f"## The search\n\n{counts}\n\n" + markdown_table(header, rows) + "\n\n" + _progress(view)
 

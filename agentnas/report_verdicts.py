@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agentnas.memory.events import Proposal
+from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
 from agentnas.tools.evaluate.base import CONFIRM, PLANNED
@@ -32,11 +32,22 @@ def _itself(kind: str, name: str) -> str:
     return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
 
 
+def cut_trainings(done: Iterable[EvaluationFinished]) -> list[EvaluationFinished]:
+    """Those that ended at the time limit of a training, with their best epoch until then."""
+    return [one for one in done if PLANNED in one.details]
+
+
+def cut_anywhere(view: JournalView) -> str:
+    """A sentence on how many trainings of a run ended at their time limit, with a space before it; nothing where none did."""
+    count = len(cut_trainings(one for trial in view.proposals for one in view.evaluations(trial)))
+    return f" {plural(count, 'evaluation')} ended at the time limit of one, with the best epoch until then." if count else ""
+
+
 def cut_short(view: JournalView) -> list[str]:
     """One line where the time limit of a training ended trainings of the winner; nothing where it did not."""
     trial = view.winner.trial if view.winner else ""
     kept = [done for done in view.evaluations(trial, CONFIRM) if done.epochs] if trial else []
-    cut = [done for done in kept if PLANNED in done.details]
+    cut = cut_trainings(kept)
     if not cut:
         return []
     epochs = sorted({done.epochs or 0 for done in cut})

@@ -17,6 +17,7 @@ from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView, Standing
 from agentnas.progress import tell
 from agentnas.scores import task_line
+from agentnas.tools.evaluate.base import PLANNED
 from agentnas.tools.spec.render import shortened
 from agentnas.watching_curve import curve_lines
 from agentnas.words import money, plural, wrap
@@ -237,7 +238,8 @@ def _told(event: ev.AnyEvent, view: JournalView) -> str | None:
     match event:
         case ev.EvaluationFinished():
             took = f", in {event.seconds:.1f} s" if event.seconds >= 0.05 else ""
-            return f"{event.trial} {view.scale.number(event.val)} on {event.rung}, seed {event.seed}{took}"
+            cut = f", ended by the time limit after {event.epochs} epochs" if PLANNED in event.details else ""
+            return f"{event.trial} {view.scale.number(event.val)} on {event.rung}, seed {event.seed}{took}{cut}"
         case ev.ProposalsDrafted() if event.proposals:
             return f"{plural(len(event.proposals), 'proposal')}: {', '.join(p.trial for p in event.proposals)}"
         case ev.LLMAsked():

@@ -71,7 +71,8 @@ def _without_confirmation(record: Record) -> dict[str, Mapping[int, float]]:
 
 
 def _climber(record: Record, situation: Situation) -> Climber:
-    return Climber(record.trial, record.spec, record.proposal.anchor, record.full_seconds(situation.rungs))
+    proposal = record.proposal
+    return Climber(record.trial, record.spec, proposal.anchor, record.full_seconds(situation.rungs), proposal.reference)
 
 
 def _tell(made: Ladder | Confirmation, record: Record, rungs: set[str]) -> None:

@@ -10,6 +10,7 @@ from statistics import fmean
 from agentnas.agents.situation import Record, Situation
 from agentnas.agents.statistics import noise_floor
 from agentnas.memory.events import EvaluationFinished
+from agentnas.tools.evaluate.base import PLANNED
 
 # Trials whose curves are told: leaders, and the worst of the newest round.
 LEADERS, LOSERS = 5, 3
@@ -31,7 +32,8 @@ FIRST_EPOCHS, OF_MANY = 10, 100
 
 @dataclass(frozen=True)
 class Curve:
-    """One training: ``points`` are (epoch, training loss, validation score), at most 60 of them; ``planned`` the epochs it might take."""
+    """One training: ``points`` are (epoch, training loss, validation score), at most 60 of them; ``planned`` the epochs it might take;
+    ``cut``: its time limit ended it, and neither they nor its patience did."""
 
     points: tuple[tuple[float, float, float], ...]
     val: float
@@ -39,6 +41,12 @@ class Curve:
     best_epoch: int
     epochs: int
     planned: int
+    cut: bool = False
+
+    @property
+    def end(self) -> int:
+        """Epochs that it could have had."""
+        return self.epochs if self.cut else self.planned
 
     @property
     def fall(self) -> float:
@@ -66,8 +74,8 @@ class Curve:
 
     @property
     def is_late(self) -> bool:
-        """Whether the best epoch is at the end of what was planned."""
-        return self.best_epoch >= LATE * self.planned
+        """Whether the best epoch is at the end of what it could have."""
+        return self.best_epoch >= LATE * self.end
 
     def is_rising(self, noise: float = 0.0) -> bool:
         """Whether the training ended while it still improved, beyond the noise."""
@@ -115,13 +123,14 @@ def _read(training: EvaluationFinished, planned: int) -> Curve:
     points = tuple((float(epoch), float(loss), float(score)) for epoch, loss, score in training.details["curve"])
     train = training.details.get("train_score")
     epochs = training.epochs or int(points[-1][0])
-    return Curve(points, training.val, None if train is None else float(train), training.best_epoch or epochs, epochs, planned)
+    train = None if train is None else float(train)
+    return Curve(points, training.val, train, training.best_epoch or epochs, epochs, planned, PLANNED in training.details)
 
 
 def in_words(curve: Curve, noise: float) -> str:
     """Numbers first, then what they look like."""
     train = "?" if curve.train is None else f"{curve.train:.1f}"
-    stopped = "" if curve.epochs >= curve.planned else f", stopped at {curve.epochs}"
+    stopped = "" if curve.epochs >= curve.planned else f", {'ended by the time limit' if curve.cut else 'stopped'} at {curve.epochs}"
     numbers = f"train {train}, validation {curve.val:.1f}, best epoch {curve.best_epoch} of {curve.planned}{stopped}"
     losses = [loss for _, loss, _ in curve.points if isfinite(loss)]
     fitted = f", training loss {losses[0]:.2f} -> {losses[-1]:.2f}" if losses else ""
@@ -140,7 +149,7 @@ def _fitting(curve: Curve, noise: float) -> str:
 def _timing(curve: Curve, noise: float) -> str:
     if curve.is_rising(noise):
         return f"still improving at the end: {curve.rise:+.1f} over its last fifth"
-    if curve.best_epoch <= FIRST_EPOCHS and curve.planned > OF_MANY:
+    if curve.best_epoch <= FIRST_EPOCHS and curve.end > OF_MANY:
         return f"best within its first {FIRST_EPOCHS} epochs"
     return ""
 

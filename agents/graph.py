@@ -217,7 +217,17 @@ def confirm(house: House, state: State) -> dict[str, Any]:
                                                     strong_anchor=picked.strong_anchor, start=picked.start, reason=reason))  # fmt: skip
         confirmed = house.chosen_finalists().all()
         house.feeder.run(climbing.confirmation(house.situation_of_scores(), confirmed, house.evaluator.confirm_seeds), house.confirm_over)
+        _confirm_one(house)
     return {}
+
+
+def _confirm_one(house: House) -> None:
+    """Where time was over before any finalist had a fresh seed, the first one that can be trained gets it all the same: a search does not
+    end with nothing for want of one training."""
+    chosen = house.chosen_finalists().finalists
+    for trial in chosen:
+        if not house.stop_requested.is_set() and not any(house.record(known).confirmed() for known in chosen):
+            house.feeder.run(climbing.confirmation(house.situation_of_scores(), [trial], 1), house.stop_requested.is_set)
 
 
 def after_confirm(house: House, state: State) -> str:

@@ -213,8 +213,9 @@ class House:
         """Seconds to keep for confirming the finalists and the best anchor of either kind; bounded by a share of the budget."""
         assert self.budget.seconds is not None
         if self._reserve[0] != self.view.num_events:  # asked several times a second, changes with events alone
-            wanted = finalists(self.situation_of_scores(), MOST_FINALISTS).all()
-            seconds = min(self.confirm_cost(wanted) + self.closing_s(), CONFIRM_SHARE * self.budget.seconds)
+            wanted = finalists(self.situation_of_scores(), MOST_FINALISTS)
+            cost = self.confirm_cost(wanted.all()) if wanted.finalists else 0.0  # before there is one, time is for finding it
+            seconds = min(cost + self.closing_s(), CONFIRM_SHARE * self.budget.seconds)
             self._reserve = (self.view.num_events, seconds)
         return self._reserve[1]
 

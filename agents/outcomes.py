@@ -41,7 +41,8 @@ def nothing_to_choose(house: House) -> AgentNASError:
     failed = [trial for trial in view.proposals if view.failures(trial)]
     if failed and len(failed) + len(view.rejected) == len(view.proposals):
         reason = view.failures(failed[0])[0]
-        return RunError(f"all {len(failed)} trials failed, the first by {reason.kind}: {reason.reason}")
+        longer = "; give more --trial-time" if reason.kind == "timeout" else ""
+        return RunError(f"all {len(failed)} trials failed, the first by {reason.kind}: {reason.reason}{longer}")
     if any(proposal.reference for proposal in view.proposals.values()) and view.num_evaluations:
         return BudgetEndedError("the budget ended before one design of the space that is searched was scored; give more --trials or --time")
     time = "no limit" if house.budget.seconds is None else f"{house.budget.seconds:g} s"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from agentnas.memory.codec import TaskRecord
 from agentnas.memory.kin import design_key, graph_of
-from agentnas.memory.memory import finding_records, global_id
+from agentnas.memory.memory import finding_records, global_id, was_cut
 from agentnas.memory.records import FindingRecord, TrialRecord
 from agentnas.memory.view import JournalView
 from agentnas.tools.spec.model import parse_spec
@@ -61,8 +61,9 @@ def _trials(view: JournalView, run: str, about: dict[str, Any]) -> Iterator[Tria
             **about, id=global_id(run, standing.trial), text=proposal.text, spec_hash=proposal.spec_hash, spec=proposal.spec,
             design=design_key(spec),
             structure={name: round(value, 6) for name, value in structure.items() if value},
-            val=standing.val_mean, val_sd=standing.val_sd, seeds=standing.seeds, rung=standing.rung, rank=view.rank(standing.trial),
-            ranked=view.num_ranked, metric=view.started.metric if view.started else "", higher_is_better=view.higher_is_better,
+            val=standing.val_mean, val_sd=standing.val_sd, seeds=standing.seeds, rung=standing.rung,
+            cut=was_cut(view, standing), rank=view.rank(standing.trial), ranked=view.num_ranked,
+            metric=view.started.metric if view.started else "", higher_is_better=view.higher_is_better,
             profile={name: profile[name] for name in PROFILE if profile.get(name) is not None},
             test=statistics.fmean(scores) if scores else None, test_sd=statistics.stdev(scores) if len(scores) > 1 else None,
         )  # fmt: skip

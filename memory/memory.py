@@ -31,7 +31,8 @@ from agentnas.memory.records import (
     task_similarity,
 )
 from agentnas.memory.stems import words
-from agentnas.memory.view import JournalView, named_findings
+from agentnas.memory.view import JournalView, Standing, named_findings
+from agentnas.tools.evaluate.base import PLANNED
 
 __all__ = [
     "LONGEST_TEXT", "Evidence", "FindingRecord", "InMemory", "Kind", "Memory", "Record", "TaskCardLike", "TaskTrials", "TrialRecord",
@@ -232,7 +233,8 @@ def trial_records(view: JournalView, trials: Iterable[str], vector: Sequence[flo
     return [
         TrialRecord(
             id=global_id(run, standing.trial), task=task, task_vector=tuple(vector), text=view.proposals[standing.trial].text,
-            spec_hash=view.proposals[standing.trial].spec_hash, val=standing.val_mean, protocol=protocol, aim=_aim(view),
+            spec_hash=view.proposals[standing.trial].spec_hash, val=standing.val_mean, cut=was_cut(view, standing), protocol=protocol,
+            aim=_aim(view),
         )
         for standing in standings
     ]  # fmt: skip
@@ -248,6 +250,13 @@ def finding_records(view: JournalView, round: int, vector: Sequence[float] = (),
         )
         for name, finding in (named_findings(made) if made else ())
     ]  # fmt: skip
+
+
+def was_cut(view: JournalView, standing: Standing) -> bool:
+    """Whether the time limit of a training ended one of those that a standing is the mean of."""
+    full = view.started.full if view.started else ()
+    rungs = full if standing.rung in full else (standing.rung,)
+    return any(PLANNED in done.details for rung in rungs for done in view.evaluations(standing.trial, rung))
 
 
 def _aim(view: JournalView) -> str:

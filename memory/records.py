@@ -67,6 +67,7 @@ class TrialRecord(Record):
     val_sd: float | None = Field(None, description="over seeds; None for one seed")
     seeds: int = 0
     rung: str = ""
+    cut: bool = Field(False, description="whether the time limit of a training ended one of its trainings on that rung")
     rank: int | None = Field(None, description="on its run's leaderboard, from 1")
     ranked: int | None = Field(None, description="trials on that leaderboard")
     metric: str = ""
@@ -173,4 +174,5 @@ def _result(record: TrialRecord, about: str) -> str:
         return about + protocol
     spread = "" if record.val_sd is None else f" ± {record.val_sd:.2f}"
     place = "" if record.rank is None or record.ranked is None else f", place {record.rank} of {record.ranked} in its run"
-    return f"validation {record.val:.2f}{spread} on {about}{protocol}{place}"
+    cut = ", ended by the time limit of a training" if record.cut else ""
+    return f"validation {record.val:.2f}{spread} on {about}{protocol}{place}{cut}"

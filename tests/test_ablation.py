@@ -10,14 +10,16 @@ from unittest.mock import MagicMock
 import pytest
 
 from agentnas import api
-from agentnas.ablation import FILE, Row, ablate, rows
+from agentnas.ablation import FILE, Row, _Kept, ablate, rows
 from agentnas.cli import main
 from agentnas.memory.rundir import RunDirectory
 from agentnas.report import render_report
 from agentnas.run import Run
 from agentnas.tools.errors import RunError, UsageError
-from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.evaluate.base import CONFIRM, PLANNED
+from agentnas.tools.spec.ablations import ablations
 from agentnas.tools.tasks import load_task
+from agentnas.tools.workers import JobResult
 from tests.shipping.kinds import run_of
 
 
@@ -48,6 +50,19 @@ def test_what_is_known_is_not_trained_again(measured: Run) -> None:
     ablate(measured, seeds=2, most=2, tell=told.append, on_training=told.append)
     assert told == [f"what each choice of {measured.winner} is worth: 0 trainings, about 1s, 4 known already"]
     assert (measured.path / FILE).read_bytes() == before
+
+
+def test_what_the_time_limit_ended_is_told_with_what_it_shows(measured: Run, tmp_path: Path) -> None:
+    path = tmp_path / measured.name
+    shutil.copytree(measured.path, path)
+    run = Run(RunDirectory.open(path))
+    variant, seeds = ablations(run.best)[0], sorted(e.seed for e in run.view.evaluations(str(run.winner), CONFIRM))[:2]
+    _Kept(run, ablations(run.best)[:2], seeds).note(variant, seeds[1], JobResult("0", "done", val=80.0, details={PLANNED: 200}))
+    _Kept(run, ablations(run.best)[:2], seeds).write()  # what an earlier call knew is kept
+    told = {row.change: row for row in rows(Run(RunDirectory.open(path))) or ()}
+    assert told[variant.change].cut == (seeds[1],)
+    ended = "; 1 of 2 trainings ended at the time limit"
+    assert [change for change, row in told.items() if row.verdict.endswith(ended)] == [variant.change]
 
 
 def test_report_and_page_tell_it_and_the_test_stays_opened_once(measured: Run) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from pydantic_core import to_json
@@ -10,10 +13,12 @@ from pydantic_core import to_json
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.config import Config
 from agentnas.memory import events as ev
+from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.report import ancestry, command_of
 from agentnas.report_verdicts import cut_short, verdict
 from agentnas.run import Run
+from agentnas.shipping.card import _metrics
 from agentnas.tools.evaluate.base import CONFIRM, PLANNED
 from agentnas.words import spread
 
@@ -151,6 +156,24 @@ def test_a_winner_whose_trainings_were_cut_short_says_so(cut: dict[int, int], wo
     chosen = ev.WinnerChosen(trial="t0001", val_mean=80.0, val_sd=0.0, seeds=3, reason="the best")
     view = JournalView([*with_anchor(), *ended, chosen])
     assert cut_short(view) == [f"{line}; a longer --trial-time may make it better" for line in words]
+
+
+def test_every_view_of_a_run_tells_what_the_time_limit_ended(live_run: Run, tmp_path: Path) -> None:
+    path = tmp_path / live_run.name
+    shutil.copytree(live_run.path, path)
+    events = [json.loads(line) for line in (path / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    late = next(e for e in events if e["type"] == "evaluation_finished" and (e["trial"], e["rung"]) == (live_run.winner, CONFIRM))
+    late["details"][PLANNED] = late["epochs"] + 100
+    (path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
+    cut = Run(RunDirectory.open(path))
+    (line,) = cut_short(cut.view)
+    assert line.startswith(f"1 of its 2 trainings ended at the time limit of one, after {late['epochs']} of {late['epochs'] + 100} epochs")
+    report = cut.report()
+    assert f"- time: {line}" in report
+    assert "1 evaluation ended at the time limit of one, with the best epoch until then." in report
+    assert all(line in text for text in (cut.page(), cut._repr_html_(), _metrics(cut)))
+    assert (cut.summary()["winner"]["cut"], live_run.summary()["winner"]["cut"]) == (1, 0)
+    assert "time limit" not in live_run.report()
 
 
 def with_anchor() -> list[ev.AnyEvent]:

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 
 from agentnas.memory import events as ev
 from agentnas.run import Run
+from agentnas.tools.evaluate.base import PLANNED
 from agentnas.watching import Moment, Watched, screen, shares
 from agentnas.watching_curve import curve_lines, sampled
 from tests.agent_runs import asked, finished, make_agent_run, proposal
@@ -121,6 +122,12 @@ def test_a_run_without_an_event_waits_for_it() -> None:
 def test_failures_stand_among_the_last_events() -> None:
     failed = ev.EvaluationFailed(trial="t0001", rung="full", seed=0, split=0, kind="memory", reason="out of memory", seconds=1.0)
     assert "t0001 failed (memory): out of memory" in text(watched(STARTED, failed))
+
+
+def test_a_training_that_the_time_limit_ended_is_told_as_that() -> None:
+    late = finished("t0001", 70.0).model_copy(update={"epochs": 58, "details": {PLANNED: 400}})
+    drafted = ev.ProposalsDrafted(round=0, proposals=(proposal("t0001", "gcn"),))
+    assert "t0001 70.00 on full, seed 0, in 1.0 s, ended by the time limit after 58 epochs" in text(watched(STARTED, drafted, late))
 
 
 def test_nothing_that_a_model_wrote_commands_the_terminal() -> None:

@@ -169,8 +169,10 @@ def _right(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dic
 
     if prepared.num_splits > 1 or not prepared.counts_right:
         return {}
-    right = prepared.val_right(predict(spec, prepared, split, state_dict), split)
-    return {DETAIL: packed(right)} if len(right) <= MOST_ITEMS else {}
+    items = prepared.labels(split).val
+    if items.numel() > MOST_ITEMS:
+        return {}
+    return {DETAIL: packed(prepared.val_right(predict(spec, prepared, split, state_dict, items), split))}
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from agentnas.memory.view import JournalView
 from agentnas.report import command_again, profile_text, reading
 from agentnas.report_quality import calibration_error, pooled_bins
-from agentnas.report_verdicts import verdict
+from agentnas.report_verdicts import cut_short, verdict
 from agentnas.run import Run
 from agentnas.scores import item_of, items_of, kind_words
 from agentnas.winner import shipped
@@ -123,6 +123,7 @@ def _metrics(run: Run) -> str:
     lines.append(
         f"- validation: {scale.spread(validation['mean'], validation['sd'])}{scale.sign} over {plural(validation['seeds'], 'seed')}"
     )
+    lines += [f"- {line}" for line in cut_short(view)]
     lines += [f"- {verdict(kind, pair, view)}" for kind, pair in summary["anchors"].items()]
     lines += _shipped(view, str(run.winner))
     return "## Metrics\n\n" + "\n".join(lines + [f"- {line}" for line in reading(view)])

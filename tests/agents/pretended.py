@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from agentnas.tools.evaluate.base import Outcome, Request
+from agentnas.tools.evaluate.base import Outcome, Request, Rung
 from agentnas.tools.evaluate.ladder import ONE_SPLIT
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -24,7 +24,7 @@ POLL_S = 0.01
 class PretendedEvaluator:
     """An Evaluator on which a full training takes ``seconds``; ``begun`` is all that it began, ``fault`` is raised."""
 
-    rungs = ONE_SPLIT
+    rungs: tuple[Rung, ...] = ONE_SPLIT
     num_splits = 1
 
     def __init__(self, workers: int = 2, seconds: float = 0.02, confirm_seeds: int = 6) -> None:

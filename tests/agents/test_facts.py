@@ -283,6 +283,13 @@ def test_curves_in_words(curve: Curve, words: str) -> None:
     assert said.startswith(numbers)
 
 
+def test_a_training_that_the_time_limit_ended_is_read_up_to_there() -> None:
+    still = Curve(RISING, 80.0, 86.0, 198, 200, 1000, cut=True)
+    assert in_words(still, noise=0.3).startswith("train 86.0, validation 80.0, best epoch 198 of 1000, ended by the time limit at 200")
+    assert "still improving at the end" in in_words(still, noise=0.3)
+    assert in_words(Curve(FLAT, 80.0, 86.0, 8, 9, 200, cut=True), noise=0.3).partition("; ")[2] == "nothing unusual", "it had no more"
+
+
 def test_a_training_that_is_best_at_the_end_does_not_overfit() -> None:
     late = Curve((*FLAT[:5], (400.0, 0.1, 76.2)), 80.0, 86.0, 394, 400, 400)
     assert in_words(late, noise=0.3).partition("; ")[2] == "nothing unusual"

@@ -295,48 +295,6 @@ def test_export_of_an_unfinished_run_says_how_to_finish_it(run: Run, copied: run
     )
 
 
-def test_train_takes_the_winners_spec(run: Run, live_run: runs.Run) -> None:
-    spec = live_run.path / "winner" / "spec.json"
-    printed = run("train", spec, "--task", "digits", "--seeds", "2", "--epochs", "2", "--test", "--json")
-    assert printed.code == 0
-    assert [seed["seed"] for seed in printed.data["seeds"]] == [0, 1]
-    assert printed.data["test"]["seeds"] == printed.data["validation"]["seeds"] == 2
-    assert printed.data["failed"] == 0
-
-
-def test_profile_takes_the_winners_spec(run: Run, live_run: runs.Run) -> None:
-    profile = run("profile", live_run.path / "winner" / "spec.json", "--task", "digits", "--json").data
-    assert profile["parameters"] == live_run.view.profiles[str(live_run.winner)]["parameters"]
-    assert profile["latency_ms_p50"] > 0
-
-
-@pytest.mark.parametrize("command", ["train", "profile"])
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "cannot be read: No such file or directory"),
-        (b"\xff\xfe\x00", "not UTF-8 text"),
-        (b"{", "JSON"),
-        (b'{"body": {"nodes": [{"id": "a", "op": "gnc"}], "outputs": ["a"]}}', "gnc"),
-    ],
-)
-def test_a_bad_spec_file_is_one_line_and_2(run: Run, tmp_path: Path, command: str, content: bytes | None, words: str) -> None:
-    path = tmp_path / "spec.json"
-    if content is not None:
-        path.write_bytes(content)
-    printed = run(command, path, "--task", "digits")
-    assert (printed.code, printed.out) == (2, "")
-    assert is_one_line(printed.err)
-    assert f"{path}: " in printed.err
-    assert words in printed.err
-
-
-def test_training_on_a_table_is_refused_in_one_line(run: Run, live_run: runs.Run) -> None:
-    printed = run("train", live_run.path / "winner" / "spec.json", "--task", "nasbench:cora")
-    assert (printed.code, printed.out) == (2, "")
-    assert is_one_line(printed.err)
-
-
 def test_one_signal_asks_and_the_second_stops() -> None:
     before = signal.getsignal(signal.SIGINT)
     with stopping() as stop:

@@ -10,10 +10,13 @@ from agentnas.memory import events as ev
 from agentnas.memory.experience import experience
 from agentnas.memory.keeping import keep_run, reconcile
 from agentnas.memory.layered import Layered
+from agentnas.memory.memory import trial_records
 from agentnas.memory.portable import export_lines, forget_id, forget_run, forget_task
+from agentnas.memory.records import record_evidence
 from agentnas.memory.runs import find
 from agentnas.memory.store import RunMark, Store
 from agentnas.memory.view import JournalView
+from agentnas.tools.evaluate.base import PLANNED
 from tests.memory.chroma_server import running
 from tests.memory.learning import CITESEER, a_finished_run
 from tests.memory.samples import drafted, finished, started
@@ -35,6 +38,20 @@ def test_a_run_leaves_trials_findings_and_edits(tmp_path: Path) -> None:
         ("r/edit-t0002", "on citeseer, changing body.a.op (gcn -> gat) gained 2.00 ± 0.71 points over 1 pair"),
     ]
     assert found.findings[1].trials == ("r/t0001", "r/t0002")
+
+
+def test_what_the_time_limit_ended_is_told_with_its_score(tmp_path: Path) -> None:
+    view = find(tmp_path, a_finished_run(tmp_path)).view()
+    assert not any(record.cut for record in trial_records(view, view.proposals))
+    late = finished("t0001", seed=1, val=71.0).model_copy(update={"details": {PLANNED: 400}})
+    view.apply(late)
+    found = experience(view, "r")
+    assert found is not None
+    assert {trial.id: trial.cut for trial in found.trials} == {"r/t0001": True, "r/t0002": False}
+    assert {record.id: record.cut for record in trial_records(view, view.proposals)} == {"t0001": True, "t0002": False}
+    told = {trial.id: record_evidence(trial, 1.0).why for trial in found.trials}
+    assert told["r/t0001"].endswith(", place 2 of 2 in its run, ended by the time limit of a training")
+    assert told["r/t0002"].endswith(", place 1 of 2 in its run")
 
 
 def test_test_scores_are_kept_of_the_winner_alone_and_told_to_nobody(tmp_path: Path, fresh: Path) -> None:

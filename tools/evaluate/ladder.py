@@ -90,8 +90,8 @@ class Ladder:
     def next(self, eager: bool = False) -> Request | None:
         """The next request that is due, now handed out; None where none is before further results.
 
-        Lower rungs first, and on a rung the most promising trial first: what is open below keeps others from being promoted, and with
-        higher rungs first the workers run dry while one last short training decides what they may do.
+        Lower rungs first, on a rung what may win before references, and the most promising trial first: what is open below keeps others
+        from being promoted, and with higher rungs first the workers run dry while one last short training decides what they may do.
         With ``eager``, what leads by the results that are in is due as well (Li et al.'s rule) where nothing else is.
         """
         request = next(self._due(eager=False), None) or (next(self._due(eager=True), None) if eager else None)
@@ -121,7 +121,7 @@ class Ladder:
     def _due(self, eager: bool) -> Iterator[Request]:
         levels = self._levels(eager)
         for rung, level in zip(self._rungs, levels, strict=True):
-            for trial in level.certain:
+            for trial in sorted(level.certain, key=lambda trial: self._climbers[trial].reference):
                 for seed in self._seeds(trial, rung):
                     if (trial, rung.name, seed) not in self._handed:
                         yield self._request(self._climbers[trial], rung, seed)

@@ -20,12 +20,14 @@ CLEAR, HOPELESS = 2.5, 4.0
 
 @dataclass(frozen=True)
 class Climber:
-    """A trial as ladder and race see it; ``anchor`` is its kind, ``seconds`` what one full training of it is expected to take."""
+    """A trial as ladder and race see it; ``anchor`` is its kind, ``seconds`` what one full training of it is expected to take. A
+    ``reference`` lies outside of the space and cannot win: it trains after those that can, for time may end before it."""
 
     trial: str
     spec: ArchitectureSpec
     anchor: str | None = None
     seconds: float = 0.0
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ def is_behind(found: tuple[float, float, int] | None) -> bool:
 class Confirmation:
     """Fresh seeds for the finalists: results in (``tell``), the next request out (``next``).
 
-    Seeds are trained level by level, the longest trainings of a level first. Who still runs at level i is decided on all results of the
-    levels below i - 1, whichever came first: the same for any number of workers, and one level of slack lets no worker wait for it.
+    Seeds are trained level by level, the longest trainings of a level first, references last. Who still runs at level i is decided on all
+    results of the levels below i - 1, whichever came first: the same for any number of workers, and one level of slack lets no worker wait
+    for it.
     Anchors are compared with in the report and keep all their seeds; so does whoever leads.
     """
 
@@ -77,7 +80,7 @@ class Confirmation:
         self, climbers: Sequence[Climber], seeds: int, num_splits: int, noise: float | None, weights: Callable[[str, int], str]
     ) -> None:  # fmt: skip
         self.stopped: dict[str, Stopped] = {}
-        self._climbers = sorted(climbers, key=lambda climber: (-climber.seconds, climber.trial))
+        self._climbers = sorted(climbers, key=lambda climber: (climber.reference, -climber.seconds, climber.trial))
         self._seeds, self._num_splits, self._noise, self._weights = seeds, num_splits, noise, weights
         self._decided = [self._climbers]  # who runs, by level, as far as that is known
         self._results: dict[str, dict[int, float | None]] = {climber.trial: {} for climber in climbers}

@@ -33,6 +33,8 @@ from agentnas.tools.train.pseudo import pseudo_labels
 from agentnas.tools.train.views import View, outputs_of, view_of
 from agentnas.tools.whole_file import whole_file
 
+# What comes after the last epoch (the score of the training items, the validation items once more, the weights' file), in epochs, at most.
+AFTERWARDS = 1.0
 POSTS = {"correct_and_smooth": correct_and_smooth, "label_propagation": label_propagation}
 
 
@@ -50,11 +52,11 @@ def train(
     """Train a spec; the epoch is chosen by validation, and no label outside of training and validation is read.
 
     ``epochs`` caps the recipe's (schedules run to the cap); ``deadline`` and ``cut_at`` are moments of ``time.monotonic()``: after
-    ``cut_at``, or at the deadline, the best epoch so far is the result, and its details say how many were ``PLANNED``. On the CPU with one
-    thread the same arguments give the same weights; on CUDA the same first weights, and sums in another order. ``capture``: whether short
-    steps may be recorded as a CUDA graph. The global random state is left as it was. Raises Diverged where loss or predictions are not
-    finite, TimedOut where no epoch was over at the deadline, CaptureFailed where a step cannot be recorded (then train with
-    ``capture=False``, best in a fresh process).
+    ``cut_at``, or where another epoch and what comes after the last would not be over by the deadline, the best epoch so far is the
+    result, and its details say how many were ``PLANNED``. On the CPU with one thread the same arguments give the same weights; on CUDA the
+    same first weights, and sums in another order. ``capture``: whether short steps may be recorded as a CUDA graph. The global random
+    state is left as it was. Raises Diverged where loss or predictions are not finite, TimedOut where no epoch was over at the deadline,
+    CaptureFailed where a step cannot be recorded (then train with ``capture=False``, best in a fresh process).
     """
     started = time.monotonic()
     with seeded(seed, prepared.device), own_stream(prepared.device):
@@ -63,9 +65,11 @@ def train(
         return session.result(started)
 
 
-def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Tensor]) -> Scores:
+def predict(
+    spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_dict: dict[str, Tensor], items: Tensor | None = None
+) -> Scores:  # fmt: skip
     """Predictions [items, columns] of trained weights: probabilities, or values; after the spec's post-processing with the training labels
-    of the split. Pairs that are no part of the split have NaN.
+    of the split. Pairs that are no part of the split have NaN, and where some ``items`` (long) are asked for, all others.
 
     Raises DataError where the weights are not those of this spec.
     """
@@ -75,7 +79,7 @@ def predict(spec: ArchitectureSpec, prepared: PreparedTask, split: int, state_di
     except RuntimeError as error:
         raise DataError(f"weights do not fit the spec: {' '.join(str(error).split())[:200]}; use the spec they were trained with") from None
     view = view_of(network, prepared, split)
-    items = prepared.items_of(split)
+    items = prepared.items_of(split) if items is None else items
     found = scores_of(network, prepared, view, prepared.labels(split), spec.post, items).cpu()
     scores: Scores = (found if items is None else _at(found, items.cpu(), prepared.num_items)).numpy()
     return scores
@@ -94,7 +98,7 @@ class Session:
         cut_at: float | None = None, capture: bool = True,
     ) -> None:  # fmt: skip
         self.spec, self.recipe, self.prepared = spec, spec.recipe, prepared
-        self._deadline, self._cut_at = deadline or inf, cut_at or inf
+        self._deadline, self._cut_at = (inf if moment is None else moment for moment in (deadline, cut_at))
         self.network = network_for(spec, prepared, prepared.features(spec.input, split))
         self.labels = prepared.labels(split)
         self.batches = view_of(self.network, prepared, split)
@@ -127,6 +131,7 @@ class Session:
         self.pace.restart(epochs)
         done = 0
         while done < epochs and self._patient() > 0:
+            self._look_ahead()
             began = time.perf_counter()
             trained = self.pace.run(done + 1, min(epochs - done, self._patient(), self.rate.foreseen or epochs))
             done += trained
@@ -155,6 +160,11 @@ class Session:
         """Raises TimedOut where no step of the epoch may begin any more."""
         if time.monotonic() > (self._deadline if self.choice.best is None else min(self._deadline, self._cut_at)):
             raise TimedOut(f"time limit reached in epoch {epoch} of {self.epochs}")
+
+    def _look_ahead(self) -> None:
+        """Raises TimedOut where an epoch like the last one would leave no time for what is still to come after it."""
+        if self.epoch_seconds and time.monotonic() + (1 + AFTERWARDS) * self.epoch_seconds[-1] > self._deadline:
+            raise TimedOut(f"no time left for epoch {self.epoch + 1} of {self.epochs}")
 
     def step(self, batch: Batch) -> float:
         """One update of the weights; the loss before it."""

@@ -112,6 +112,16 @@ def test_up_to_as_many_workers_as_a_rung_has_places_are_never_idle_before_the_la
             assert made.climbed(workers, rng, in_turn=True)[1] <= workers - 1
 
 
+def test_what_cannot_win_trains_last_on_each_rung() -> None:
+    climbers = [Climber(f"t{number}", SPEC, "plain", reference=number < 2) for number in range(4)]
+    ladder = Round(climbers, ONE_SPLIT[:2], lambda request: 80.0).ladder()
+    order = []
+    while (request := ladder.next()) is not None:
+        order.append((request.rung, request.trial))
+        ladder.tell(request.trial, request.rung, request.seed, 80.0)
+    assert order == [(rung, trial) for rung in ("short", "full") for trial in ("t2", "t3", "t0", "t1")]
+
+
 def test_an_eager_ladder_promotes_what_leads_where_nothing_else_is_due() -> None:
     made = Round([Climber(f"t{number:04d}", SPEC) for number in range(4)], ONE_SPLIT, lambda request: 80.0).ladder()
     asked = [made.next() for _ in range(4)]

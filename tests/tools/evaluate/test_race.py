@@ -98,3 +98,10 @@ def test_the_longest_trainings_of_a_level_come_first() -> None:
     race = Confirmation([Climber("t1", SPEC, None, 1.0), Climber("t2", SPEC, None, 9.0)], 2, 1, 0.4, "{}-{}".format)
     asked = [(request.trial, request.seed) for _ in range(4) if (request := race.next())]
     assert asked == [("t2", 100), ("t1", 100), ("t2", 101), ("t1", 101)]
+
+
+def test_what_cannot_win_comes_last_of_its_level() -> None:
+    climbers = [Climber("t1", SPEC, "plain", 9.0, reference=True), Climber("t2", SPEC, None, 1.0)]
+    race = Confirmation(climbers, 2, 1, 0.4, "{}-{}".format)
+    asked = [(request.trial, request.seed) for _ in range(4) if (request := race.next())]
+    assert asked == [("t2", 100), ("t1", 100), ("t2", 101), ("t1", 101)]

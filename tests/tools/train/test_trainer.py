@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,22 @@ def test_the_deadline_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, prepa
     cut = train(spec(), prepared, split=0, seed=0, deadline=6.0)
     assert 1 < cut.epochs < 12
     assert cut.val == pytest.approx(max(score for _, _, score in cut.curve), abs=1e-3)
+
+
+def test_no_epoch_begins_that_would_end_behind_the_deadline(monkeypatch: pytest.MonkeyPatch, prepared: PreparedTask) -> None:
+    monkeypatch.setattr("agentnas.tools.train.trainer.time.perf_counter", partial(next, count(step=10)))  # an epoch seems to take 10 s
+    cut = train(spec(), prepared, split=0, seed=0, deadline=time.monotonic() + 19)
+    assert (cut.epochs, cut.details[PLANNED]) == (1, 12)
+    whole = train(spec(), prepared, split=0, seed=0, deadline=time.monotonic() + 1000)
+    assert whole.epochs == 12
+
+
+def test_items_that_are_asked_for_are_predicted_alone(prepared: PreparedTask) -> None:
+    done = train(spec(), prepared, split=0, seed=0)
+    whole, items = predict(spec(), prepared, 0, done.state_dict), prepared.labels(0).val
+    some = predict(spec(), prepared, 0, done.state_dict, items)
+    assert some[items] == pytest.approx(whole[items], abs=1e-6)
+    assert np.isnan(np.delete(some, items, axis=0)).all()
 
 
 def test_a_table_cannot_be_trained(task: Task) -> None:
