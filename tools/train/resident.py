@@ -36,7 +36,8 @@ from agentnas.tools.train.views import MOST_NODES
 
 PROCESS_MIB = 440.0  # interpreter, torch, scipy and scikit-learn, as a worker on a small task was measured
 # Workers keep blocks in a heap that glibc cannot shrink in the middle (freed_memory). Measured on 100,000 nodes (docs/fast-size.md), a
-# training takes up to nine times what it holds there, but no more than this beside it; on larger graphs such blocks are mapped.
+# training takes up to nine times what it holds there, but no more than this beside it; on larger graphs such blocks are mapped, but those
+# of sampled batches and of pieces, which are smaller, stay.
 HEAP_MIB, HEAP_TIMES = 1800.0, 8.0
 EDGE_BYTES, LOADING_EDGE_BYTES = 16, 56  # both ends in 64 bits; and while they are read and sorted
 POST_COPIES = 8  # of the scores, in correct-and-smooth
@@ -99,45 +100,47 @@ def _resident(spec_json: str, post: bool, scale: Scale) -> Resident:
     with torch.random.fork_rng(devices=[]):
         network = network_of(spec, scale)
         weights = sum(int(value.numel()) for value in network.state_dict().values())
-        step, inference = _step_and_pass(network, scale, weights)
+        step, inference, blocks = _step_and_pass(network, scale, weights)
     scores = 4.0 * scale.num_nodes * scale.out_channels * (POST_COPIES if post else 1)
-    heap = 0.0 if scale.num_nodes >= NODES_MAPPED else min(HEAP_MIB, HEAP_TIMES * max(step, inference) / MIB)
+    heap = blocks if scale.num_nodes >= NODES_MAPPED else HEAP_TIMES * max(step, inference)
     return Resident(
         PROCESS_MIB, task_mib(spec, scale), loading_mib(spec, scale), 4.0 * weights * WEIGHT_COPIES / MIB, step / MIB,
-        (inference + scores) / MIB, heap,
+        (inference + scores) / MIB, min(HEAP_MIB, heap / MIB),
     )  # fmt: skip
 
 
-def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float, float]:
-    """Bytes of a training step and of a pass over the whole graph."""
+def _step_and_pass(network: Network, scale: Scale, weights: int) -> tuple[float, float, float]:
+    """Bytes of a training step and of a pass over the whole graph, and of what both hold in blocks too small to be mapped."""
     if weights > MOST_PROBED:
         features = 4.0 * scale.num_nodes * scale.in_channels
-        return features, features
+        return features, features, 0.0
     if scale.pairs:
-        return steps_on_pairs(network, scale)
-    if network.spec.recipe.batching == "precomputed":
-        return steps_on_rows(network, scale, scale.labelled)
-    sparse, recipe = scale.nnz is not None, network.spec.recipe
-    whole = (scale.num_nodes, scale.num_edges, scale.nnz or 0)
-    parts = recipe.batching in ("neighbour", "cluster") and in_pieces(scale.num_nodes, scale.num_edges)
-    inference = _by_layers(network, scale, sparse) if parts else None
-    if inference is None:
-        inference = _extended(network, recipe, _pass(scale, whole), sparse, inference_moments)
-    pieces = _pieces_bytes(scale, sparse) if recipe.batching == "cluster" else 0.0
-    return pieces + _extended(network, recipe, _batch(network, scale, whole), sparse), inference
+        return *steps_on_pairs(network, scale), 0.0
+    recipe = network.spec.recipe
+    if recipe.batching == "precomputed":
+        return *steps_on_rows(network, scale, scale.labelled), 0.0
+    sparse, whole = scale.nnz is not None, (scale.num_nodes, scale.num_edges, scale.nnz or 0)
+    step = _extended(network, recipe, _batch(network, scale, whole), sparse)
+    if recipe.batching not in ("neighbour", "cluster"):
+        return step, _extended(network, recipe, _pass(scale, whole), sparse, inference_moments), 0.0
+    cut = _pieces_bytes(scale, sparse) if recipe.batching == "cluster" else 0.0
+    states, piece = _by_layers(network, scale, sparse) if in_pieces(scale.num_nodes, scale.num_edges) else (None, 0.0)
+    if states is None:
+        return cut + step, _extended(network, recipe, whole, sparse, inference_moments), step
+    return cut + step, states + piece, step + piece
 
 
-def _by_layers(network: Network, scale: Scale, sparse: bool) -> float | None:
+def _by_layers(network: Network, scale: Scale, sparse: bool) -> tuple[float | None, float]:
     """Bytes of a pass layer by layer: states of all nodes, and a piece; None where a layer has to look at the whole graph."""
     reaches = {reach_of(network.layout, step) for step in network.layout.steps}
     if "whole" in reaches:
-        return None
+        return None, 0.0
     share = min(1.0, PIECE_ROWS / scale.num_nodes, PIECE_EDGES / max(1, scale.num_edges))
     nodes = min(scale.num_nodes, int(share * scale.num_nodes) + PIECE_EDGES)
     nnz = -(-(scale.nnz or 0) * nodes // scale.num_nodes)
     piece = _extended(network, network.spec.recipe, (nodes, min(scale.num_edges, PIECE_EDGES), nnz), sparse, inference_moments)
     states = 4.0 * scale.num_nodes * state_columns(network)
-    return states + piece + NUMBERING_BYTES * scale.num_nodes + (MATRIX_BYTES * scale.num_edges if "matrix" in reaches else 0.0)
+    return states + NUMBERING_BYTES * scale.num_nodes + (MATRIX_BYTES * scale.num_edges if "matrix" in reaches else 0.0), piece
 
 
 def sampled_nodes(spec: ArchitectureSpec, scale: Scale) -> int:

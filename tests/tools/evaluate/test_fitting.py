@@ -147,6 +147,13 @@ def test_passes_layer_by_layer_take_less_where_operators_allow_it(op: str, less:
     assert resident(parts, small).inference == resident(whole, small).inference
 
 
+@pytest.mark.parametrize("batching", ["neighbour", "cluster"])
+def test_small_blocks_of_parts_stay_in_the_heap_of_large_graphs_too(batching: str) -> None:
+    assert resident(spec(), MILLION).heap == 0
+    parts = resident(spec(batching=batching, clusters=200), MILLION)
+    assert 100 < parts.heap < parts.step + parts.inference
+
+
 def test_as_many_workers_as_there_is_room_for() -> None:
     task = load_task("powerlaw:20000")
     needs = Room(1.0, "", task).needs

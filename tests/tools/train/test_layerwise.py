@@ -10,7 +10,7 @@ import torch
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.sparse import Features
-from agentnas.tools.operators.base import operators
+from agentnas.tools.operators.base import operator_module, operators
 from agentnas.tools.spec.model import parse_spec
 from agentnas.tools.train import layerwise
 from agentnas.tools.train.data import PreparedTask
@@ -72,6 +72,23 @@ def test_every_operator_gives_what_it_gives_on_the_whole_graph(op: str, attribut
 @pytest.mark.parametrize("op", sorted(set(operators()) - {"identity"}))
 def test_how_far_an_operator_reaches_is_found(op: str) -> None:
     assert _reach(op) == next((reach for reach, found in REACH.items() if op in found), "whole")
+
+
+@pytest.mark.parametrize(("width", "hidden"), [(16, 256), (512, 256), (1433, 64)])
+def test_rounding_in_wide_layers_is_not_taken_for_reach(width: int, hidden: int) -> None:
+    made = parse_spec({"body": {"nodes": [{"id": "a", "op": "pna", "width": hidden}], "outputs": ["a"]}})
+    layout = build_network(made, in_channels=width, out_channels=3).layout
+    assert reach_of(layout, next(step for step in layout.steps if step.module == "n1")) == "matrix"
+
+
+def test_an_operator_that_cannot_be_tried_passes_over_the_whole_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(self: Any, x: torch.Tensor, g: Graph) -> torch.Tensor:
+        raise RuntimeError("this operator asks for more than twelve nodes")
+
+    monkeypatch.setattr(operator_module("gcn"), "forward", refusing)
+    layerwise._measured.cache_clear()
+    assert _reach("gcn") == "whole"
+    layerwise._measured.cache_clear()
 
 
 def _reach(op: str) -> str:
