@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
+from statistics import fmean
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from agentnas.agents.baselines import Baselines, seconds_for
@@ -200,8 +201,14 @@ class House:
 
     @at_rest
     def confirm_over(self) -> bool:
+        """True once no further training of the confirmation is expected to end in time; the first one begins all the same."""
         left = self.seconds_left()
-        return self.stop_requested.is_set() or (left is not None and left <= self.closing_s())
+        return self.stop_requested.is_set() or (left is not None and left <= self.closing_s() + self._one_more_s())
+
+    def _one_more_s(self) -> float:
+        """Expected seconds of a training of the confirmation; 0 before one has ended."""
+        records = [self.record(trial) for trial in self.chosen_finalists().all()]
+        return fmean(r.full_seconds(self.evaluator.rungs) for r in records) if any(r.confirmed() for r in records) else 0.0
 
     def closing_s(self) -> float:
         """Seconds to keep for what comes after the confirmation."""

@@ -201,7 +201,8 @@ def _slope(spec: ArchitectureSpec, what: str, axis: str) -> float:
 
 def sampling(name: str, epochs: int, split: str) -> str:
     """Batches of all kinds on one task: cost and validation accuracy of the GCN, and of SIGN, which needs neighbours but once."""
-    gcn, sign = spec_of("gcn", 64, epochs=epochs), _with(large_anchors()[0].spec, {"epochs": epochs, "patience": 0})
+    (known,) = (anchor.spec for anchor in large_anchors() if anchor.name == "sign")
+    gcn, sign = spec_of("gcn", 64, epochs=epochs), _with(known, {"epochs": epochs, "patience": 0})
     kinds: dict[str, dict[str, Any]] = {
         "full": {}, "neighbour": {"batching": "neighbour"}, "cluster, 10 parts": {"batching": "cluster"},
         "cluster, 50 parts": {"batching": "cluster", "clusters": 50},

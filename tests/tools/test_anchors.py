@@ -54,12 +54,13 @@ def test_anchors_of_a_table_are_in_it(dataset: str) -> None:
         assert anchor.card in shipped_cards()
 
 
-def test_on_large_graphs_the_first_anchor_asks_for_no_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_large_graphs_the_first_anchors_of_either_kind_ask_for_no_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     task = load_task("powerlaw:2000")
-    assert "sign" not in [anchor.name for anchor in anchors_of(Config(), task)]
+    assert not {"sgc", "sign"} & {anchor.name for anchor in anchors_of(Config(), task)}
     monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 3_000)
-    first = anchors_of(Config(), task)[0]
-    assert (first.name, first.spec.recipe.batching) == ("sign", "precomputed")
+    first = anchors_of(Config(), task)[:2]
+    found = [(anchor.name, anchor.kind, anchor.spec.recipe.batching) for anchor in first]
+    assert found == [("sgc", "plain", "precomputed"), ("sign", "strong", "precomputed")]
 
 
 def test_anchors_can_be_left_out_by_name() -> None:

@@ -1,7 +1,7 @@
 """Which trainings fit in a worker's memory, and what becomes of those that do not: sampled batches where they help, else a refusal.
 
 A spec that is trained on sampled batches is another spec, with another hash and other results. So the change is made before the trial and
-written into its proposal; a spec that is trained as it was proposed is never touched.
+written into its proposal; a spec that fits as it was proposed is not touched, unless on a large graph rows teach it the same at less cost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentnas.tools.room import MIB, gib
 from agentnas.tools.spec.canonical import spec_hash
-from agentnas.tools.spec.model import ArchitectureSpec
+from agentnas.tools.spec.model import MAX_BATCH, ArchitectureSpec
 from agentnas.tools.spec.precomputed import LARGE_GRAPH, propagates_first, same_on_rows
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CLUSTERS = (10, 50, 200, 1000)
 GRAPHS_A_BATCH = (128, 64, 32, 16)
+ROWS = 8192  # labelled rows a step, where all of them are too many at once
 PAIRS = (4096, 1024, 256)  # edges that a step learns from, where all of them are too many at once
 # A training holds less than this for each node and edge unless it is extraordinary: tasks that fit by it are not probed spec by spec.
 BYTES_ALWAYS_ENOUGH = 2**15
@@ -45,8 +46,7 @@ class Room:
         """
         if (why := self._changed.get(spec_hash(spec))) is not None:
             return spec, why
-        if is_large(self.task) and spec.recipe.batching == "full" and same_on_rows(spec):
-            rows = self._on_rows(spec)
+        if is_large(self.task) and spec.recipe.batching == "full" and same_on_rows(spec) and self._fits(rows := self._on_rows(spec)):
             return rows, self._told(rows, _once(rows))
         needs = self.needs(spec)
         if needs is None or needs.total <= self.mib or spec.recipe.batching != "full":
@@ -56,6 +56,10 @@ class Room:
                 whole = "on all graphs at once" if self.scale.largest else "on the whole graph"
                 return sampled, self._told(sampled, f"{whole} it needs {gib(needs.total)}, {gib(self.mib)} {self.whose}")
         return spec, None
+
+    def _fits(self, spec: ArchitectureSpec) -> bool:
+        needs = self.needs(spec)
+        return needs is None or needs.total <= self.mib
 
     def _told(self, made: ArchitectureSpec, reason: str) -> str:
         """Why a spec became this one; it is told again when this one is asked about."""
@@ -113,14 +117,19 @@ class Room:
             return
         if same_on_rows(spec):
             yield self._on_rows(spec)
+            yield _with(spec, batching="precomputed", batch_size=ROWS)
         neighbour = _with(spec, batching="neighbour")
         if sampled_nodes(neighbour, self.scale) <= MOST_OF_GRAPH * self.scale.num_nodes:
             yield neighbour
         yield from (_with(spec, batching="cluster", clusters=number) for number in CLUSTERS)
 
     def _on_rows(self, spec: ArchitectureSpec) -> ArchitectureSpec:
-        """The spec trained on all labelled rows a step, as it would be on the whole graph."""
-        return _with(spec, batching="precomputed", batch_size=max(len(self.task.split(i).train) for i in range(self.task.num_splits)))
+        """The spec trained on all labelled rows a step, as it would be on the whole graph; rounds of self-training add to them."""
+        recipe, data = spec.recipe, self.task.data
+        assert data is not None, "a table is not trained"
+        added = recipe.self_training_per_class * data.num_classes if recipe.self_training_rounds else 0
+        labelled = max(len(split.train) for split in self.task.splits)
+        return _with(spec, batching="precomputed", batch_size=min(labelled + added, MAX_BATCH))
 
 
 def is_large(task: Task) -> bool:

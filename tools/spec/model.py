@@ -21,6 +21,7 @@ from agentnas.tools.spec.precomputed import needs_neighbours
 
 LANGUAGE_VERSION = 1
 MAX_NODES = 64
+MAX_BATCH = 10_000_000
 MAX_WIDTH = 4096
 
 Activation = Literal["none", "relu", "elu", "leaky_relu", "prelu", "gelu", "silu", "tanh"]
@@ -193,7 +194,7 @@ class Recipe(Part):
         " of graphs or pairs minibatches",
     )
     batch_size: int = searched(
-        1024, (512, 1024, 2048), "nodes (neighbour, precomputed), graphs or pairs (minibatch) a batch", ge=1, le=10_000_000
+        1024, (512, 1024, 2048), "nodes (neighbour, precomputed), graphs or pairs (minibatch) a batch", ge=1, le=MAX_BATCH
     )
     fanout: int = searched(10, (5, 10, 15), "neighbours sampled a hop (neighbour)", ge=1, le=10_000)
     clusters: int = searched(10, (4, 10, 50), "parts of the graph (cluster)", ge=1, le=100_000)

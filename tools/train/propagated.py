@@ -69,4 +69,7 @@ def _values(network: Network, steps: list[Step], h: Features, graph: Graph, kept
 def _columns(h: Features, piece: slice) -> Tensor:
     if not isinstance(h, SparseFeatures):
         return h[:, piece]
-    return h @ torch.eye(h.shape[1], device=h.device)[:, piece]
+    width = piece.stop - piece.start
+    chosen = torch.zeros(h.shape[1], width, device=h.device)
+    chosen[piece].fill_diagonal_(1.0)
+    return h @ chosen

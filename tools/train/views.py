@@ -18,7 +18,7 @@ from agentnas.tools.nn.network import Network
 from agentnas.tools.nn.ranges import ragged_ranges
 from agentnas.tools.nn.sparse import Features, Pattern
 from agentnas.tools.train.batching import Batch, Batches
-from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.data import Prepared, PreparedTask
 from agentnas.tools.train.layerwise import Layerwise, in_pieces
 
 MOST_NODES = 200_000  # of a pass over several graphs
@@ -76,6 +76,7 @@ class RowView:
     def __init__(self, network: Network, prepared: PreparedTask) -> None:
         self._batch_size, self._whole = network.spec.recipe.batch_size, prepared.features(network.spec.input)
         self._known, self._num_nodes = prepared.propagated(network), prepared.num_nodes
+        self._raw = any("x" in step.args for step in network.steps_after(frozenset(self._known)))
 
     def set_labels(self, index: Tensor, y: Tensor) -> None:
         self._index, self._y = index, y
@@ -91,7 +92,8 @@ class RowView:
     def _batch(self, nodes: Tensor, y: Tensor) -> Batch:
         index = torch.arange(nodes.numel(), device=nodes.device)
         known = {name: values[nodes] for name, values in self._known.items()}
-        return Batch(self._whole.rows(nodes), _without_edges(nodes), index, y, known=known)
+        data = self._whole.rows(nodes) if self._raw else Prepared(torch.empty(nodes.numel(), 0, device=nodes.device), None)
+        return Batch(data, _without_edges(nodes), index, y, known=known)
 
     def outputs(self, network: Network, items: Tensor | None = None) -> Tensor:
         nodes = torch.arange(self._num_nodes, device=self._whole.x.device) if items is None else items

@@ -29,7 +29,7 @@ from tests.benchmarks.versus_optuna.results import Results, Row
 
 TASKS, PARTS = ("cora", "citeseer", "photo", "cs", "texas"), ("list", "end")
 # An epoch of the usual loop takes long there: shorter trainings, by the same rule on both sides.
-EPOCHS, SHORTER, PATIENCE = 200, {"photo": 100, "cs": 20}, 50
+EPOCHS, SHORTER, PATIENCE = 200, {"photo": 50, "cs": 8}, 50
 QUICK_EPOCHS, QUICK_S = 8, 10.0
 SIDES = ("optuna", "ours")
 

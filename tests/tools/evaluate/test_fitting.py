@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from agentnas.sizing import SHARE, crew
+from agentnas.tools.anchors import large_anchors
 from agentnas.tools.errors import UsageError
 from agentnas.tools.evaluate.fitting import Room
-from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.spec.model import ArchitectureSpec, Recipe, parse_spec
 from agentnas.tools.tasks import Task, load_task
 from agentnas.tools.train.resident import Resident, Scale, resident
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
@@ -72,6 +73,30 @@ def test_what_needs_no_neighbours_is_trained_on_rows(task: Task, monkeypatch: py
     mlp = parse_spec({"body": {"nodes": [{"id": "b", "op": "mlp", "width": 8}], "outputs": ["b"]}})
     assert large.fitted(mlp)[1] == "batching full -> precomputed: it asks for no neighbours, so that a step needs labelled rows alone"
     assert large.fitted(spec("gcn")) == (spec("gcn"), None)
+
+
+def test_rows_are_taken_some_at_a_time_where_all_labelled_ones_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 3_000)
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.ROWS", 50)
+    labelled = load_task("powerlaw:2000,features=256", split="random:150/10")
+    (sign,) = (anchor.spec for anchor in large_anchors() if anchor.name == "sign")
+    design, scale = sign.model_copy(update={"recipe": Recipe()}), Scale.of(labelled)
+    rows, _ = room(labelled, 1e6, scale).fitted(design)
+    all_rows, whole = resident(rows, scale).total, resident(design, scale).total
+    assert rows.recipe.batch_size == scale.labelled
+    assert whole < all_rows
+    assert room(labelled, (whole + all_rows) / 2, scale).fitted(design) == (design, None)
+    some, why = room(labelled, whole - 1, scale).fitted(design)
+    assert (some.recipe.batching, some.recipe.batch_size) == ("precomputed", 50)
+    assert why is not None
+    assert why.startswith("batching full -> precomputed: on the whole graph it needs")
+
+
+def test_rows_of_later_rounds_go_into_the_same_step(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentnas.tools.evaluate.fitting.LARGE_GRAPH", 3_000)
+    rows, _ = room(task, 1e6).fitted(spec("mlp", self_training_rounds=2, self_training_per_class=7))
+    assert task.data is not None
+    assert rows.recipe.batch_size == len(task.split(0).train) + 7 * task.data.num_classes
 
 
 def test_deep_designs_are_cut_into_clusters(task: Task) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from agentnas.tools.nn.sparse import Pattern, SparseFeatures
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.train import propagated as module
 from agentnas.tools.train.data import PreparedTask
+from agentnas.tools.train.memory import Held
 from agentnas.tools.train.trainer import Session, network_for, predict, train
 from agentnas.tools.train.views import view_of
 
@@ -109,3 +111,17 @@ def test_later_labels_and_smoothing_find_their_rows(prepared: PreparedTask) -> N
     found = train(posted, prepared, split=0, seed=0)
     assert found.details["pseudo_labels"] > 0
     assert predict(posted, prepared, 0, found.state_dict).shape == (180, 3)
+
+
+def test_raw_features_are_gathered_where_they_are_read_alone(prepared: PreparedTask) -> None:
+    columns = {body: next(iter(Session(spec(body, batching="precomputed"), prepared, 0, 5).batches)).data.x.shape[1] for body in BODIES}
+    assert columns == {"sgc": 0, "sign": prepared.num_features, "appnp": 0, "mlp": prepared.num_features}
+
+
+def test_columns_of_sparse_features_take_no_square_of_their_number() -> None:
+    dense = torch.eye(400)[:30]
+    sparse = SparseFeatures(Pattern(*dense.nonzero().t(), (30, 400)), torch.ones(30))
+    with Held() as held:
+        found = module._columns(sparse, slice(10, 15))
+    torch.testing.assert_close(found, dense[:, 10:15])
+    assert max(held.moments) < 400 * 400
