@@ -190,7 +190,7 @@ def _tested_again(task: str, view: JournalView, steps: list[Incumbent]) -> list[
         jobs = {}
         for trial, seed, split in dict.fromkeys((one.key[0], *pair) for one in steps for pair in one.key[1]):
             name = f"{trial}-{seed}-{split}"
-            jobs[name] = Job(name, view.proposals[trial].spec, seed, split, None, 3600, str(Path(folder, f"{name}.pt")))
+            jobs[name] = Job(name, view.proposals[trial].spec, seed, split, None, 3600, save_weights=str(Path(folder, f"{name}.pt")))
         trained = [result.id for result in pool.run(jobs.values()) if result.state == "done"]
         scores = {result.id: result.details["test"] for result in pool.run(replace(jobs[name], kind="test") for name in trained)}
     curve = []
