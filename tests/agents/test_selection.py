@@ -214,9 +214,9 @@ def test_a_reason_names_the_items_of_the_task(kind: str, items: str) -> None:
     assert f"over the 100 validation {items}, less" in choose(situation(found, anchor), ["t0001", "t0002"]).reason
 
 
-def test_one_seed_and_one_trial_are_said_as_one() -> None:
+def test_one_seed_is_said_as_one() -> None:
     choice = choose(situation(record(1, {"full": {0: 50.0}, CONFIRM: {100: 80.0}})), ["t0001"])
-    assert choice.reason == "best mean validation over 1 fresh seed among 1 confirmed trial"
+    assert choice.reason == "the only trial that was confirmed to the end, over 1 fresh seed"
 
 
 def test_a_cheaper_setting_of_the_best_strong_anchor_is_confirmed_with_it() -> None:
