@@ -62,8 +62,8 @@ def format_duration(seconds: float) -> str:
 
 
 def usual_trial_time(time_s: float | None) -> float:
-    """Seconds that one training may take where nobody says: a tenth of the run's time, but one minute at least and three at most."""
-    return 180.0 if time_s is None else min(180.0, max(60.0, time_s / 10))
+    """Seconds that one training may take where nobody says: a tenth of the run's time, but 20 s at least and three minutes at most."""
+    return 180.0 if time_s is None else min(180.0, max(20.0, time_s / 10))
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]

@@ -67,7 +67,7 @@ AdaptStart = Annotated[
 ]
 TrialTime = Annotated[
     str | None,
-    typer.Option(help="Most time for one training; its best epoch counts. [default: a tenth of --time, 1m to 3m]", show_default=False),
+    typer.Option(help="Most time for one training; its best epoch counts. [default: a tenth of --time, 20s to 3m]", show_default=False),
 ]
 Ablate = Annotated[
     bool | None,
