@@ -32,7 +32,7 @@ REQUIRED: list[str] = [*PROJECT["dependencies"], *EXTRAS]
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "pydantic_core": "pydantic", "yaml": "pyyaml"}
 EDGES = {
     "agentnas/cli/__init__.py", "agentnas/report.py", "tools/evaluate/fitting.py", "tools/own/code.py", "tools/profiling.py",
-    "tools/worker_main.py", "tools/workers.py",
+    "tools/train/layerwise.py", "tools/worker_main.py", "tools/workers.py",
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class Batch:
     """A piece of the graph: ``index`` (long) are its labelled rows of outputs, ``y`` their labels.
 
     ``graph_of``: the graph of each node, where graphs have outputs; ``pairs``: long [2, n], where pairs of nodes have.
-    ``known``: values of body nodes that were computed before, [n, columns] by id.
+    ``known``: values of body nodes that were computed before, [n, columns] by id. ``passing``: whether its sizes hardly come again.
     """
 
     data: Prepared
@@ -36,6 +36,7 @@ class Batch:
     graph_of: Tensor | None = None
     pairs: Tensor | None = None
     known: Mapping[str, Tensor] = field(default_factory=dict)
+    passing: bool = False
 
 
 class Batches:
@@ -69,7 +70,8 @@ class Batches:
         order = torch.randperm(self._index.numel(), device=self._index.device)
         for seeds in torch.split(order, self._recipe.batch_size):
             nodes, graph = sample_neighbours(self._graph, self._index[seeds], self._hops, self._recipe.fanout)
-            yield Batch(self._whole.rows(nodes), graph, torch.arange(seeds.numel(), device=seeds.device), self._y[seeds])
+            index = torch.arange(seeds.numel(), device=seeds.device)
+            yield Batch(self._whole.rows(nodes), graph, index, self._y[seeds], passing=True)
 
     def _clusters(self) -> Iterator[Batch]:
         parts = self._prepared.clusters(self._recipe.clusters)

@@ -8,11 +8,13 @@ of validation and test are never among the messages, and those of a training ste
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from agentnas.tools.nn.dense import for_passing_shapes
 from agentnas.tools.nn.graph import Graph, among
 from agentnas.tools.nn.network import Network
 from agentnas.tools.nn.ranges import ragged_ranges
@@ -43,7 +45,8 @@ def outputs_of(network: Network, batch: Batch, x: Features, graph: Graph) -> Ten
     """Outputs [rows, columns] of a batch whose features and graph may have been perturbed; a pair has a column for each of two classes."""
     if batch.known:
         return network.after(batch.known, x, graph, batch.data.encodings)
-    outputs = network(x, graph, batch.data.encodings, batch.graph_of, batch.pairs)
+    with for_passing_shapes() if batch.passing else nullcontext():
+        outputs: Tensor = network(x, graph, batch.data.encodings, batch.graph_of, batch.pairs)
     return outputs if batch.pairs is None else torch.stack([torch.zeros_like(outputs), outputs], 1)
 
 

@@ -59,6 +59,14 @@ def test_what_the_kernel_does_not_take_is_left_to_torch(x: Tensor) -> None:
     torch.testing.assert_close(affine(x, weight), F.linear(x, weight))
 
 
+def test_shapes_that_pass_leave_no_prepared_kernel() -> None:
+    x, weight = torch.randn(2000, 64), torch.randn(64, 64)
+    with dense.for_passing_shapes():
+        assert not dense._by_onednn(x, weight)
+        torch.testing.assert_close(affine(x, weight), F.linear(x, weight))
+    assert dense._by_onednn(x, weight)
+
+
 def test_relu_and_dropout_in_one_draw_and_give_the_same() -> None:
     x = torch.randn(300, 40, requires_grad=True)
     torch.manual_seed(3)

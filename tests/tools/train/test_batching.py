@@ -20,7 +20,7 @@ from agentnas.tools.train.batching import (
     sample_neighbours,
 )
 from agentnas.tools.train.data import PreparedTask
-from agentnas.tools.train.trainer import network_for
+from agentnas.tools.train.trainer import Session, network_for
 
 
 @st.composite
@@ -140,3 +140,19 @@ def test_clusters_without_labels_count_where_passes_must_agree(prepared: Prepare
 
     assert count() <= 12
     assert count(consistency_samples=2) == 60
+
+
+@pytest.mark.parametrize(("batching", "passing"), [("full", False), ("cluster", False), ("neighbour", True)])
+def test_sampled_batches_alone_ask_for_no_prepared_kernels(
+    batching: str, passing: bool, prepared: PreparedTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [{"id": "a", "op": "mlp", "width": 3}]
+    made = parse_spec({"body": {"nodes": nodes, "outputs": ["a"]}, "recipe": {"batching": batching}})
+    session = Session(made, prepared, 0, 1)
+    seen: list[bool] = []
+    session.network.register_forward_hook(lambda *_: seen.append(not torch.backends.mkldnn.enabled))
+    for batch in session.batches:
+        session.loss(batch)
+    assert seen
+    assert set(seen) == {passing}
+    assert torch.backends.mkldnn.enabled
