@@ -129,19 +129,19 @@ class GraphView:
             return
         order = torch.randperm(self._index.numel(), device=self._index.device)
         for chosen in torch.split(order, self._recipe.batch_size):
-            yield self._labelled(chosen.sort().values)
+            yield self._labelled(chosen.sort().values, passing=True)
 
-    def _labelled(self, chosen: Tensor) -> Batch:
+    def _labelled(self, chosen: Tensor, *, passing: bool = False) -> Batch:
         rows = torch.arange(chosen.numel(), device=chosen.device)
-        return self._batch(self._index[chosen], rows, self._y[chosen])
+        return self._batch(self._index[chosen], rows, self._y[chosen], passing=passing)
 
-    def _batch(self, graphs: Tensor, index: Tensor, y: Tensor) -> Batch:
+    def _batch(self, graphs: Tensor, index: Tensor, y: Tensor, *, passing: bool = False) -> Batch:
         """The union of some graphs (long, rising)."""
         starts = self._prepared.graph_starts
         counts = starts[graphs + 1] - starts[graphs]
         nodes = ragged_ranges(starts[graphs], counts)
         owner = torch.arange(graphs.numel(), device=graphs.device).repeat_interleave(counts)
-        return Batch(self._whole.rows(nodes), self._union(nodes), index, y, owner)
+        return Batch(self._whole.rows(nodes), self._union(nodes), index, y, owner, passing=passing)
 
     def _union(self, nodes: Tensor) -> Graph:
         """The graph among nodes (rising) of whole graphs: no edge leaves them, and their order stays."""

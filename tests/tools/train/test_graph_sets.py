@@ -24,7 +24,7 @@ from agentnas.tools.tasks.base import GraphData, Task, sorted_with_attributes
 from agentnas.tools.tasks.folds import folds
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.resident import Scale, resident
-from agentnas.tools.train.trainer import network_for, predict, train
+from agentnas.tools.train.trainer import Session, network_for, predict, train
 from agentnas.tools.train.views import GraphView
 
 GRAPHS, FEATURES, ATTRIBUTES = 40, 5, 3
@@ -247,3 +247,9 @@ def test_anchors_train_on_a_set_and_lie_in_its_space(prepared: PreparedTask, tas
     assert space.contains(anchor.spec) is None
     done = train(anchor.spec, prepared, split=0, seed=0, epochs=2)
     assert 0 <= done.val <= 100
+
+
+@pytest.mark.parametrize(("batching", "passing"), [("full", False), ("minibatch", True)])
+def test_minibatches_of_graphs_ask_for_no_prepared_kernels(batching: str, passing: bool, prepared: PreparedTask) -> None:
+    batches = Session(spec(recipe={"batching": batching}), prepared, 0, 1).batches
+    assert {batch.passing for batch in batches} == {passing}
