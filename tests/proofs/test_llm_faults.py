@@ -75,7 +75,7 @@ def injured(provider: str, seed: int, runs_dir: Path) -> tuple[Run, list[str], f
     with LLMServer(moody, key=KEY, role_of=role_of) as server:
         began = time.monotonic()
         run = agentnas.design(
-            "nasbench:cora", trials=30, seed=seed, runs_dir=runs_dir, llm=PROVIDERS[provider](server), llm_timeout=0.4,
+            "nasbench:cora", trials=30, seed=seed, runs_dir=runs_dir, llm=PROVIDERS[provider](server), llm_timeout=1.0,
             max_llm_calls=MOST_CALLS, max_tokens=MOST_TOKENS,
         )  # fmt: skip
         return run, moody.served, time.monotonic() - began
