@@ -25,7 +25,7 @@ def test_memory_grows_beyond_that_of_an_idle_worker() -> None:
 
 def test_what_was_not_trained_stands_in_its_cell_and_not_in_the_plot(tmp_path: Path) -> None:
     none = Measured(None, None, 9e9, problem="needs 9 GiB, 2 GiB are available")
-    rows = [*SQUARE[:-1], {op: none for op in OPERATORS}]
+    rows = [*SQUARE[:-1], dict.fromkeys(OPERATORS, none)]
     assert "| 1,000,000 | needs 9 GiB, 2 GiB are available |" in table(AXIS, rows, "ms")
     plot(AXIS, rows, tmp_path / "size.svg")
     assert "<svg" in (tmp_path / "size.svg").read_text()
