@@ -27,6 +27,7 @@ from tests.benchmarks.versus_optuna import process, tables
 from tests.benchmarks.versus_optuna.__main__ import main
 from tests.benchmarks.versus_optuna.results import Results, Row
 from tests.benchmarks.versus_optuna.space import KINDS, USUAL, design_of, suggest
+from tests.flags import refusal
 
 ROOT = Path(__file__).parents[1]
 
@@ -193,12 +194,9 @@ def test_what_a_side_started_ends_with_it(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_flag_is_named(flags: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        code = main(flags)
-    except SystemExit as stop:
-        code = int(stop.code or 0)
+    code, said = refusal(main, flags, capsys)
     assert code == 2
-    assert told in capsys.readouterr().err
+    assert told in said
 
 
 @pytest.mark.timeout(600)

@@ -121,18 +121,11 @@ def _counted(spec: ArchitectureSpec, sizes: Sizes, device: str) -> dict[str, Any
     import torch
 
     from agentnas.tools.nn.flops import count_flops
-    from agentnas.tools.nn.network import build_network, count_parameters
+    from agentnas.tools.nn.network import count_parameters, network_of
 
     with torch.random.fork_rng(devices=[]):
         with torch.device(device):
-            network = build_network(
-                spec,
-                in_channels=sizes.in_channels,
-                out_channels=sizes.out_channels,
-                encoding_channels=spec.input.encoding_channels,
-                edge_channels=sizes.edge_channels,
-                types=sizes.types,
-            )
+            network = network_of(spec, sizes)
         flops = count_flops(network, num_nodes=sizes.num_nodes, num_edges=sizes.num_edges, nnz=sizes.nnz, num_graphs=sizes.num_graphs)
     return {"parameters": count_parameters(network), "flops": flops, "size_mib": round(_size_mib(network), 4)}
 

@@ -28,6 +28,7 @@ from tests.benchmarks.kinds.table import HEAD, anchors_line, bars_line, cells, r
 from tests.benchmarks.kinds.tasks import BARS, TASKS, names
 from tests.benchmarks.versus_optuna.process import Ended
 from tests.benchmarks.versus_optuna.results import Results, Row
+from tests.flags import refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 TIME = Rule().text
@@ -167,12 +168,9 @@ def test_a_row_says_what_the_run_says(live_run: Run) -> None:
     ],
 )
 def test_a_wrong_flag_is_named(flags: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        code = main(flags)
-    except SystemExit as stop:
-        code = int(stop.code or 0)
+    code, said = refusal(main, flags, capsys)
     assert code == 2
-    assert told in capsys.readouterr().err
+    assert told in said
 
 
 def test_results_of_another_command_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

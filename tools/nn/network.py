@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -13,6 +13,9 @@ from agentnas.tools.nn.layout import ONE_TYPE, Layout, Make, Step, Types, make_l
 from agentnas.tools.nn.sparse import Features
 from agentnas.tools.operators.base import operator, operator_module
 from agentnas.tools.spec.model import ArchitectureSpec, Recipe
+
+if TYPE_CHECKING:
+    from agentnas.tools.sizes import Sizes
 
 
 class Network(nn.Module):
@@ -113,6 +116,18 @@ def build_network(
 
     spec = canonical(spec)
     return Network(spec, make_layout(spec, in_channels, out_channels, encoding_channels, edge_channels, types))
+
+
+def network_of(spec: ArchitectureSpec, sizes: Sizes) -> Network:
+    """The spec's network for a task of these sizes."""
+    return build_network(
+        spec,
+        in_channels=sizes.in_channels,
+        out_channels=sizes.out_channels,
+        encoding_channels=spec.input.encoding_channels,
+        edge_channels=sizes.edge_channels,
+        types=sizes.types,
+    )
 
 
 def count_parameters(network: nn.Module) -> int:

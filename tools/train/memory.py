@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from agentnas.tools.nn.flops import BASE, BASE_GRAPHS, _small_features, _small_graph
 from agentnas.tools.nn.heads import MOST_LOOKED_AT, MOST_SCORED
-from agentnas.tools.nn.network import Network, build_network
+from agentnas.tools.nn.network import Network, network_of
 from agentnas.tools.nn.sparse import hear_beta_warning
 from agentnas.tools.room import MIB
 from agentnas.tools.sizes import Sizes
@@ -58,18 +58,6 @@ def _predicted(spec_json: str, sizes: Sizes) -> float:
     weight_mib = 4.0 * weights / MIB
     ring_mib = min(RING_BYTES / MIB, weight_mib * MOST_IN_BLOCK)  # the weights of the epochs that are not read yet
     return weight_mib * WEIGHT_COPIES + ring_mib + work / MIB + WORKSPACE_MIB
-
-
-def network_of(spec: ArchitectureSpec, sizes: Sizes) -> Network:
-    """The spec's network for a task of these sizes."""
-    return build_network(
-        spec,
-        in_channels=sizes.in_channels,
-        out_channels=sizes.out_channels,
-        encoding_channels=spec.input.encoding_channels,
-        edge_channels=sizes.edge_channels,
-        types=sizes.types,
-    )
 
 
 def _work(network: Network, sizes: Sizes) -> float:

@@ -15,7 +15,7 @@ import torch
 
 from agentnas.tools.freed_memory import NODES_MAPPED
 from agentnas.tools.nn.features import PROBES
-from agentnas.tools.nn.network import Network
+from agentnas.tools.nn.network import Network, network_of
 from agentnas.tools.room import MIB
 from agentnas.tools.sizes import Sizes
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -28,7 +28,6 @@ from agentnas.tools.train.memory import (
     WEIGHT_COPIES,
     _extended,
     inference_moments,
-    network_of,
     steps_on_pairs,
     steps_on_rows,
 )
