@@ -19,9 +19,8 @@ from agentnas.tools.workers import Job, JobResult
 
 
 class LiveEvaluator:
-    """Training as an Evaluator. ``run_directory`` is where weights of confirmations go; ``time_limit_s`` bounds one training
-    of all epochs, and one of fewer by as much less (it still gets its first epoch);
-    ``val_items``: items of the smallest validation part."""
+    """Training as an Evaluator. ``run_directory`` is where weights of confirmations go; ``time_limit_s`` bounds one training of all epochs,
+    and one of fewer by as much less (it still gets its first epoch); ``val_items``: items of the smallest validation part."""
 
     def __init__(
         self,

@@ -41,7 +41,8 @@ def _without_weights(node: Node) -> bool:
 
 def propagates_first(spec: ArchitectureSpec) -> bool:
     """Whether messages pass before the first weights, and are the same at each step."""
-    return any(operator(node.op).kind == "propagation" for node in spec.body.nodes if node.id in precomputed_nodes(spec))
+    fixed = precomputed_nodes(spec)
+    return any(operator(node.op).kind == "propagation" for node in spec.body.nodes if node.id in fixed)
 
 
 def needs_neighbours(spec: ArchitectureSpec) -> str | None:
