@@ -20,7 +20,7 @@ AUTHOR = "planner/rules"
 # The one direction of a run's first round.
 ANCHORS = "anchors"
 GROUPS: dict[str, tuple[str, ...]] = {
-    "regularisation": ("dropout", "weight_decay", "norm", "label_smoothing", "gradient_clip"),
+    "regularisation": ("dropout", "weight_decay", "norm", "label_smoothing", "gradient_clip", "ema_decay"),
     "augmentation": ("drop_edge", "drop_node", "feature_dropout", "consistency", "self_training"),
     "optimisation": ("optimiser", "learning_rate", "momentum", "epochs", "patience", "schedule", "warmup", "batch", "fanout", "clusters"),
     "capacity": ("width", "layers", "depth"),

@@ -70,6 +70,7 @@ RECIPES: list[dict[str, Any]] = [
     {"optimiser": "sgd", "momentum": 0.9, "learning_rate": 0.2},
     {"optimiser": "rmsprop"},
     {"optimiser": "adamw", "gradient_clip": 0.5},
+    {"ema_decay": 0.9},
     {"post": "correct_and_smooth"},
     {"post": "label_propagation"},
     {"self_training_rounds": 1},

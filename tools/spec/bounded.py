@@ -27,7 +27,14 @@ OFTEN = {
     "input.dropout": 2.0, "body.*.dropout": 2.0, "body.*.width": 2.0, "body.op": 2.0, "body.add_node": 2.0, "body.*.op": 2.0,
     "body.remove_node": 1.5, "body.params.hops": 2.0,
 }  # fmt: skip
-SELDOM = {"recipe.optimiser": 0.5, "recipe.schedule": 0.5, "recipe.warmup": 0.5, "recipe.gradient_clip": 0.5, "recipe.patience": 0.5}
+SELDOM = {
+    "recipe.optimiser": 0.5,
+    "recipe.schedule": 0.5,
+    "recipe.warmup": 0.5,
+    "recipe.gradient_clip": 0.5,
+    "recipe.ema_decay": 0.5,
+    "recipe.patience": 0.5,
+}
 
 
 @lru_cache(maxsize=1)

@@ -17,8 +17,9 @@ MOST_PROBLEMS = 5
 ALIASES = {
     "lr": "learning_rate", "wd": "weight_decay", "l2": "weight_decay", "hidden": "width", "hidden_dim": "width", "hidden_channels": "width",
     "hidden_size": "width", "units": "width", "act": "activation", "normalization": "norm", "smoothing": "label_smoothing",
-    "optimizer": "optimiser", "scheduler": "schedule", "clip": "gradient_clip", "dropedge": "drop_edge", "layers": "nodes",
-    "num_layers": "nodes", "depth": "nodes", "operator": "op", "type": "op", "name": "id", "parents": "inputs", "skip": "residual",
+    "optimizer": "optimiser", "scheduler": "schedule", "clip": "gradient_clip", "ema": "ema_decay", "dropedge": "drop_edge",
+    "layers": "nodes", "num_layers": "nodes", "depth": "nodes", "operator": "op", "type": "op", "name": "id", "parents": "inputs",
+    "skip": "residual",
 }  # fmt: skip
 
 

@@ -19,6 +19,8 @@ OF_KIND: dict[str, dict[str, tuple[Any, ...]]] = {
         # A set is gone through some ten times an epoch: a few epochs are many steps.
         "recipe.epochs": (50, 100, 200), "recipe.patience": (20, 30, 50), "recipe.learning_rate": (0.001, 0.002, 0.005, 0.01, 0.02),
         "body.norm": ("none", "batch", "layer", "graph"),
+        # Few and short steps an epoch: scores of small folds go up and down by several items from epoch to epoch.
+        "recipe.ema_decay": (0.0, 0.9, 0.97),
     },
     "link": {
         **NODES_ONLY, "recipe.batching": ("minibatch",), "recipe.batch_size": (256, 1024, 4096), "recipe.epochs": (50, 100, 200, 300),

@@ -178,6 +178,13 @@ class Recipe(Part):
     warmup: int = searched(0, (0, 10, 30), "epochs of linear warm-up", ge=0, le=10_000)
     label_smoothing: float = searched(0.0, (0.0, 0.05, 0.1, 0.2), "label smoothing", ge=0, lt=1)
     gradient_clip: float = searched(0.0, (0.0, 1.0, 5.0), "largest gradient norm; 0 is off", ge=0)
+    ema_decay: float = searched(
+        0.0,
+        (0.0,),
+        "the weights that are judged and kept are a moving average of those trained, with this decay a step; 0 is off",
+        ge=0,
+        lt=1,
+    )
     drop_edge: float = searched(0.0, (0.0, 0.1, 0.2, 0.3, 0.5), "share of edges dropped at each step", ge=0, lt=1)
     drop_node: float = searched(0.0, (0.0, 0.1, 0.3, 0.5), "share of feature rows dropped at each step", ge=0, lt=1)
     feature_dropout: float = searched(0.0, (0.0, 0.1, 0.2, 0.3, 0.5), "share of feature columns dropped at each step", ge=0, lt=1)

@@ -238,8 +238,8 @@ def _settings(draw: Draw, part: str) -> dict[str, Any]:
             name = factor.split(".")[1]
             default = PARTS[part].model_fields[name].default
             values = draw.space.values_of(factor)
-            if values == (default,) and factor == "input.edges":
-                continue  # undirected: nothing is to be drawn
+            if values == (default,) and factor in ("input.edges", "recipe.ema_decay"):
+                continue  # not for this kind of task: nothing is to be drawn
             if default not in values or draw.rng.random() < STRAY.get(factor, STRAY_OTHER):
                 found[name] = draw.rng.choice(values)
     if part == "input" and draw.rng.random() < 0.08 and draw.space.values_of("input.encodings"):

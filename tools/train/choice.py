@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,8 @@ from torch import Tensor, nn
 from agentnas.tools.metrics import Metric
 
 CURVE_POINTS = 60
+# Epochs over which scores of few validation items are averaged: of 19 items the best of a hundred epochs is the luckiest.
+FEW_ITEMS_WINDOW = 5
 
 
 @dataclass(frozen=True)
@@ -25,16 +29,19 @@ class Validation:
 class Choice:
     """Keeps the weights of the best epoch: best validation score, ties by lower validation loss.
 
+    Score and loss of an epoch are means over the ``window`` epochs that end with it, fewer at the beginning; 1 is the epoch alone.
     ``waited`` counts epochs in which neither the score nor the loss was the best so far; on small validation sets the score stands still
     while the loss still falls, and the other way round at the end.
     """
 
     metric: Metric
+    window: int = 1
     best: Validation | None = None
     best_epoch: int = 0
     state: dict[str, Tensor] = field(default_factory=dict)
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     waited: int = 0
+    _recent: list[Validation] = field(default_factory=list)
     _lowest: float = math.inf
     _highest: float | None = None
 
@@ -60,18 +67,25 @@ class Choice:
         self._highest = seen.score if higher else self._highest
         self._lowest = min(self._lowest, seen.loss)
         self.waited = 0 if better else self.waited + 1
-        if self._beats(seen):
-            self.best, self.best_epoch = seen, epoch
+        self._recent = [*self._recent, seen][-self.window :]
+        steady = mean_of(self._recent)
+        if self._beats(steady):
+            self.best, self.best_epoch = steady, epoch
         return better
 
     def restart(self) -> None:
         """Begin a new phase: patience counts anew and against the phase's own epochs; the best epoch stays."""
-        self.waited, self._lowest, self._highest = 0, math.inf, None
+        self.waited, self._lowest, self._highest, self._recent = 0, math.inf, None, []
 
     def _beats(self, seen: Validation) -> bool:
         if self.best is None or seen.score == self.best.score:
             return self.best is None or seen.loss < self.best.loss
         return self.metric.better(seen.score, self.best.score)
+
+
+def mean_of(seen: Sequence[Validation]) -> Validation:
+    """Mean score and loss of some epochs."""
+    return seen[0] if len(seen) == 1 else Validation(fmean(one.score for one in seen), fmean(one.loss for one in seen))
 
 
 def thinned(curve: list[tuple[int, float, float]], best_epoch: int) -> list[tuple[int, float, float]]:

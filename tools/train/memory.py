@@ -57,7 +57,8 @@ def _predicted(spec_json: str, sizes: Sizes) -> float:
         work = _work(network, sizes) if weights <= MOST_PROBED else 4.0 * sizes.num_nodes * sizes.in_channels
     weight_mib = 4.0 * weights / MIB
     ring_mib = min(RING_BYTES / MIB, weight_mib * MOST_IN_BLOCK)  # the weights of the epochs that are not read yet
-    return weight_mib * WEIGHT_COPIES + ring_mib + work / MIB + WORKSPACE_MIB
+    copies = WEIGHT_COPIES + (spec.recipe.ema_decay > 0)
+    return weight_mib * copies + ring_mib + work / MIB + WORKSPACE_MIB
 
 
 def _work(network: Network, sizes: Sizes) -> float:

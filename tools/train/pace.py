@@ -67,7 +67,7 @@ class EachEpoch:
         session = self._session
         session.rate.begin(first)
         loss = session.train_epoch()
-        session.rate.ended(session.choice.add(session.epoch, loss, session.validate(), session.network))
+        session.rate.ended(session.choice.add(session.epoch, loss, session.validate(), session.judged))
         return 1
 
     def details(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Blocks:
 
     def __init__(self, session: Session, capture: bool) -> None:
         self._session, self._device = session, session.prepared.device
-        self._ring = Ring(session.network, MOST_IN_BLOCK, RING_BYTES)
+        self._ring = Ring(session.judged, MOST_IN_BLOCK, RING_BYTES)
         slots, labels = self._ring.slots, session.labels
         self._figures = torch.zeros(slots, 4, device=self._device)
         self._scores: Tensor | None = None

@@ -18,11 +18,13 @@ from torch import Tensor
 
 from agentnas.tools.errors import DataError
 from agentnas.tools.evaluate.base import PLANNED
+from agentnas.tools.evaluate.ladder import SMALL
 from agentnas.tools.nn.network import Network, build_network
 from agentnas.tools.nn.post import correct_and_smooth, label_propagation
 from agentnas.tools.spec.model import ArchitectureSpec, Post
+from agentnas.tools.train.average import WeightAverage
 from agentnas.tools.train.batching import Batch
-from agentnas.tools.train.choice import Choice, Validation, thinned
+from agentnas.tools.train.choice import FEW_ITEMS_WINDOW, Choice, Validation, thinned
 from agentnas.tools.train.data import Labels, Prepared, PreparedTask, Scores
 from agentnas.tools.train.loss import training_loss
 from agentnas.tools.train.optimise import LearningRate, clip, make_optimiser
@@ -103,7 +105,10 @@ class Session:
         self.labels = prepared.labels(split)
         self.batches = view_of(self.network, prepared, split)
         self.batches.set_labels(self.labels.train, self.labels.y_train)
-        self.choice = Choice(prepared.metric)
+        few = prepared.kind == "graph" and self.labels.val.numel() < SMALL
+        self.choice = Choice(prepared.metric, FEW_ITEMS_WINDOW if few else 1)
+        self._average = WeightAverage(self.network, self.recipe.ema_decay) if self.recipe.ema_decay else None
+        self.judged = self._average.network if self._average else self.network
         self.epochs, self.epoch, self.pseudo_labels = epochs, 0, 0
         self.was_cut = False
         self.epoch_seconds: list[float] = []
@@ -189,9 +194,11 @@ class Session:
         torch.autograd.backward(loss)
         clip(self.network, self.recipe.gradient_clip)
         self.optimiser.step()
+        if self._average:
+            self._average.update()
 
     def validate(self) -> Validation:
-        """Score and loss of the validation items with the weights as they are."""
+        """Score and loss of the validation items with the weights as they are, or their average."""
         scores = self.scores(self.labels.val)
         loss = float(self.labels.objective.loss_of(scores, self.labels.y_val))
         if not np.isfinite(loss) or not bool(torch.isfinite(scores).all()):
@@ -202,7 +209,7 @@ class Session:
         """Figures and weights of the chosen epoch."""
         choice = self.choice
         assert choice.best is not None
-        self.network.load_state_dict(choice.state)
+        self._go_back()
         details = {
             "val_loss": round(choice.best.loss, 5),
             "epoch_ms": round(1000 * median(self.epoch_seconds), 3),
@@ -218,12 +225,17 @@ class Session:
         return TrainResult(choice.best.score, choice.best_epoch, len(choice.curve), seconds, curve, train_score, details, state)
 
     def scores(self, items: Tensor | None = None) -> Tensor:
-        """Predictions [n, columns] of some items (None: all) with the weights as they are, after post-processing."""
-        return scores_of(self.network, self.prepared, self.batches, self.labels, self.spec.post, items)
+        """Predictions [n, columns] of some items (None: all) with the weights as they are, or their average, after post-processing."""
+        return scores_of(self.judged, self.prepared, self.batches, self.labels, self.spec.post, items)
+
+    def _go_back(self) -> None:
+        """To the weights of the chosen epoch."""
+        for network in (self.network, self.judged):
+            network.load_state_dict(self.choice.state)
 
     def _adopt_pseudo_labels(self) -> None:
         """Go back to the chosen epoch and add its confident predictions to the training labels."""
-        self.network.load_state_dict(self.choice.state)
+        self._go_back()
         nodes, y = pseudo_labels(self.scores(), self.labels, self.recipe)
         self.pseudo_labels = nodes.numel()
         self.batches.set_labels(torch.cat([self.labels.train, nodes]), torch.cat([self.labels.y_train, y]))

@@ -22,6 +22,7 @@ from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.base import GraphData, Task, sorted_with_attributes
 from agentnas.tools.tasks.folds import folds
+from agentnas.tools.train.choice import FEW_ITEMS_WINDOW
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.resident import Scale, resident
 from agentnas.tools.train.trainer import Session, network_for, predict, train
@@ -253,3 +254,12 @@ def test_anchors_train_on_a_set_and_lie_in_its_space(prepared: PreparedTask, tas
 def test_minibatches_of_graphs_ask_for_no_prepared_kernels(batching: str, passing: bool, prepared: PreparedTask) -> None:
     batches = Session(spec(recipe={"batching": batching}), prepared, 0, 1).batches
     assert {batch.passing for batch in batches} == {passing}
+
+
+def test_of_few_graphs_a_run_of_epochs_is_chosen(prepared: PreparedTask) -> None:
+    result = train(spec("gin", {"patience": 0}), prepared, split=0, seed=0)
+    scores = [score for _, _, score in result.curve]
+    steady = [sum(scores[max(0, end - FEW_ITEMS_WINDOW) : end]) / min(end, FEW_ITEMS_WINDOW) for end in range(1, len(scores) + 1)]
+    assert len(scores) == 30
+    assert result.val == pytest.approx(max(steady), abs=0.01)
+    assert steady[result.best_epoch - 1] == pytest.approx(result.val, abs=0.01)

@@ -43,6 +43,7 @@ RECIPES: list[dict[str, Any]] = [
     {"drop_edge": 0.3, "drop_node": 0.2, "feature_dropout": 0.1, "consistency_samples": 2},
     {"optimiser": "sgd", "momentum": 0.9, "gradient_clip": 0.5},
     {"optimiser": "rmsprop", "post": "label_propagation"},
+    {"ema_decay": 0.9, "epochs": 40},
     {"epochs": 1},
 ]
 

@@ -167,8 +167,8 @@ def test_clip_bounds_the_norm_and_zero_leaves_it() -> None:
     assert float(layer.weight.grad.norm()) == pytest.approx(1.0, abs=1e-3)
 
 
-def choose(*seen: tuple[float, float]) -> Choice:
-    network, choice = nn.Linear(1, 1), Choice(metric("accuracy"))
+def choose(*seen: tuple[float, float], window: int = 1) -> Choice:
+    network, choice = nn.Linear(1, 1), Choice(metric("accuracy"), window)
     for epoch, (score, loss) in enumerate(seen, 1):
         with torch.no_grad():
             network.weight.fill_(epoch)
@@ -180,6 +180,23 @@ def test_the_best_score_is_chosen_and_ties_go_to_the_lower_loss() -> None:
     choice = choose((50, 1.0), (60, 0.9), (60, 0.8), (60, 0.85), (55, 0.1))
     assert choice.best_epoch == 3
     assert float(choice.state["weight"]) == 3.0
+
+
+def test_over_a_window_the_epoch_that_ends_the_best_run_of_epochs_is_chosen() -> None:
+    seen = ((50, 1.0), (90, 0.5), (60, 1.0), (70, 0.9), (80, 0.8), (84, 0.7), (60, 0.6))
+    assert choose(*seen).best_epoch == 2
+    steady = choose(*seen, window=3)
+    assert steady.best_epoch == 6
+    assert float(steady.state["weight"]) == 6.0
+    assert steady.best == Validation(pytest.approx(78.0), pytest.approx(0.8))
+    assert steady.curve[1] == (2, 1.0, 90)
+
+
+def test_a_phase_begins_with_a_window_of_its_own() -> None:
+    choice = choose((90, 0.5), (90, 0.5), window=2)
+    choice.restart()
+    choice.note(3, 1.0, Validation(91, 0.5))
+    assert (choice.best_epoch, choice.best) == (3, Validation(91, 0.5))
 
 
 def test_patience_counts_epochs_better_in_neither() -> None:

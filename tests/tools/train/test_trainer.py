@@ -185,6 +185,7 @@ EFFECTS: list[dict[str, tuple[Any, Any]]] = [
     {"warmup": (0, 5)},
     {"label_smoothing": (0.0, 0.2)},
     {"gradient_clip": (0.0, 0.01), "optimiser": ("sgd", "sgd")},
+    {"ema_decay": (0.0, 0.9)},
     {"drop_edge": (0.0, 0.3)},
     {"drop_node": (0.0, 0.3)},
     {"feature_dropout": (0.0, 0.3)},
@@ -322,3 +323,19 @@ def test_trains_on_cuda(task: Task) -> None:
     result = train(spec(epochs=60), prepared, split=0, seed=0)
     assert result.val > 80
     assert {value.device.type for value in result.state_dict.values()} == {"cpu"}
+
+
+def test_averaged_weights_are_judged_and_kept_and_the_training_is_the_same(prepared: PreparedTask) -> None:
+    plain, averaged = (fit(prepared, epochs=1, ema_decay=decay) for decay in (0.0, 0.75))
+    first = fit(prepared, epochs=1, learning_rate=1e-12, weight_decay=0.0)
+    for name, value in averaged.state_dict.items():
+        assert torch.allclose(value, 0.75 * first.state_dict[name] + 0.25 * plain.state_dict[name], atol=1e-6), name
+    long = [fit(prepared, epochs=30, ema_decay=decay, patience=0).curve for decay in (0.0, 0.9)]
+    assert [loss for _, loss, _ in long[0]] == [loss for _, loss, _ in long[1]]
+    assert [score for _, _, score in long[0]] != [score for _, _, score in long[1]]
+
+
+def test_self_training_goes_back_to_the_averaged_weights(prepared: PreparedTask) -> None:
+    result = fit(prepared, epochs=40, ema_decay=0.9, self_training_rounds=1)
+    scores = predict(spec(epochs=40, ema_decay=0.9, self_training_rounds=1), prepared, 0, result.state_dict)
+    assert prepared.val_score(scores, 0) == pytest.approx(result.val)
