@@ -59,7 +59,7 @@ def test_failures_are_counted_by_kind() -> None:
     broken = [record(i, {}, failures={("short", 0): "diverged: loss is nan", ("short", 1): "diverged: loss is nan"}) for i in (1, 2)]
     hung = record(3, {}, failures={("short", 0): "timeout: 180 s"})
     texts = [(finding.text, finding.trials) for finding in analysed(*broken, hung).findings]
-    assert texts == [("2 trials failed by diverged", ("t0001", "t0002")), ("1 trials failed by timeout", ("t0003",))]
+    assert texts == [("2 trials failed (diverged)", ("t0001", "t0002")), ("1 trial failed (timeout)", ("t0003",))]
 
 
 def test_findings_are_numbered_within_their_round() -> None:
