@@ -16,7 +16,7 @@ from agentnas.report_baselines import baseline_lines, baselines_section, baselin
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
 from agentnas.report_search import factors_section, order_text, progress_text, race_section, rungs_section
-from agentnas.report_verdicts import cut_anywhere, cut_trainings, remarks, role_of, verdict
+from agentnas.report_verdicts import cut_anywhere, cut_short, cut_trainings, notes, role_of, verdict
 from agentnas.run import Run
 from agentnas.scores import asked, item_of, items_of, repeat_of, repeats, scores_summary, with_error
 from agentnas.tools.evaluate.base import CONFIRM
@@ -139,7 +139,8 @@ def _answer(run: Run) -> str:
     validation = scale.spread(view.winner.val_mean, view.winner.val_sd)
     lines.append(f"- validation: {validation}{scale.sign} over {repeats(view, view.winner.seeds)}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
-    lines += [f"- note: {line}" for line in remarks(view)]
+    lines += [f"- time: {line}" for line in cut_short(view)]
+    lines += [f"- note: {line}" for line in notes(view)]
     size = profile_text(view.profiles.get(proposal.trial, {}), view)
     return "\n".join([*lines, *([f"- size: {size}"] if size else []), *(f"- {line}" for line in reading(view))])
 
@@ -213,8 +214,8 @@ def _against_anchors(view: JournalView) -> str:
         role = "winner" if trial == view.winner.trial else role_of(proposal)
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
-        rows.append([trial, role, proposal.name or "", *shown])
-    return "## Against the anchors\n\n" + markdown_table(["trial", "role", "name", "validation", "test"], rows)
+        rows.append([trial, role, change_text(proposal), *shown])
+    return "## Against the anchors\n\n" + markdown_table(["trial", "role", "what", "validation", "test"], rows)
 
 
 def _architecture(run: Run) -> str:

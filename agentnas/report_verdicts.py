@@ -32,9 +32,9 @@ def _itself(kind: str, name: str) -> str:
     return f"the search returned {whose}: nothing that it tried was better on validation by more than the noise"
 
 
-def remarks(view: JournalView) -> list[str]:
-    """What a person who decides by the numbers has to know beside them: edges that are not read, trainings that were cut, unused time."""
-    return [*unread_edges(view), *cut_short(view), *ended_early(view)]
+def notes(view: JournalView) -> list[str]:
+    """What a person who decides by the numbers has to know beside them: edges that are not read, time that was not used."""
+    return [*unread_edges(view), *ended_early(view)]
 
 
 def unread_edges(view: JournalView) -> list[str]:
@@ -66,8 +66,7 @@ def cut_trainings(done: Iterable[EvaluationFinished]) -> list[EvaluationFinished
 def cut_anywhere(view: JournalView) -> str:
     """A sentence on how many trainings of a run ended at their time limit, with a space before it; nothing where none did."""
     count = len(cut_trainings(one for trial in view.proposals for one in view.evaluations(trial)))
-    counts = "counts" if count == 1 else "count"
-    return f" {plural(count, 'training')} reached the time limit of one and {counts} with the best epoch until then." if count else ""
+    return f" {plural(count, 'evaluation')} ended at the time limit of one, with the best epoch until then." if count else ""
 
 
 def cut_short(view: JournalView) -> list[str]:

@@ -38,7 +38,11 @@ def items_of(view: JournalView) -> str:
 
 def repeat_of(view: JournalView, count: int = 1) -> str:
     """What ``count`` scores of a design are of: ``split`` or ``fold`` where each seed has one of its own, else ``seed``."""
-    protocol = view.started.protocol if view.started else ""
+    return repeat_under(view.started.protocol if view.started else "", count)
+
+
+def repeat_under(protocol: str, count: int = 1) -> str:
+    """The same of a protocol, such as ``10 stratified folds, ...``."""
     several, number = re.search(r"\b(split|fold)s\b", protocol), re.match(r"\d+", protocol)
     return "seed" if several is None or (number and count > int(number[0])) else several[1]
 
