@@ -162,10 +162,11 @@ def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> Search
 
 
 def _without_idle_scaling(space: BoundedSpace, task: Task) -> BoundedSpace:
-    """The space without scaling of rows where that changes nothing: each design would be there, trained and confirmed, twice. Anchors of
-    nodes scale rows, and stay what they are."""
+    """The space without scaling of rows where that changes nothing: each design would be there, trained and confirmed, twice. Some
+    anchors of nodes scale rows, and would lie outside of a strict space for that alone."""
     scales = tuple(scale for scale in space.values_of("input.scale") if scale != "row")
-    if task.kind == "node" or task.data is None or not task.data.rows_sum_to_one or not scales:
+    held = space.strict and task.kind == "node"
+    if held or task.data is None or not task.data.rows_sum_to_one or not scales:
         return space
     return replace(space, values={**space.values, "input.scale": scales})
 

@@ -115,7 +115,7 @@ def test_what_is_tried_first(files: Path) -> None:
 @pytest.mark.parametrize(("kind", "x", "scales"), [
     ("graph", np.eye(4, 3), ("none", "standard")),
     ("graph", 2 * np.eye(4, 3), ("none", "row", "standard")),
-    ("node", np.eye(4, 3), ("none", "row", "standard")),
+    ("node", np.eye(4, 3), ("none", "standard")),
 ])  # fmt: skip
 def test_scaling_of_rows_is_not_searched_where_it_changes_nothing(kind: str, x: np.ndarray, scales: tuple[str, ...]) -> None:
     graphs: dict[str, Any] = {"graph_of": np.array([0, 0, 1, 1])} if kind == "graph" else {}
