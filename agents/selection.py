@@ -55,8 +55,9 @@ class Choice:
 
 def finalists(situation: Situation, count: int = FINALISTS, estimates: Mapping[str, float] | None = None) -> Finalists:
     """The ``count`` best trials, and the best plain and strong anchor by validation. With ``estimates`` of the true scores (``estimated``)
-    those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Who is behind the first for good
-    is none of them. Where several trials are confirmed, a cheaper setting of the best strong anchor's method is among them, so that ``choose`` can prefer it."""
+    those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Who is behind the first for
+    good is none of them. Where several trials are confirmed, a cheaper setting of the best strong anchor's method is among them, so that
+    ``choose`` can prefer it."""
     ranked = [record for record in situation.trusted(None if estimates or situation.space.guarded else count) if may_win(record)]
     if estimates:
         seeds = {record.trial: len(record.full_scores(situation.rungs)) for record in ranked}
