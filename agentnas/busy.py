@@ -97,8 +97,14 @@ def race_lines(view: JournalView) -> list[str]:
     spared = sum(max(0, event.planned - trained[event.trial, event.rung]) for event in stopped)
     who = f"{plural(len(stopped), 'race')} for seeds {'was' if len(stopped) == 1 else 'were'} ended early"
     lines = [f"{who}, which spared {plural(spared, 'training')}: more seeds would not have turned the decision."]
-    lines += [f"- {e.trial}, {e.rung}: {trained[e.trial, e.rung]} of {e.planned} seeds, {e.reason}" for e in stopped[:SHOWN]]
+    lines += [f"- {e.trial}, {e.rung}: {trained[e.trial, e.rung]} of {e.planned} seeds, {_behind(e, view)}" for e in stopped[:SHOWN]]
     return lines + ([f"- and {len(stopped) - SHOWN} more in events.jsonl"] if len(stopped) > SHOWN else [])
+
+
+def _behind(event: ev.SeedsStopped, view: JournalView) -> str:
+    """Why, as the metric is shown: the event's own words have percent of any metric."""
+    shared = f"{event.seeds} shared seeds" if event.seeds > 1 else "the first seed"
+    return f"behind {event.rival} by {view.scale.lead(-event.difference, event.se)} over {shared}"
 
 
 def _seeds(view: JournalView, event: ev.SeedsStopped) -> int:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentnas.agents.statistics import mean_and_sd
+from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.busy import busy_line
-from agentnas.memory.events import EvaluationFinished, PlanMade, Proposal
+from agentnas.memory.events import Proposal
 from agentnas.memory.view import JournalView
 from agentnas.report_agents import agents_section, cost_line
 from agentnas.report_baselines import baseline_lines, baselines_section, baselines_summary
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
-from agentnas.report_search import factors_section, race_section, rungs_section
-from agentnas.report_verdicts import cut_anywhere, cut_short, cut_trainings, role_of, verdict
+from agentnas.report_search import factors_section, order_text, progress_text, race_section, rungs_section
+from agentnas.report_verdicts import cut_anywhere, cut_short, cut_trainings, notes, role_of, verdict
 from agentnas.run import Run
-from agentnas.scores import asked, items_of, scores_summary, with_error
+from agentnas.scores import asked, item_of, items_of, repeat_of, repeats, scores_summary, with_error
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
@@ -133,25 +132,26 @@ def _answer(run: Run) -> str:
     lines = [f"**{proposal.text}**", "", f"- {where}"]
     if test:
         lines.append(
-            f"- test: **{scale.spread(test['mean'], test['sd'])}**{scale.sign} over {plural(test['seeds'], 'seed')},"
+            f"- test: **{scale.spread(test['mean'], test['sd'])}**{scale.sign} over {repeats(view, test['seeds'])},"
             " opened once, after the choice"
         )
     lines += [*_verdicts(view), *(f"- {line}" for line in baseline_lines(view))]
     validation = scale.spread(view.winner.val_mean, view.winner.val_sd)
-    lines.append(f"- validation: {validation}{scale.sign} over {plural(view.winner.seeds, 'seed')}")
+    lines.append(f"- validation: {validation}{scale.sign} over {repeats(view, view.winner.seeds)}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
     lines += [f"- time: {line}" for line in cut_short(view)]
-    size = profile_text(view.profiles.get(proposal.trial, {}))
+    lines += [f"- note: {line}" for line in notes(view)]
+    size = profile_text(view.profiles.get(proposal.trial, {}), view)
     return "\n".join([*lines, *([f"- size: {size}"] if size else []), *(f"- {line}" for line in reading(view))])
 
 
 def reading(view: JournalView) -> list[str]:
     """How to read the numbers above."""
     assert view.started is not None
-    lines = ["scores are mean ± standard deviation over seeds; a difference is inside the noise where zero lies in its 95 % interval"]
+    each = f"{repeat_of(view, view.winner.seeds if view.winner else 1)}s"
+    lines = [f"scores are mean ± standard deviation over {each}; a difference is inside the noise where zero lies in its 95 % interval"]
     if view.winner is not None and view.winner.seeds > 1:
-        best, off = ("lowest", "low") if view.scale.is_error else ("highest", "high")
-        lines.append(f"the winner has the {best} of several confirmed means, so its validation is a little too {off}; the test is not")
+        lines += _luck(view, view.winner.trial)
     if view.started.test_to_train:
         lines.append("splits overlap: standard errors and p of differences are corrected for it (Nadeau and Bengio, 2003)")
     elif "splits" in view.started.protocol:
@@ -162,10 +162,37 @@ def reading(view: JournalView) -> list[str]:
     return lines
 
 
-def profile_text(profile: Mapping[str, Any]) -> str:
-    """Size, cost and latency of a design, as far as they were measured."""
+def _luck(view: JournalView, winner: str) -> list[str]:
+    """What the choice does to the winner's validation: measured where the test lies behind it by more than the noise, else what is usual;
+    nothing where nothing else was confirmed."""
+    scores = view.scores(CONFIRM)
+    if (excess := _excess(view, winner)) is not None:
+        by = view.scale.lead(excess["difference"], excess["se"])
+        return [f"validation is better than the test by {by} (standard error): design and epochs were chosen by it; go by the test"]
+    most, off = ("lowest", "low") if view.scale.is_error else ("highest", "high")
+    if len(scores) < 2:
+        return []
+    if scores.get(winner) == (max if view.higher_is_better else min)(scores.values()):
+        return [f"the winner has the {most} of several confirmed means, so its validation is a little too {off}; the test is not"]
+    return [f"the winner was chosen by its validation, which may be a little too {off} for that; the test is not"]
+
+
+def _excess(view: JournalView, winner: str) -> Mapping[str, Any] | None:
+    """Validation minus test of the winner's confirmations, paired; None where that is inside the noise, or not above it, and where one
+    split leaves open whether its validation items are the easier ones."""
+    if repeat_of(view) == "seed":
+        return None
+    tests = {int(seed): score for seed, score in view.test.scores.get(winner, {}).items()} if view.test else {}
+    ours = {done.seed: done.val for done in view.evaluations(winner, CONFIRM) if done.seed in tests}
+    found = paired_difference(ours, tests, view.started.test_to_train if view.started else 0.0) if ours else None
+    return found if found and found["inside_noise"] is False and found["difference"] > 0 else None
+
+
+def profile_text(profile: Mapping[str, Any], view: JournalView) -> str:
+    """Size, cost and latency of a design, as far as they were measured; a pass is over the whole graph, or over all graphs at once."""
+    whole = "all graphs" if item_of(view) == "graph" else "the whole graph"
     known = {
-        "parameters": "{:,.0f} parameters", "size_mib": "{:.2f} MiB", "flops": "{:,.0f} FLOPs a forward pass",
+        "parameters": "{:,.0f} parameters", "size_mib": "{:.2f} MiB", "flops": "{:,.0f} FLOPs a pass over " + whole,
         "latency_ms_p50": "{:.2f} ms latency (p50)", "latency_ms": "{:.2f} ms latency", "peak_memory_mib": "{:.1f} MiB peak memory",
     }  # fmt: skip
     return ", ".join(text.format(profile[key]) for key, text in known.items() if profile.get(key) is not None)
@@ -187,8 +214,8 @@ def _against_anchors(view: JournalView) -> str:
         role = "winner" if trial == view.winner.trial else role_of(proposal)
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
-        rows.append([trial, role, proposal.name or "", *shown])
-    return "## Against the anchors\n\n" + markdown_table(["trial", "role", "name", "validation", "test"], rows)
+        rows.append([trial, role, change_text(proposal), *shown])
+    return "## Against the anchors\n\n" + markdown_table(["trial", "role", "what", "validation", "test"], rows)
 
 
 def _architecture(run: Run) -> str:
@@ -227,7 +254,7 @@ def _choices(run: Run) -> str:
     if (found := rows(run)) is None:
         return ""
     seeds = max((len(row.scores) for row in found), default=0)
-    told = f"The winner, trained without each of its choices on {plural(seeds, 'seed')} of its confirmation; validation alone."
+    told = f"The winner, trained without each of its choices on {repeats(run.view, seeds)} of its confirmation; validation alone."
     return "## What each choice is worth\n\n" + told + "\n\n" + markdown_table(HEAD, [row.cells(run.view.scale) for row in found])
 
 
@@ -268,7 +295,7 @@ def _cited(view: JournalView, trial: str) -> str:
 
 def _one_line(text: str, limit: int = 300) -> str:
     flat = " ".join(text.split())
-    return flat if len(flat) <= limit else f"{flat[: limit - 3]}..."
+    return flat if len(flat) <= limit else f"{flat[: limit - 3].rpartition(' ')[0]}..."
 
 
 def _task(view: JournalView) -> str:
@@ -292,7 +319,7 @@ def _search(view: JournalView) -> str:
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"))
     counts = ", ".join(plural(count, word) for count, word in numbers) + "." + cut_anywhere(view) + _space(view)
     header = ["trial", "validation", "seeds", "rung", "what", "architecture"]
-    return f"## The search\n\n{counts}\n\n" + markdown_table(header, rows) + "\n\n" + _progress(view)
+    return f"## The search\n\n{counts}\n\n{order_text(view)}:\n\n" + markdown_table(header, rows) + "\n\n" + progress_text(view)
 
 
 def _space(view: JournalView) -> str:
@@ -302,31 +329,6 @@ def _space(view: JournalView) -> str:
     assert view.started is not None
     lines = told_space(view.started.searched)
     return "\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
-
-
-def _progress(view: JournalView) -> str:
-    """Best mean of the leaderboard's rung as rounds went by."""
-    rows, best = [], -math.inf
-    for round_, trials in sorted(view.rounds.items()):
-        full = [e for t in trials for e in view.evaluations(t) if view.started and e.rung in view.started.full]
-        if full:
-            best = max(best, max(_by_trial(full)))
-            rows.append([str(round_), str(len(trials)), view.scale.number(best), _plan(view.plans[round_])])
-    return "Best validation so far, by round:\n\n" + markdown_table(["round", "trials", "best", "plan"], rows)
-
-
-def _plan(event: PlanMade) -> str:
-    """Why a round looked where it did, and within which bounds."""
-    from agentnas.tools.spec.narrowing import in_words
-
-    return event.reason + (f"; only {in_words(event.bounds)}, as the owner asked" if event.bounds else "")
-
-
-def _by_trial(evaluations: Sequence[EvaluationFinished]) -> list[float]:
-    scores: dict[str, list[float]] = {}
-    for evaluation in evaluations:
-        scores.setdefault(evaluation.trial, []).append(evaluation.val)
-    return [math.fsum(values) / len(values) for values in scores.values()]
 
 
 def _failures(view: JournalView) -> str:
@@ -341,7 +343,8 @@ def _failures(view: JournalView) -> str:
 def _cost(run: Run) -> str:
     view = run.view
     busy = busy_line(view, run.events)
-    told = f"{view.active_seconds:.0f} s active, {view.resumes} resumes; {cost_line(view)}." + (f" {busy}." if busy else "")
+    resumed = f", {plural(view.resumes, 'resume')}" if view.resumes else ""
+    told = f"{view.active_seconds:.0f} s active{resumed}; {cost_line(view)}." + (f" {busy}." if busy else "")
     return f"## Cost\n\n{told}"
 
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from agentnas.agents.statistics import mean_and_sd, paired_difference
 from agentnas.memory.events import BaselineMeasured
 from agentnas.memory.view import JournalView
-from agentnas.scores import gap_text
+from agentnas.scores import gap_text, repeat_of
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.scale import Scale
 from agentnas.words import markdown_table, plural
 
-HEAD = ("baseline", "validation", "test", "the network's gain")
+HEAD = ("baseline", "validation", "test")
 
 
 class Compared(NamedTuple):
@@ -44,29 +44,33 @@ def told(event: BaselineMeasured, view: JournalView) -> str:
     """One line for the screen when a baseline was measured, or left out."""
     if not event.val:
         return f"baseline: {event.told} was left out: {event.reason}"
-    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view.scale)}{_partly(event)}"
+    return f"baseline: {event.told} {_score(event.test, view.scale)}{_gain(Compared(event, _gap(view, event)), view)}{_partly(event)}"
 
 
 def sentence(view: JournalView, best: Compared) -> str:
     """``gradient boosting on features and degrees 87.10 ± 0.60: the network gains +1.20 ± 0.50``, or that it may not be needed."""
-    said = f"without a network, {best.measured.told} reaches {_score(best.measured.test, view.scale)}{_gain(best, view.scale)}"
+    said = f"without a network, {best.measured.told} reaches {_score(best.measured.test, view.scale)}{_gain(best, view)}"
     return f"{said}: a graph neural network may not be needed here" if best.needless else said
 
 
 def baseline_rows(view: JournalView) -> list[list[str]]:
-    """A row of ``HEAD`` for each baseline, the best by validation first, those that were left out last."""
-    scale = view.scale
+    """A row under ``baseline_head`` for each baseline, the best by validation first, those that were left out last."""
     rows = [
-        [c.measured.told, _score(c.measured.val, scale), _score(c.measured.test, scale), _difference(c, scale) + _partly(c.measured)]
+        [c.measured.told, _cell(c.measured.val, view.scale), _cell(c.measured.test, view.scale), _gap_cell(c, view) + _partly(c.measured)]
         for c in compared(view)
     ]
     return rows + [[m.told, "left out", "", m.reason] for m in view.baselines.values() if not m.val]
 
 
+def baseline_head(view: JournalView) -> tuple[str, ...]:
+    """The heading: what the network gains over each, or of errors, where less is better, the network's minus that of each."""
+    return (*HEAD, f"{view.scale.name} of the network minus it" if view.scale.is_error else "the network's gain")
+
+
 def baselines_section(view: JournalView) -> str:
     """The table of the report; empty where none was measured."""
     rows = baseline_rows(view)
-    return "## Without a neural network\n\n" + markdown_table(HEAD, rows) if rows else ""
+    return "## Without a neural network\n\n" + markdown_table(baseline_head(view), rows) if rows else ""
 
 
 def baselines_summary(view: JournalView) -> list[dict[str, Any]]:
@@ -98,16 +102,31 @@ def _score(scores: Mapping[str, float], scale: Scale) -> str:
     return scale.told(mean) if sd is None else scale.told(mean, sd)
 
 
+def _cell(scores: Mapping[str, float], scale: Scale) -> str:
+    """A score in a table, whose heading says of what."""
+    return scale.spread(*mean_and_sd(list(scores.values())))
+
+
+def _gap_cell(c: Compared, view: JournalView) -> str:
+    """The difference in a table, and whether it is inside the noise."""
+    if c.gap is None:
+        return "?"
+    noise = "" if c.gap["se"] is None else f" ± {view.scale.noise(c.gap['se'])}"
+    return f"{view.scale.gap(c.gap['difference'])}{noise}" + ", inside the noise" * (c.gap["inside_noise"] is True)
+
+
 def _difference(c: Compared, scale: Scale) -> str:
     return "?" if c.gap is None else gap_text(c.gap, scale)
 
 
-def _gain(c: Compared, scale: Scale) -> str:
+def _gain(c: Compared, view: JournalView) -> str:
     """What the network gains, after a colon; of an error by how much it is better."""
     if c.gap is None:
         return ""
+    scale = view.scale
     if c.gap["inside_noise"] is True:
-        return f": the network's difference of {_difference(c, scale)} is inside the noise ({plural(c.gap['seeds'], 'paired seed')})"
+        paired = plural(c.gap["seeds"], f"paired {repeat_of(view, c.gap['seeds'])}")
+        return f": the network's difference of {_difference(c, scale)} is inside the noise ({paired})"
     if c.gap["difference"] == 0:
         return ": the network reaches the same"
     better = c.gap["difference"] > 0

@@ -9,16 +9,16 @@ from typing import Any
 
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.view import JournalView
-from agentnas.scores import item_of, items_of
+from agentnas.scores import item_of, items_of, repeat_of, repeats
 from agentnas.tools.quality import QUANTILES
-from agentnas.words import markdown_table, plural, spread
+from agentnas.words import markdown_table, spread
 
 MOST_ROWS = 60
 CERTAIN = 0.005  # difference of what is said and what is so below which nothing is made of it
 EDGE_NAMES = ("no edge", "edge")
 CLASS_HEAD = ("class", "items", "precision", "recall", "F1")
 BIN_HEAD = ("probability said", "cases", "said on average", "was so")
-ERROR_HEAD = ("of the test", "mean ± sd over seeds")
+ERROR_HEAD = ("of the test", "mean ± sd over")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _classes(view: JournalView, found: list[dict[str, Any]]) -> Table | None:
     counts = [[one["classes"][number] for one in found] for number in range(len(found[0]["classes"]))]
     rows = [[_name(view, number), *_class_cells(of_class)] for number, of_class in enumerate(counts)]
     meaning = "precision: of those that were given the class, how many have it; recall: of those that have it, how many were given it."
-    lines = [f"Means over {plural(len(found), 'seed')}, in percent; {meaning}"]
+    lines = [f"Means over {repeats(view, len(found))}, in percent; {meaning}"]
     if len(rows) > MOST_ROWS:
         lines.append(f"The {MOST_ROWS} largest of {len(rows)} classes.")
         rows = sorted(rows, key=lambda row: -float(row[1].replace(",", "")))[:MOST_ROWS]
@@ -118,7 +118,7 @@ def _believed(view: JournalView, found: list[dict[str, Any]], bins: list[list[fl
     lean = "about right on the whole" if abs(said - so) < CERTAIN else "too sure of itself" if said > so else "less sure than it could be"
     labels = view.started is not None and view.started.target == "labels"
     whom = "of each label that it is there" if labels else f"of the class it gives to a {item_of(view)}"
-    error = f"Expected calibration error {spread(*mean_and_sd(errors))} points over {plural(len(found), 'seed')}, {len(bins)} bins"
+    error = f"Expected calibration error {spread(*mean_and_sd(errors))} points over {repeats(view, len(found))}, {len(bins)} bins"
     return f"{error}: the model says {100 * said:.1f} % on average {whom}, and it is so in {100 * so:.1f} %: {lean}."
 
 
@@ -136,6 +136,6 @@ def _errors(view: JournalView, found: list[dict[str, Any]]) -> Table | None:
         ("largest error, in either direction", [abs(e["largest"]) for e in errors]),
     ]  # fmt: skip
     rows = [[words, _mean(values, 1 if words.endswith("%") else digits)] for words, values in shown]
-    count = sum(e["count"] for e in errors) / len(errors)
-    line = f"In the unit of the target; {count:,.0f} test {items_of(view)} a seed, {plural(len(errors), 'seed')}."
-    return Table("Errors of the values", ERROR_HEAD, rows, [line])
+    count, each = sum(e["count"] for e in errors) / len(errors), repeat_of(view, len(errors))
+    line = f"In the unit of the target; {count:,.0f} test {items_of(view)} a {each}, {repeats(view, len(errors))}."
+    return Table("Errors of the values", (ERROR_HEAD[0], f"{ERROR_HEAD[1]} {each}s"), rows, [line])

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
-from agentnas.scores import gap_text
+from agentnas.scores import gap_text, repeat_of
 from agentnas.tools.evaluate.base import CONFIRM, PLANNED
 from agentnas.words import plural
 
@@ -20,16 +20,42 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
     against = f"against your own {name}" if kind == "start" else f"against the best {kind} anchor {name}"
     if pair["se"] is None:
         return f"{against}: {gap_text(pair, scale)} on one score each, noise unknown"
-    gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
+    paired = plural(pair["seeds"], f"paired {repeat_of(view, pair['seeds'])}")
+    gap = f"{gap_text(pair, scale)} (standard error, {paired}{chance(pair)})"
     what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
     return f"{against}: {gap}: {what}"
 
 
 def _itself(kind: str, name: str) -> str:
     """What to say where the winner is what it would be compared with."""
-    if kind == "start":
-        return f"the search returned your own {name}: nothing that it tried was better on validation by more than the noise"
-    return f"the search returned its own best {kind} anchor, {name}: nothing that it tried was better on validation"
+    whose = f"your own {name}" if kind == "start" else f"its own best {kind} anchor, {name}"
+    return f"the search returned {whose}: nothing that it tried was better on validation by more than the noise"
+
+
+def notes(view: JournalView) -> list[str]:
+    """What a person who decides by the numbers has to know beside them: edges that are not read, time that was not used."""
+    return [*unread_edges(view), *ended_early(view)]
+
+
+def unread_edges(view: JournalView) -> list[str]:
+    """One line where edges have no part in what the winner predicts."""
+    from agentnas.tools.spec.kinds import reads_edges
+    from agentnas.tools.spec.model import parse_spec
+
+    if view.winner is None or reads_edges(parse_spec(view.proposals[view.winner.trial].spec)):
+        return []
+    return ["the winner reads no edges: it predicts from the features of nodes alone"]
+
+
+def ended_early(view: JournalView) -> list[str]:
+    """One line where the analyst ended the search before its limits did: why, and what was left of the time."""
+    last = view.findings[max(view.findings)] if view.findings else None
+    if last is None or last.verdict != "stop" or view.finished is None or view.started is None:
+        return []
+    said = f"the analyst ended the search after {plural(last.round + 1, 'round')}{f': {last.reason}' if last.reason else ''}"
+    limit = view.started.config.get("time_s")
+    left = 0.0 if limit is None else limit - view.active_seconds
+    return [f"{said}; {left:.0f} of {limit:.0f} s were not used" if left > 0 else said]
 
 
 def cut_trainings(done: Iterable[EvaluationFinished]) -> list[EvaluationFinished]:

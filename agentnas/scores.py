@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from agentnas.agents.splits import split_offsets
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.view import JournalView
 from agentnas.tools.scale import ITEMS, Scale
+from agentnas.words import plural
 
 OF = {
     ("node", "classes"): "classes of nodes", ("node", "labels"): "several labels of each node", ("node", "value"): "a value of each node",
@@ -30,6 +34,36 @@ def item_of(view: JournalView) -> str:
 def items_of(view: JournalView) -> str:
     """The same, many of them."""
     return f"{item_of(view)}s"
+
+
+def repeat_of(view: JournalView, count: int = 1) -> str:
+    """What ``count`` scores of a design are of: ``split`` or ``fold`` where each seed has one of its own, else ``seed``."""
+    return repeat_under(view.started.protocol if view.started else "", count)
+
+
+def repeat_under(protocol: str, count: int = 1) -> str:
+    """The same of a protocol, such as ``10 stratified folds, ...``."""
+    several, number = re.search(r"\b(split|fold)s\b", protocol), re.match(r"\d+", protocol)
+    return "seed" if several is None or (number and count > int(number[0])) else several[1]
+
+
+def repeats(view: JournalView, count: int) -> str:
+    """``10 seeds``, ``10 splits`` or ``10 folds``."""
+    return plural(count, repeat_of(view, count))
+
+
+def full_scores(view: JournalView, trial: str) -> dict[int, float]:
+    """Validation of a trial by seed, of trainings of all epochs; confirmation apart."""
+    full = view.started.full if view.started else ()
+    return {done.seed: done.val for done in view.evaluations(trial) if done.rung in full and math.isfinite(done.val)}
+
+
+def offsets_of(view: JournalView) -> dict[int, float]:
+    """How much easier each seed's split is than the mean of them (``split_offsets``); empty where all seeds share one split."""
+    if repeat_of(view) == "seed" or view.started is None or not view.started.full:
+        return {}
+    first = max((len(view.evaluations(trial, view.started.full[0])) for trial in view.proposals), default=0)
+    return split_offsets((full_scores(view, trial) for trial in view.proposals), first)
 
 
 def predicted(view: JournalView) -> str:

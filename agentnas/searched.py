@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentnas.memory.rundir import RunDirectory
     from agentnas.tools.anchors import Anchor
     from agentnas.tools.evaluate.fitting import Room
+    from agentnas.tools.spec.bounded import BoundedSpace
     from agentnas.tools.spec.space import SearchSpace
     from agentnas.tools.tasks import Task
 
@@ -147,6 +148,8 @@ def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> Search
     if task.table is None:
         asked = config.space
         space = space_of(asked, task.kind, task.target, config.lock, start, task.offers)
+        if isinstance(asked, str) and isinstance(space, BoundedSpace):
+            space = _without_idle_scaling(space, task)
         # What a file says holds as it is said; to a space that ships, a start brings its own values along.
         return space.widened(start) if isinstance(asked, str) and isinstance(space, BoundedSpace) and start is not None else space
     if config.space != "default" or config.lock:
@@ -156,6 +159,16 @@ def _space(config: Config, task: Task, start: ArchitectureSpec | None) -> Search
     if start is not None and (problem := space.contains(start)):
         raise UsageError(f"--start: {problem}")
     return space
+
+
+def _without_idle_scaling(space: BoundedSpace, task: Task) -> BoundedSpace:
+    """The space without scaling of rows where that changes nothing: each design would be there, trained and confirmed, twice. Some
+    anchors of nodes scale rows, and would lie outside of a strict space for that alone."""
+    scales = tuple(scale for scale in space.values_of("input.scale") if scale != "row")
+    held = space.strict and task.kind == "node"
+    if held or task.data is None or not task.data.rows_sum_to_one or not scales:
+        return space
+    return replace(space, values={**space.values, "input.scale": scales})
 
 
 def cells_of(config: Config) -> str | None:

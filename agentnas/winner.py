@@ -19,13 +19,14 @@ from agentnas.agents.statistics import mean_and_sd
 from agentnas.memory.events import EvaluationFinished
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
+from agentnas.scores import repeat_under
 from agentnas.shipping.examples import winner_example
 from agentnas.tools.errors import RunError
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.canonical import canonical_data
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks import Task
-from agentnas.words import spread
+from agentnas.words import plural, spread
 
 FOLDER = "winner"
 
@@ -118,14 +119,16 @@ def _figures(view: JournalView, trial: str, seed: int, task: Task) -> dict[str, 
 def _readme(run: str, figures: dict[str, Any], task: Task) -> str:
     scale = task.metric.scale
     unit = ", an error in the unit of the target" if scale.is_error else ""
+    count = len(figures["test"]["by_seed"])
+    each = repeat_under(task.protocol, count)
     return f"""# Winner of {run}
 
-`python model.py` loads `weights.pt` and `data.pt` and prints the test {scale.metric} of the shipped weights{unit}; it needs torch alone.
+`python model.py` loads `weights.pt` and `data.pt` and prints the test {scale.name} of the shipped weights{unit}; it needs torch alone.
 Run so at export it printed {figures["reproduced_test"]:{".9g" if scale.is_error else ".6f"}}. `example.py` predicts {examples_of(task)}.
-The shipped weights are those of seed {figures["shipped_seed"]}, the median of {len(figures["test"]["by_seed"])} on validation.
+The shipped weights are those of seed {figures["shipped_seed"]}, the median of {plural(count, each)} on validation.
 Task {figures["task"]}, {figures["protocol"]}.
 
-| {f"{scale.name}, lower is better" if scale.is_error else ""} | shipped | all seeds |
+| {f"{scale.name}, lower is better" if scale.is_error else f"{scale.name}, %"} | shipped | all {each}s |
 | --- | --- | --- |
 | validation | {_shown(figures, "validation", scale.digits)} |
 | test | {_shown(figures, "test", scale.digits)} |

@@ -27,7 +27,8 @@ class RuleAnalyst:
         noise = noise_floor(situation)
         findings = [*_leader(situation, noise), *_noise(situation, noise), *_factors(situation), *_failures(situation)]
         numbered = tuple(_numbered(finding, situation.round, i) for i, finding in enumerate(findings, start=1))
-        return Analysis(AUTHOR, numbered, _verdict(situation, noise))
+        verdict, reason = _verdict(situation, noise)
+        return Analysis(AUTHOR, numbered, verdict, reason)
 
 
 def _numbered(finding: Finding, round_: int, index: int) -> Finding:
@@ -42,7 +43,9 @@ def _leader(situation: Situation, noise: float | None) -> list[Finding]:
     score = situation.score(best) or 0.0
     scale = situation.scale
     spread = "?" if noise is None else scale.noise(noise)
-    text = f"{best.trial} leads with {scale.told(score)} on validation (noise floor {spread}): {best.proposal.name or best.proposal.text}"
+    level = ", splits made comparable" * bool(situation.offsets)
+    told = f"{scale.told(score)} on validation{level}"
+    text = f"{best.trial} leads with {told} (noise floor {spread}): {best.proposal.name or best.proposal.text}"
     return [Finding("", text, (best.trial,))]
 
 
@@ -81,11 +84,17 @@ def _failures(situation: Situation) -> list[Finding]:
     for record in situation.failed():
         for kind in sorted({reason.split(":", 1)[0] for reason in record.failures.values()}):
             by_kind.setdefault(kind, []).append(record.trial)
-    return [Finding("", f"{len(trials)} trials failed by {kind}", tuple(trials[-MANY:])) for kind, trials in sorted(by_kind.items())]
+    return [Finding("", _failed(len(trials), kind), tuple(trials[-MANY:])) for kind, trials in sorted(by_kind.items())]
 
 
-def _verdict(situation: Situation, noise: float | None) -> str:
+def _failed(count: int, kind: str) -> str:
+    """``2 trials failed (diverged)``."""
+    return f"{count} {'trial' if count == 1 else 'trials'} failed ({kind})"
+
+
+def _verdict(situation: Situation, noise: float | None) -> tuple[str, str]:
+    """What to do, and why where that is to stop."""
     stalled = rounds_without_progress(situation, noise or 0.0)
     if stalled >= PATIENCE_STOP:
-        return "stop"
-    return "change_direction" if stalled >= PATIENCE_DIRECTION else "go_on"
+        return "stop", f"no gain beyond the noise for {stalled} rounds"
+    return "change_direction" if stalled >= PATIENCE_DIRECTION else "go_on", ""

@@ -72,13 +72,12 @@ class RulePlanner:
         seen = [*effects(situation), *early_effects(situation)]
         known = noise_floor(situation)
         noise = ASSUMED_NOISE if known is None else known
-        stalled = rounds_without_progress(situation, known or 0.0) >= PLATEAU_ROUNDS
+        still = rounds_without_progress(situation, known or 0.0)
+        stalled = still >= PLATEAU_ROUNDS
         ranked = sorted(grouped, key=lambda group: (-_value(group, seen, noise), group))
         shares = SHARES["plateau" if stalled else "calm"]
         arms = [self._exploit(group, grouped[group], share, seen, situation) for group, share in zip(ranked, shares, strict=False)]
-        return Plan(
-            AUTHOR, (*arms, *_wider(situation, 1.0 - sum(arm.share for arm in arms), stalled)), _reason(stalled, known, ranked, seen)
-        )
+        return Plan(AUTHOR, (*arms, *_wider(situation, 1.0 - sum(arm.share for arm in arms), stalled)), _reason(still, known, ranked, seen))
 
     def _exploit(self, group: str, factors: tuple[str, ...], share: float, seen: list[Effect], situation: Situation) -> Direction:
         own = [effect for effect in seen if group_of(effect.factor) == group]
@@ -130,9 +129,9 @@ def _wider(situation: Situation, share: float, stalled: bool) -> tuple[Direction
     )
 
 
-def _reason(stalled: bool, noise: float | None, ranked: list[str], seen: list[Effect]) -> str:
+def _reason(still: int, noise: float | None, ranked: list[str], seen: list[Effect]) -> str:
     gain = "no gain (noise unknown)" if noise is None else "no gain beyond the noise"
-    lead = f"{gain} for {PLATEAU_ROUNDS} rounds, so more is spent on exploring; " if stalled else ""
+    lead = f"{gain} for {still} rounds, so more is spent on exploring; " if still >= PLATEAU_ROUNDS else ""
     tried = {group_of(effect.factor) for effect in seen}
     paid = [group for group in ranked[:EXPLOITED] if group in tried]
     new = [group for group in ranked[:EXPLOITED] if group not in tried]

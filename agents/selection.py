@@ -9,11 +9,12 @@ from typing import Any
 
 from agentnas.agents import surrogate
 from agentnas.agents.situation import Record, Situation
-from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.agents.statistics import mean_and_sd, noise_floor, paired_difference
 from agentnas.agents.telling import telling
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.agents.validation_noise import gap_over_items
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, RunError
+from agentnas.tools.evaluate import race
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.scale import Scale
 
@@ -54,17 +55,28 @@ class Choice:
 
 def finalists(situation: Situation, count: int = FINALISTS, estimates: Mapping[str, float] | None = None) -> Finalists:
     """The ``count`` best trials, and the best plain and strong anchor by validation. With ``estimates`` of the true scores (``estimated``)
-    those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Where several trials are
-    confirmed, a cheaper setting of the best strong anchor's method is among them, so that ``choose`` can prefer it."""
+    those order the trials that have the most seeds: the head of a raw leaderboard is there by luck as well. Who is behind the first for
+    good is none of them. Where several trials are confirmed, a cheaper setting of the best strong anchor's method is among them, so that
+    ``choose`` can prefer it."""
     ranked = [record for record in situation.trusted(None if estimates or situation.space.guarded else count) if may_win(record)]
     if estimates:
         seeds = {record.trial: len(record.full_scores(situation.rungs)) for record in ranked}
         ranked.sort(key=lambda record: (-seeds[record.trial], -estimates.get(record.trial, -math.inf)))
-    best = tuple(record.trial for record in ranked[:count])
+    best = tuple(record.trial for record in _within_reach(ranked, situation)[:count])
     plain, strong, start = (situation.anchors(kind) for kind in ("plain", "strong", "start"))
     cheaper = [r.trial for r in strong if may_win(r) and _is_cheaper_setting(r, strong[0])][: 1 if count > 1 else 0]
     first = [kind[0].trial if kind else None for kind in (plain, strong, start)]
     return Finalists(tuple(dict.fromkeys([*best, *cheaper])), *first)
+
+
+def _within_reach(ranked: Sequence[Record], situation: Situation) -> list[Record]:
+    """The first, and those that are not behind it for good by the rule of the race: what has most seeds need not be any good, and fresh
+    ones of an anchor at 72 would not bring it to another's 90."""
+    noise = noise_floor(situation)
+    if not noise or not ranked:  # not known, or of seeds that say nothing
+        return list(ranked)
+    first = ranked[0].full_scores(situation.rungs)
+    return [r for r in ranked if r is ranked[0] or not race.is_behind(race.gap(r.full_scores(situation.rungs), first, noise))]
 
 
 def may_win(record: Record) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agentnas.agents.history import History
 from agentnas.agents.record import Record as Record  # a situation is made of them
 from agentnas.agents.record import full_mean
+from agentnas.agents.splits import levelled, split_offsets
 from agentnas.memory.events import FindingsMade, PlanMade, RungCorrelation
 from agentnas.memory.memory import Evidence, drafting
 from agentnas.memory.view import JournalView
@@ -81,28 +82,18 @@ class Situation:
 
     @cached_property
     def offsets(self) -> dict[int, float]:
-        """How much easier (in points) the split behind a seed is than those of the first full rung; 0 where all share one split.
-
-        Trials with more seeds saw other splits than trials with few: without this, a mean over easy splits would look like a better design.
-        """
+        """What the split behind a seed makes easier, see ``split_offsets``; empty where all share one split."""
         if self.num_splits == 1:
             return {}
         first = next(rung for rung in self.rungs if rung.epochs >= 1.0).seeds
-        gaps: dict[int, list[float]] = {}
-        for record in self.records:
-            scores = record.full_scores(self.rungs)
-            base = [scores[seed] for seed in range(first) if seed in scores]
-            for seed in [seed for seed in scores if seed >= first and len(base) == first]:
-                gaps.setdefault(seed, []).append(scores[seed] - sum(base) / first)
-        return {seed: sum(values) / len(values) for seed, values in gaps.items()}
+        return split_offsets((record.full_scores(self.rungs) for record in self.records), first)
 
     def score(self, record: Record) -> float | None:
         """Mean validation score at full fidelity, splits made comparable; None before the trial got there."""
         if self.num_splits == 1:
             return full_mean(record, self.rungs)
         scores = record.full_scores(self.rungs)
-        levelled = [score - self.offsets.get(seed, 0.0) for seed, score in scores.items()]
-        return sum(levelled) / len(levelled) if levelled else None
+        return levelled(scores, self.offsets) if scores else None
 
     def ranked(self, until: int | None = None) -> list[Record]:
         """Trials with a score at full fidelity and no failure, best first, ties by age; of the first ``until`` trials if that is given."""

@@ -53,7 +53,8 @@ class PaperCard(BaseModel):
         """One line for prompts and people; a card that nobody reviewed says so."""
         mark = "" if self.reviewed else f"Unreviewed, made by {self.by or 'nobody knows whom'}. "
         evidence = "" if self.reviewed or not self.evidence else f" Reported: {self.evidence}"
-        return f"{mark}When: {self.trigger} Why: {self.insight}{f' Do: {self.action}' if self.action else ''}{evidence}"
+        trigger = self.trigger if self.trigger.endswith((".", "!", "?")) else f"{self.trigger}."
+        return f"{mark}When: {trigger} Why: {self.insight}{f' Do: {self.action}' if self.action else ''}{evidence}"
 
 
 def load_cards(path: Traversable | None = None) -> tuple[PaperCard, ...]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "agentnas", "torch", "torch_geometric", "numpy", "scipy", "scikit-learn", "pydantic", "langgraph", "langgraph-checkpoint-sqlite",
+    "torch", "torch_geometric", "numpy", "scipy", "scikit-learn", "pydantic", "langgraph", "langgraph-checkpoint-sqlite",
     "nas-bench-graph", "chromadb", "anthropic", "openai",
 )  # fmt: skip
 
 
 def environment() -> dict[str, Any]:
-    """Python, platform, processor and installed package versions; imports none of the packages, reads no environment variable."""
+    """Python, platform, processor and package versions; imports none of the others' packages, reads no environment variable."""
+    from agentnas import __version__  # the code that runs: what was noted when it was installed may be of an earlier state
+
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -23,7 +25,7 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
+        "packages": {"agentnas": __version__} | {name: version for name in PACKAGES if (version := _version(name)) is not None},
     }
 
 

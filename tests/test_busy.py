@@ -71,6 +71,8 @@ def test_what_the_race_spared_is_told() -> None:
         "- t0001, confirm: 4 of 10 seeds, behind t0002 by 1.20 ± 0.30 over 2 shared seeds",
     ]
     assert race_lines(JournalView([started(2)])) == []
+    of_errors = started(2).model_copy(update={"metric": "rmse", "unit": 2.0})
+    assert race_lines(JournalView([of_errors, *events[1:]]))[1].endswith("behind t0002 by RMSE 0.02 ± 0.01 over 2 shared seeds")
 
 
 def test_report_and_page_say_how_busy_the_workers_were(live_run: Run) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import agentnas
@@ -14,9 +15,12 @@ from agentnas.report import command_of
 from agentnas.searched import file_names, searched, settled
 from agentnas.tools.anchors import Anchor, plain_anchors, strong_anchors
 from agentnas.tools.errors import AgentNASError, ConfigError, SpecError, UsageError
+from agentnas.tools.metrics import metric
+from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.model import parse_spec
-from agentnas.tools.tasks import load_task
+from agentnas.tools.tasks import Task, load_task
+from agentnas.tools.tasks.base import GraphData, Split
 from tests import quick
 
 GAT = {"id": "enc", "op": "gat", "width": 16, "params": {"heads": 2}, "activation": "elu"}
@@ -106,6 +110,22 @@ def test_what_is_tried_first(files: Path) -> None:
     assert [(anchor.name, anchor.kind, anchor.reference) for anchor in found.first] == [("start", "start", False)]
     assert found.space.contains(found.first[0].spec) is None, "a start brings its own values along"
     assert found.as_dict()["space"]["lock"]["body.enc"]["op"] == "gat"
+
+
+@pytest.mark.parametrize(("kind", "x", "scales"), [
+    ("graph", np.eye(4, 3), ("none", "standard")),
+    ("graph", 2 * np.eye(4, 3), ("none", "row", "standard")),
+    ("node", np.eye(4, 3), ("none", "standard")),
+])  # fmt: skip
+def test_scaling_of_rows_is_not_searched_where_it_changes_nothing(kind: str, x: np.ndarray, scales: tuple[str, ...]) -> None:
+    graphs: dict[str, Any] = {"graph_of": np.array([0, 0, 1, 1])} if kind == "graph" else {}
+    y = np.arange(4 if kind == "node" else 2) % 2
+    data = GraphData(x.astype(np.float32), np.array([[0, 1], [1, 0]]), y, 2, **graphs)
+    first, second = np.array([0]), np.array([1])
+    task = Task("own", metric("accuracy"), "", 1, "", "random", data, (Split(first, second, second),))
+    space = searched(config(), task, ()).space
+    assert isinstance(space, BoundedSpace)
+    assert space.values_of("input.scale") == scales
 
 
 @pytest.mark.parametrize(("settings", "told"), [

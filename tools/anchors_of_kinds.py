@@ -25,12 +25,12 @@ def graph_anchors() -> tuple[Anchor, ...]:
     wide = {**small, "width": 64, "residual": True}
     decayed = {"weight_decay": 0.0, "schedule": "cosine"}
     return (
-        Anchor("mlp", "plain", "gin", _graphs(_chain("mlp", 2, width=64, activation="relu"), {}, pooling="sum")),
+        Anchor("mlp", "plain", "fair-graph-classification", _graphs(_chain("mlp", 2, width=64, activation="relu"), {}, pooling="sum")),
         Anchor("gin", "plain", "gin", _graphs(_chain("gin", 3, **small), {}, jump="concat", pooling="mean", dropout=0.3)),
-        Anchor("gcn-virtual", "plain", "gcn", _graphs(_chain("gcn", 3, **small), {}, pooling="mean", virtual_node=True)),
+        Anchor("gcn-virtual", "plain", "virtual-node", _graphs(_chain("gcn", 3, **small), {}, pooling="mean", virtual_node=True)),
         Anchor("sage", "plain", "graphsage", _graphs(_chain("sage", 2, **small), {}, pooling="mean", dropout=0.3)),
         Anchor("pna", "strong", "pna", _graphs(_chain("pna", 2, residual=True, **small), {**decayed, "learning_rate": 0.002})),
-        Anchor("gine", "strong", "gin", _graphs(_chain("gine", 3, **wide), decayed, pooling="mean")),
+        Anchor("gine", "strong", "gine", _graphs(_chain("gine", 3, **wide), decayed, pooling="mean")),
     )
 
 

@@ -78,8 +78,8 @@ class Scale:
 
     @property
     def with_direction(self) -> str:
-        """The metric's name in the journal, and for errors which way is better."""
-        return f"{self.name} ({self.better})" if self.is_error else self.metric
+        """The metric as people write it, and for errors which way is better."""
+        return f"{self.name} ({self.better})" if self.is_error else self.name
 
     def noise(self, deviation: float, digits: int | None = None) -> str:
         """A deviation alone."""

@@ -236,17 +236,19 @@ def _report_of(run: Any) -> str:
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
     from agentnas.report_baselines import baseline_lines
-    from agentnas.report_verdicts import cut_short, verdict
+    from agentnas.report_verdicts import cut_short, notes, verdict
+    from agentnas.scores import repeats
 
     winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
-    metric = f"{scale.better if scale.is_error else scale.metric}, {summary['protocol']}"
+    metric = f"{scale.better if scale.is_error else scale.name}, {summary['protocol']}"
     lines = [
         f"{winner['trial']}  {winner['architecture']}",
-        f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {counted(test['seeds'], 'seed')} ({metric})",
+        f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {repeats(run.view, test['seeds'])} ({metric})",
         f"validation {scale.told(validation['mean'], validation['sd'])}{scale.sign}; {winner['reason']}",
         *cut_short(run.view),
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
         *baseline_lines(run.view),
+        *notes(run.view),
         *_models(run.view),
         f"report   {_report_of(run)}",
         f"winner   {run.path / 'winner'}",

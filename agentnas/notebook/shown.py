@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from agentnas.page.markup import anchor, tag
-from agentnas.scores import task_line
-from agentnas.words import plural
+from agentnas.scores import repeats, task_line
 
 if TYPE_CHECKING:
     from agentnas.run import Run
@@ -68,25 +67,25 @@ def _figures(run: Run) -> Markup:
     found = []
     if summary["test"]:
         test = summary["test"]
-        found.append((scale.spread(test["mean"], test["sd"]), f"test {scale.with_direction}{unit} over {plural(test['seeds'], 'seed')}"))
+        found.append((scale.spread(test["mean"], test["sd"]), f"test {scale.with_direction}{unit} over {repeats(view, test['seeds'])}"))
     if summary["validation"]:
         validation = summary["validation"]
-        found.append((scale.spread(validation["mean"], validation["sd"]), f"validation{unit} over {plural(validation['seeds'], 'seed')}"))
+        found.append((scale.spread(validation["mean"], validation["sd"]), f"validation{unit} over {repeats(view, validation['seeds'])}"))
     elif view.best:
-        found.append((scale.spread(view.best.val_mean, view.best.val_sd), f"validation{unit} over {plural(view.best.seeds, 'seed')}"))
+        found.append((scale.spread(view.best.val_mean, view.best.val_sd), f"validation{unit} over {repeats(view, view.best.seeds)}"))
     found.append((str(summary["trials"]), "trials"))
     return tag("div", *(tag("div", tag("b", figure), tag("span", words)) for figure, words in found), class_="figures")
 
 
 def _verdicts(run: Run) -> Markup:
-    from agentnas.report_verdicts import cut_short, verdict
+    from agentnas.report_verdicts import cut_short, notes, verdict
 
     view = run.view
     if view.test is None:
         return tag("p", "The test is still sealed.", class_="quiet")
     chosen = [f"chosen: {view.winner.reason}"] if view.winner else []
     said = [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()]
-    return tag("ul", *(tag("li", line) for line in (*said, *chosen, *cut_short(view))))
+    return tag("ul", *(tag("li", line) for line in (*said, *chosen, *cut_short(view), *notes(view))))
 
 
 def _drawing(run: Run) -> Markup:

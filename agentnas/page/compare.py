@@ -118,7 +118,7 @@ def _winner(group: Group, run: Run) -> dict[str, Any]:
     changes = changes_from(group.runs[0], run) if run is not group.runs[0] else None
     return found | {
         "svg": draw(run.best, anchor("arrow", run.name)), "text": view.proposals[trial].text,
-        "size": profile_text(view.profiles.get(trial, {})), "changes": changes,
+        "size": profile_text(view.profiles.get(trial, {}), view), "changes": changes,
         "verdicts": [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()] if view.test else [],
     }  # fmt: skip
 

@@ -9,10 +9,12 @@ from functools import partial
 from typing import NamedTuple
 
 from agentnas.agents.situation import Record
-from agentnas.agents.statistics import effects_of, mean_and_sd
+from agentnas.agents.splits import levelled
+from agentnas.agents.statistics import effects_of
 from agentnas.memory.events import AnyEvent, EvaluationFinished
 from agentnas.memory.view import JournalView
 from agentnas.page.plots import Bar
+from agentnas.scores import offsets_of
 from agentnas.tools.evaluate.base import CONFIRM, Rung
 from agentnas.tools.spec.model import ArchitectureSpec
 
@@ -33,19 +35,20 @@ class Training(NamedTuple):
 
 
 def trainings(events: Iterable[AnyEvent], view: JournalView) -> list[Training]:
-    """Trainings on the rungs that train all epochs, in the order in which they ended; each seed and split once."""
+    """Trainings on the rungs that train all epochs, in the order in which they ended; each seed and split once. Means are of scores less
+    what their splits make easier, as far as the whole run tells it."""
     full, better = set(view.started.full if view.started else ()) or set(view.rungs), max if view.higher_is_better else min
     seen: set[tuple[str, str, int, int]] = set()
-    scores: dict[str, list[float]] = defaultdict(list)
+    scores: dict[str, dict[int, float]] = defaultdict(dict)
     means: dict[str, float] = {}
-    found = []
+    found, offsets = [], offsets_of(view)
     for event in events:
         if not isinstance(event, EvaluationFinished) or (key := (event.trial, event.rung, event.seed, event.split)) in seen:
             continue
         seen.add(key)
         if event.rung in full and math.isfinite(event.val):
-            scores[event.trial].append(event.val)
-            means[event.trial] = mean_and_sd(scores[event.trial])[0]
+            scores[event.trial][event.seed] = event.val
+            means[event.trial] = levelled(scores[event.trial], offsets)
             ahead = better(means, key=means.__getitem__)
             found.append(Training(event.trial, event.seed, len(seen), event.t, event.val, means[ahead], ahead))
     return found

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from agentnas.page import sections
 from agentnas.page.markup import script_data
+from agentnas.report_search import order_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,7 +46,7 @@ def _body(page: sections.Page) -> dict[str, Any]:
         "page": page, "answer": sections.answer(page), "why": sections.why(page), "choices": sections.choices(page),
         "card": sections.card_text(page),
         "search": search(page), "trials": sections.trials(page), "left_out": len(page.view.proposals) - len(page.rows),
-        "rounds": sections.rounds(page), "failures": sections.failures(page), "cost": sections.cost(page),
+        "rounds": sections.rounds(page), "order": order_text(page.view), "failures": sections.failures(page), "cost": sections.cost(page),
         "environment": sections.environment(page), "data": script_data(data_of(page)),
     }  # fmt: skip
 

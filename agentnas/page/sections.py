@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -17,10 +18,10 @@ from agentnas.page.reliability import reliability
 from agentnas.page.timeline import timeline
 from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
-from agentnas.report_baselines import HEAD, baseline_lines, baseline_rows
+from agentnas.report_baselines import baseline_head, baseline_lines, baseline_rows
 from agentnas.report_quality import pooled_bins, quality_tables
-from agentnas.report_verdicts import cut_short, role_of, verdict
-from agentnas.scores import OF, predicted
+from agentnas.report_verdicts import cut_short, notes, role_of, verdict
+from agentnas.scores import OF, predicted, repeat_of, repeats
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural
 
@@ -123,10 +124,11 @@ def answer(page: Page) -> dict[str, Any]:
         "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"],
         "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
-        "verdicts": [*cut_short(view), *_against(view), *baseline_lines(view)],
-        "baselines": baseline_rows(view), "baseline_head": HEAD, "anchors": _anchors(page), "limits": _limits(page),
+        "verdicts": [*cut_short(view), *_against(view), *baseline_lines(view), *notes(view)],
+        "baselines": baseline_rows(view), "baseline_head": baseline_head(view), "anchors": _anchors(page), "limits": _limits(page),
         "quality": quality_tables(view), "reliability": reliability(bins) if (bins := pooled_bins(view)) else None,
-        "size": profile_text(view.profiles.get(page.winner or "", {})), "reading": reading(view),
+        "size": profile_text(view.profiles.get(page.winner or "", {}), view), "reading": reading(view), "over": partial(repeats, view),
+        "each": f"{repeat_of(view, view.winner.seeds if view.winner else 1)}s",
     }  # fmt: skip
 
 
@@ -153,7 +155,7 @@ def _anchors(page: Page) -> list[list[Any]]:
         role = "winner" if trial == page.winner else role_of(proposal)
         confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
         tests = view.scale.spread(*mean_and_sd(list(scores.values())))
-        rows.append([page.link(trial), role, proposal.name or "", view.scale.spread(*mean_and_sd(confirmed)), tests])
+        rows.append([page.link(trial), role, change_text(proposal), view.scale.spread(*mean_and_sd(confirmed)), tests])
     return rows
 
 
@@ -251,7 +253,7 @@ def cost(page: Page) -> dict[str, Any]:
     """Time and money."""
     view = page.view
     numbers = ((view.num_tried, "trial"), (view.num_evaluations, "evaluation"), (len(view.rounds), "round"), (view.resumes, "resume"))
-    counts = ", ".join(plural(count, word) for count, word in numbers)
+    counts = ", ".join(plural(count, word) for count, word in numbers if count or word != "resume")
     told = {"seconds": view.active_seconds, "counts": counts, "models": cost_line(view), "head": SPENDING_HEAD, "rows": spending_rows(view)}
     return {**told, "busy": busy_line(view, page.run.events), "timeline": timeline(spans(page.run.events)), "race": race_lines(view)}
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from agentnas.memory.view import JournalView
 from agentnas.report import command_again, profile_text, reading
 from agentnas.report_quality import calibration_error, pooled_bins
-from agentnas.report_verdicts import cut_short, verdict
+from agentnas.report_verdicts import cut_short, unread_edges, verdict
 from agentnas.run import Run
-from agentnas.scores import item_of, items_of, kind_words
+from agentnas.scores import item_of, items_of, kind_words, repeats
 from agentnas.winner import shipped
 from agentnas.words import plural
 
@@ -72,10 +72,9 @@ def _front(run: Run, form: str) -> str:
 
 def _what(run: Run) -> str:
     proposal = run.view.proposals[str(run.winner)]
-    size = profile_text(run.view.profiles.get(proposal.trial, {}))
-    return f"A graph neural network for {kind_words(run.view)}, designed by a search:\n\n`{proposal.text}`" + (
-        f"\n\n{size}." if size else ""
-    )
+    size = profile_text(run.view.profiles.get(proposal.trial, {}), run.view)
+    what = "neural network that reads no edges," if unread_edges(run.view) else "graph neural network"
+    return f"A {what} for {kind_words(run.view)}, designed by a search:\n\n`{proposal.text}`" + (f"\n\n{size}." if size else "")
 
 
 def _use(form: str, described: dict[str, Any], written: Written) -> str:
@@ -118,10 +117,10 @@ def _metrics(run: Run) -> str:
     lines = []
     if test is not None:
         lines.append(
-            f"- test {scale.with_direction}: **{scale.spread(test['mean'], test['sd'])}**{scale.sign} over {plural(test['seeds'], 'seed')}"
+            f"- test {scale.with_direction}: **{scale.spread(test['mean'], test['sd'])}**{scale.sign} over {repeats(view, test['seeds'])}"
         )
     lines.append(
-        f"- validation: {scale.spread(validation['mean'], validation['sd'])}{scale.sign} over {plural(validation['seeds'], 'seed')}"
+        f"- validation: {scale.spread(validation['mean'], validation['sd'])}{scale.sign} over {repeats(view, validation['seeds'])}"
     )
     lines += [f"- {line}" for line in cut_short(view)]
     lines += [f"- {verdict(kind, pair, view)}" for kind, pair in summary["anchors"].items()]

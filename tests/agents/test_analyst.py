@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from agentnas.agents.analyst import PATIENCE_DIRECTION, PATIENCE_STOP, RuleAnalyst
 from agentnas.agents.roles import Analysis
 from agentnas.agents.situation import Record
@@ -55,11 +57,18 @@ def test_those_within_the_noise_of_the_leader_are_named() -> None:
     assert findings[1].trials == ("t0002",)
 
 
+def test_a_leader_over_splits_is_told_with_what_its_splits_make_easier_taken_out() -> None:
+    leader = record(1, {"full": {0: 80.0}, "seeds": {1: 90.0, 2: 94.0}})
+    few = record(2, {"full": {0: 79.0}})
+    found = RuleAnalyst().analyse(dataclasses.replace(situation(leader, few), num_splits=10)).findings
+    assert found[0].text == "t0001 leads with 88.00 on validation, splits made comparable (noise floor ?): gcn"
+
+
 def test_failures_are_counted_by_kind() -> None:
     broken = [record(i, {}, failures={("short", 0): "diverged: loss is nan", ("short", 1): "diverged: loss is nan"}) for i in (1, 2)]
     hung = record(3, {}, failures={("short", 0): "timeout: 180 s"})
     texts = [(finding.text, finding.trials) for finding in analysed(*broken, hung).findings]
-    assert texts == [("2 trials failed by diverged", ("t0001", "t0002")), ("1 trials failed by timeout", ("t0003",))]
+    assert texts == [("2 trials failed (diverged)", ("t0001", "t0002")), ("1 trial failed (timeout)", ("t0003",))]
 
 
 def test_findings_are_numbered_within_their_round() -> None:
@@ -76,6 +85,8 @@ def test_the_verdict_follows_the_rounds_without_progress() -> None:
     assert verdicts[:PATIENCE_DIRECTION] == ["go_on"] * PATIENCE_DIRECTION
     assert set(verdicts[PATIENCE_DIRECTION:PATIENCE_STOP]) == {"change_direction"}
     assert verdicts[PATIENCE_STOP] == "stop"
+    flat = analysed(*(record(i + 1, {"full": {0: 80.0}}, round_=i) for i in range(PATIENCE_STOP + 1)))
+    assert flat.reason == f"no gain beyond the noise for {PATIENCE_STOP} rounds"
 
 
 def test_nothing_known_is_nothing_found() -> None:

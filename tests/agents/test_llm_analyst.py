@@ -64,7 +64,7 @@ def test_true_findings_stand_beside_the_facts_of_the_rules(journal: Journal) -> 
     analysis = analyst(journal, mind).analyse(RUN)
     assert told(analysis) == [
         ("r4-1", "analyst/rules", "t0003 leads with 82.20 on validation (noise floor ?): gcn"),
-        ("r4-2", "analyst/rules", "1 trials failed by diverged"),
+        ("r4-2", "analyst/rules", "1 trial failed (diverged)"),
         ("r4-3", AUTHOR, f"the operator pays [measured: {MEASURED}]"),
         ("r4-4", AUTHOR, "t0005 diverged at its learning rate"),
     ]

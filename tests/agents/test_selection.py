@@ -49,6 +49,14 @@ def test_estimates_order_those_with_the_most_seeds_alone() -> None:
     assert finalists(told, 3).finalists == ("t0003", "t0002", "t0001")
 
 
+def test_who_is_behind_for_good_is_no_finalist_however_many_seeds_it_has() -> None:
+    leader = record(1, {"full": {0: 90.0}, "seeds": {1: 91.0, 2: 90.0}}, anchor="strong", name="h2gcn")
+    hopeless = record(2, {"full": {0: 72.0}, "seeds": {1: 72.5, 2: 71.0}}, anchor="plain", name="gat")
+    near = record(3, {"full": {0: 89.5}})
+    chosen = finalists(situation(leader, hopeless, near), 3)
+    assert (chosen.finalists, chosen.plain_anchor) == (("t0001", "t0003"), "t0002")
+
+
 def test_an_estimate_draws_a_lucky_leader_towards_designs_like_it() -> None:
     """Wide designs score 80 and narrow ones 70; a narrow one that got 81 once is not thought that good."""
     scored = [record(width, {"full": {0: 80.0 if width > 100 else 70.0}}) for width in range(8, 200, 8)]

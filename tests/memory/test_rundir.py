@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentnas import __version__
 from agentnas.memory import events as ev
 from agentnas.memory import names
 from agentnas.memory.environment import environment
@@ -190,6 +191,7 @@ def test_the_environment_names_versions_and_no_secret(monkeypatch: pytest.Monkey
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     found = environment()
     assert found["packages"]["pydantic"]
+    assert found["packages"]["agentnas"] == __version__
     assert found["cpus"] == os.cpu_count()
     told = json.dumps(found)
     assert "sk-secret" not in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from agentnas.tools.operators.base import operators
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 # Settings that learn from predicted classes of nodes that are not trained on, or from labels of neighbours.
@@ -57,6 +58,13 @@ def for_kind(spec: ArchitectureSpec, kind: str, target: str = "classes") -> Arch
         if len(values) == 1:
             data[part][name] = values[0]
     return parse_spec(data)
+
+
+def reads_edges(spec: ArchitectureSpec) -> bool:
+    """Whether edges have any part in what the network says: by messages, encodings, common neighbours or post-processing."""
+    known = operators()
+    messages = any(known[node.op].kind != "pointwise" for node in spec.body.nodes)
+    return messages or bool(spec.input.encodings) or spec.head.decoder == "common_neighbour" or spec.post.kind != "none"
 
 
 def _head(spec: ArchitectureSpec, kind: str) -> dict[str, Any]:

@@ -44,14 +44,15 @@ def render_line(spec: ArchitectureSpec) -> str:
 
 
 def one_line(spec: ArchitectureSpec) -> str:
-    """The same, whole: body and what is unusual in the recipe; of a cell of NAS-Bench-Graph its links and operators, which say all."""
+    """The same, whole: body, what is made of it for graphs and pairs, and what is unusual in the recipe; of a cell of NAS-Bench-Graph its
+    links and operators, which say all."""
     from agentnas.tools.spec.cells import located
 
     try:
         return cell_text(located(spec)[1])
     except UsageError:
         spec = canonical(spec)
-    return f"{_body_in_short(spec.body)} · {_recipe_in_short(spec)}"
+    return f"{_body_in_short(spec.body)} · {', '.join([*_head_in_short(spec.head), _recipe_in_short(spec)])}"
 
 
 def cell_text(cell: Cell) -> str:
@@ -152,7 +153,8 @@ def _looks(node: Node) -> Iterator[str]:
 
 def _output(body: Body, head: Head) -> str:
     ends = body.outputs[0] if len(body.outputs) == 1 else f"{body.jump}({', '.join(body.outputs)})"
-    details = [f"{name} {value_text(value)}" for name, value in _unusual(head) if name != "decoder"]
+    details = [f"{name} {value_text(value)}" for name, value in _unusual(head) if name not in ("decoder", "pooling")]
+    details += [f"pooling {head.pooling}"] if head.kind == "graph" else []
     decoder = [] if head.decoder == "none" else [f"{head.decoder} head"]
     return _joined(f"output: {ends}", iter([*decoder, *details]))
 
@@ -192,9 +194,21 @@ def _short_node(node: Node) -> str:
     return f"{node.op}{node.width if isinstance(node.width, int) else ''}" + (f"({hops})" if hops != "" else "")
 
 
+def _head_in_short(head: Head) -> list[str]:
+    """How pairs are judged and graphs are read out: of two such designs that may be all that differs."""
+    if head.kind == "node":
+        return []
+    sizes = [f"{name} {value}" for name, value in _unusual(head) if name in ("width", "layers")]
+    words = [" ".join([f"{head.decoder} head", *sizes])]
+    words += [f"pooling {head.pooling}"] if head.kind == "graph" else []
+    return words + (["virtual node"] if head.virtual_node else [])
+
+
 def _recipe_in_short(spec: ArchitectureSpec) -> str:
     dropouts = [node.dropout for node in spec.body.nodes if node.dropout] + [spec.input.dropout]
     words = [] if spec.input.encoder == "none" else [f"{spec.input.encoder}{spec.input.width}"]
+    words += [f"{encoding.kind} {encoding.dim}" for encoding in spec.input.encodings]
+    words += [f"edges {spec.input.edges}"] if spec.input.edges != "as_given" else []
     words += [f"dropout {number(max(dropouts))}"] if max(dropouts) else []
     words += [f"head dropout {number(spec.head.dropout)}"] if spec.head.dropout else []
     words += [f"lr {number(spec.recipe.learning_rate)}", f"wd {number(spec.recipe.weight_decay)}"]

@@ -114,6 +114,12 @@ class GraphData:
         return int(self.x.nnz if hasattr(self.x, "nnz") else np.count_nonzero(self.x))
 
     @cached_property
+    def rows_sum_to_one(self) -> bool:
+        """Whether the features of each node add up to one, or are all zero, as one-hot ones do: scaling rows changes nothing."""
+        sums = np.asarray(abs(self.x).sum(axis=1)).ravel()
+        return bool(np.all((sums == 0) | (sums == 1)))
+
+    @cached_property
     def directed(self) -> bool:
         """Whether an edge lacks its opposite."""
         source, target = self.edge_index

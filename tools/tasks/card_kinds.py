@@ -35,7 +35,7 @@ def edge_lines(card: TaskCard) -> Lines:
         told.append(f"directed, reciprocity {card.reciprocity:.2f}" + (f", {card.direction}" if card.direction else ""))
         told.append("degree, shape and propagation on this card take edges both ways and say nothing of direction")
     if card.edge_attributes:
-        told.append(f"edge attributes: {card.edge_attributes} an edge")
+        told.append(f"{card.edge_attributes} {'attribute' if card.edge_attributes == 1 else 'attributes'} an edge")
     if card.types is not None and card.types != (1, 1):
         told.append(f"heterogeneous: {card.types[0]} types of nodes, {card.types[1]} types of edges (relations)")
     return [("edges", "; ".join(told))] if told else []
@@ -84,9 +84,8 @@ def _seen(card: TaskCard) -> str:
 def _target(card: TaskCard) -> Lines:
     sizes = "?" if card.split_sizes is None else "/".join(map(str, card.split_sizes))
     if card.is_link:
-        return [
-            ("pairs", f"train/val/test {sizes}, edges and pairs without one; " + facts("{:.4f} of all pairs are joined", card.pair_density))
-        ]
+        joined = facts("{:.4f} of all pairs are training edges", card.pair_density)
+        return [("pairs", f"train/val/test {sizes}, edges and pairs without one; {joined}")]
     if card.target == "value":
         told = facts("mean {:.4g}, deviation {:.4g}, from {:.4g} to {:.4g}, skewness {:.1f}", *(card.values or (None,) * 5))
         return [("values", f"train/val/test {sizes}, {told}{_like_neighbours(card)}")]

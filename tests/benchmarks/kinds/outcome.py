@@ -105,7 +105,8 @@ def _winner(run: Run) -> dict[str, Any] | None:
         return None
     proposal = view.proposals[view.winner.trial]
     anchor = proposal.name if proposal.anchor else None
-    return {"design": ", ".join([proposal.text, *beside(run.best)]), "anchor": anchor, "seeds": view.winner.seeds}
+    more = [word for word in beside(run.best) if word not in proposal.text]
+    return {"design": ", ".join([proposal.text, *more]), "anchor": anchor, "seeds": view.winner.seeds}
 
 
 def beside(spec: ArchitectureSpec) -> list[str]:

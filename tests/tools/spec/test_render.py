@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors
 from agentnas.tools.spec.canonical import spec_hash
 from agentnas.tools.spec.cells import cell_to_spec, spec_to_cell
 from agentnas.tools.spec.diff import diff
@@ -66,6 +67,18 @@ def test_the_dropout_of_the_head_is_told_beside_that_of_the_body() -> None:
     nodes = [{"id": "a", "op": "gcn", "width": 64, "dropout": 0.5}]
     spec = parse_spec({"body": {"nodes": nodes, "outputs": ["a"]}, "head": {"dropout": 0.3}})
     assert render_line(spec) == "gcn64 · dropout 0.5, head dropout 0.3, lr 0.01, wd 0.0005"
+
+
+def test_graphs_are_told_with_their_readout_and_pairs_with_what_judges_them() -> None:
+    lines = {anchor.name: render_line(anchor.spec) for anchor in graph_anchors()}
+    assert lines["mlp"].startswith("mlp64 > mlp64 · mlp head, pooling sum, linear64, lr 0.005")
+    assert "pooling mean, virtual node" in lines["gcn-virtual"]
+    pairs = {anchor.name: render_line(anchor.spec) for anchor in link_anchors()}
+    assert pairs["sage"] == "sage128 > sage128 · mlp head, dropout 0.5, lr 0.01, wd 0, batching minibatch"
+    assert pairs["ncn"].startswith("sage128 > sage128 · common_neighbour head, dropout 0.5")
+    assert "pooling mean" in render(graph_anchors()[2].spec)
+    input_ = {"encodings": [{"kind": "random_walk", "dim": 8}], "edges": "both"}
+    assert "random_walk 8, edges both" in render_line(parse_spec({"input": input_}))
 
 
 def test_a_change_that_is_too_long_loses_its_end_and_never_its_first_new_value() -> None:
