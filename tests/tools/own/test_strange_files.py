@@ -22,9 +22,9 @@ from agentnas.tools.own.looking import look
 from agentnas.tools.own.tables import separator_of
 from agentnas.tools.spelling import alike, form, meant
 from agentnas.tools.tasks import check_task, load_task
+from tests.tools.own.guesses import RNG, frames, guessed, loaded, some, ties
 from tests.tools.own.making import TASK, people, write
 from tests.tools.own.test_bad_input import told, with_cell
-from tests.tools.own.test_guess import frames, guessed, loaded, some, ties
 
 COUNT = 60
 
@@ -324,6 +324,3 @@ def test_a_full_adjacency_matrix(tmp_path: Path) -> None:
 def test_numbers_of_arrays_whose_type_says_one_thing_and_their_values_another(y: Any, line: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "graph.npz", edge_index=RNG.integers(600, size=(2, 2000)), y=y)
     assert line in doubts(guessed(tmp_path))
-
-
-RNG = np.random.default_rng(3)
