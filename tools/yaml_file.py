@@ -116,6 +116,8 @@ def _text(path: Path, expected: Expected) -> str:
         return data.decode("utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file; give a {expected.name}, see {expected.page}") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: a folder; give a {expected.name}, see {expected.page}") from None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

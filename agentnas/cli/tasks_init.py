@@ -51,7 +51,7 @@ def init(
         bool | None, typer.Option("--directed/--undirected", help="Whether edges have a direction that messages keep.", show_default=False)
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the task. [default: the folder's]", show_default=False)] = None,
-    separator: Annotated[str | None, typer.Option(help="What separates columns of text files.", show_default=False)] = None,
+    separator: Annotated[str | None, typer.Option(help="What separates columns of text files; tab for a tab.", show_default=False)] = None,
     encoding: Annotated[str, typer.Option(help="Encoding of text files.")] = "utf-8",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the likeliest.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a task file that exists.")] = False,
@@ -63,7 +63,9 @@ def init(
     was not sure of, writes task.yaml, checks the task, and says how to go on. In a terminal it asks what the files do not settle.
     """
     from agentnas.tools.own.guessing import Wishes
+    from agentnas.tools.own.tables import separator_of
 
+    separator = separator_of(separator, "--separator")
     wishes = Wishes(tuple(label or ()), id_, source, target, graph, smiles, kind, predict, metric, split, tuple(ignore or ()), directed)
     written = _place(files, out, force)
     with soon("reading..."):
@@ -195,7 +197,7 @@ def _written(guess: Guess, path: Path, name: str | None, separator: str | None, 
     for part in ("nodes", "edges", "graphs"):
         if "file" in plan.get(part, {}):
             plan[part] |= ({"separator": separator} if separator else {}) | ({"encoding": encoding} if encoding != "utf-8" else {})
-    plan["name"] = name or _named(path)
+    plan["name"] = _free(name) if name else _named(path)
     try:
         path.write_text(task_yaml(plan, guess, f"agentnas tasks check {shlex.quote(str(path))}"), encoding="utf-8")
     except OSError as error:
@@ -205,8 +207,19 @@ def _written(guess: Guess, path: Path, name: str | None, separator: str | None, 
 def _named(path: Path) -> str:
     """The folder's name, or the file's where it says more, as the name of a task."""
     from agentnas.tools.own.schema import name_from
+    from agentnas.tools.tasks.catalog import task_names
 
-    return name_from(path.stem if path.stem not in ("task", "tasks") else path.resolve().parent.name) or "task"
+    found = name_from(path.stem if path.stem not in ("task", "tasks") else path.resolve().parent.name) or "task"
+    return f"my-{found}" if found in task_names() else found
+
+
+def _free(name: str) -> str:
+    """The name that was given; UsageError where a task of the catalog has it."""
+    from agentnas.tools.tasks.catalog import task_names
+
+    if name in task_names():
+        raise UsageError(f"--name {name} is that of a task which comes with AgentNAS; give another, such as --name my-{name}")
+    return name
 
 
 def _checked(path: Path, quiet: bool) -> tuple[list[Any], str]:

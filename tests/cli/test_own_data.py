@@ -52,9 +52,14 @@ def test_a_relative_path_is_found_from_where_the_command_is_given(run: Run, task
     [
         ("missing.yaml", "missing.yaml: no such file; give a task file, see docs/own-data.md"),
         ("people.csv", "task 'people.csv' does not exist; "),
+        ("club", "and it is a folder: give club/task.yaml"),
+        ("empty", "and it is a folder: agentnas tasks init empty writes a task file"),
+        ("folder.yaml", "folder.yaml: a folder; give a task file, see docs/own-data.md"),
     ],
 )
-def test_a_file_that_is_none_is_one_line(run: Run, name: str, line: str) -> None:
+def test_a_file_that_is_none_is_one_line(run: Run, task: Path, tmp_path: Path, name: str, line: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder.yaml").mkdir()
     printed = run("tasks", "show", name)
     assert (printed.code, printed.out, printed.err.count("\n")) == (2, "", 1)
     assert line in printed.err

@@ -43,8 +43,15 @@ def candidates(seen: Seen, taken: Sequence[str | None]) -> list[Answer]:
     return sorted((answer for answer in found if answer.score > 0), key=lambda answer: -answer.score)
 
 
+def says_label(column: Column) -> bool:
+    """Whether the name of a column speaks for a label."""
+    return _scored(column, last=False).score > 0
+
+
 def _scored(column: Column, last: bool) -> Answer:
-    if column.holds in ("nothing", "text", "dates", "names") or len(column.values) < 2 or (column.unique and column.holds == "categories"):
+    if column.holds in ("nothing", "text", "dates", "names") or len(column.values) < 2:
+        return Answer(column, 0.0, "")
+    if column.is_number_of_row or (column.unique and column.holds == "categories"):
         return Answer(column, 0.0, "")
     whole = "".join(column.words)
     exact = _EXACT.get(whole, 0)
@@ -59,7 +66,7 @@ def several(answers: Sequence[Answer]) -> list[str]:
     """Columns of 0 and 1 that share a first word such as ``label``: several labels an item."""
     for stem in ("label", "labels", "y", "target", "task", "class"):
         alike = [answer.column for answer in answers if answer.column.words[0] == stem and len(answer.column.words) > 1]
-        if len(alike) > 1 and all(column.values <= {"0", "1"} for column in alike):
+        if len(alike) > 1 and all(column.values <= {"0", "1", "0.0", "1.0"} for column in alike):
             return [column.name for column in alike]
     return []
 
@@ -68,9 +75,8 @@ def told(column: Column) -> str:
     """What a column holds, in a few words: ``2 values: 0 in 95 %, 1 in 5 %``."""
     count = len(column.values)
     gaps = f", empty in {column.empty} rows" if column.empty else ""
-    if target_of(column)[0] == "value":
-        low, high = column.table.frame[column.name].astype(float).min(), column.table.frame[column.name].astype(float).max()
-        return f"numbers from {low:.3g} to {high:.3g}{gaps}"
+    if target_of(column)[0] == "value" and len(column.numbers):
+        return f"numbers from {column.numbers.min():.3g} to {column.numbers.max():.3g}{gaps}"
     total = sum(column.counts.values())
     most = ", ".join(f"{value} in {100 * rows / total:.1f} %" for value, rows in list(column.counts.items())[:3])
     return f"{count} values: {most}{', ...' if count > 3 else ''}{gaps}"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError
-from agentnas.tools.own.columns import Holds, days, holds, numbers, truths
+from agentnas.tools.own.columns import Holds, days, has_commas, holds, numbers, truths
 from agentnas.tools.own.schema import ALL
 from agentnas.tools.own.schema import Table as Part
 from agentnas.tools.own.tables import MISSING, Table
@@ -52,10 +52,17 @@ def features_of(table: Table, part: Part, key: str) -> list[tuple[str, Holds]]:
 
 def _told(table: Table, name: str, said: Holds | None, key: str) -> Holds:
     found = holds(table, name)
+    if name in table.several:
+        raise DataError(f"{table.at(table.several[name], name)}: holds several values, a feature takes one; add {key}: ignore: [{name}]")
     if found == "nothing":
         raise DataError(f"{table.where}: column {name!r} is empty in all {len(table)} rows; add {key}: ignore: [{name}]")
     if said is None and found == "names":
-        count = len(set(table.texts(name, key)))
+        different = set(table.texts(name, key))
+        if has_commas(different):
+            raise DataError(
+                f"{table.where}: column {name!r} holds numbers with a comma before decimals; write a point, or separate cells by ;"
+            )
+        count = len(different)
         raise DataError(
             f"{table.where}: column {name!r} holds {count:,} different texts in {len(table):,} rows; say what it is in {key}:"
             " text, categories or ignore"

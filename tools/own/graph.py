@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from agentnas.tools.own.encoders import Encoded, encode
 from agentnas.tools.own.labels import Labels, read_labels
 from agentnas.tools.own.schema import Edges, Graphs, Nodes, TaskFile
 from agentnas.tools.own.tables import Objects, Table
+from agentnas.tools.spelling import meant
 from agentnas.tools.tasks.base import GraphData, Index, Kind, Matrix, compact, one_hot
 from agentnas.tools.tasks.graph_sets import degree_features
 from agentnas.tools.tasks.pairs import identity_features
@@ -239,10 +241,16 @@ def _places(table: Table, column: str, names: pd.Index, key: str, of_graph: Obje
     if (found < 0).any():
         row = int((found < 0).argmax())
         told = f"in graph {of_graph[row]!r} " if of_graph is not None else ""
-        raise DataError(
-            f"{table.at(row, column)}: node {cells[row][:40]!r} {told}is none of the {len(names):,} nodes, such as {_such(names)}"
-        )
+        raise DataError(f"{table.at(row, column)}: {_unknown(cells[row], told, names)}")
     return np.asarray(found, np.int64)
+
+
+def _unknown(cell: str, told: str, names: pd.Index) -> str:
+    if not cell:
+        return "is empty; an edge needs both its ends"
+    other = meant(cell, map(_plain, names))
+    hint = f"; write names alike: there is {other[:40]!r}" if other is not None and other != cell else ""
+    return f"node {cell[:40]!r} {told}is none of the {len(names):,} nodes, such as {_such(names)}{hint}"
 
 
 def _such(names: pd.Index) -> str:
@@ -319,7 +327,7 @@ def _many(
     order = np.argsort(owners, kind="stable")
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    ordered = None if tables.nodes is None else Table(tables.nodes.where, tables.nodes.frame.iloc[order], tables.nodes.decimal)
+    ordered = None if tables.nodes is None else replace(tables.nodes, frame=tables.nodes.frame.iloc[order])
     graph_of = owners[order].astype(np.int64)
     more = _of_graphs(part, _given(tables.graphs), graph_of)
     return _joined(nodes, ordered, len(order), ends._replace(joined=place[ends.joined]), directed, labels, "graph", graph_of, more)

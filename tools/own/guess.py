@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentnas.tools.errors import UsageError
 from agentnas.tools.metrics import Target, fitting
-from agentnas.tools.own.answers import CLEAR, LEAST, Answer, candidates, metric_of, several, target_of, told
+from agentnas.tools.own.answers import FEW_CLASSES, metric_of, says_label, target_of, told
 from agentnas.tools.own.arrays import Arrays, data_of
+from agentnas.tools.own.columns import has_commas
 from agentnas.tools.own.guessing import Guess, Line, Wishes, some
 from agentnas.tools.own.looking import PARTS, Column, Seen
+from agentnas.tools.own.predicted import answers_of, check_level, items_of
 from agentnas.tools.own.roles import DIRECTED, Roles, find_roles, no_edges
 from agentnas.tools.yaml_file import nearest
 
@@ -47,10 +51,11 @@ def guess_tables(tables: Sequence[Seen], wishes: Wishes) -> Guess:
     if roles.edges is None and roles.smiles is None:
         raise UsageError(no_edges(tables))
     guess = Guess()
-    items = _items(roles, wishes)
-    answers = _answers(guess, roles, items, wishes)
+    items = items_of(roles, wishes)
+    answers = answers_of(guess, roles, items, wishes)
     kind = wishes.kind or (("graph" if items is roles.graphs else "node") if answers else "link")
     _check_kind(kind, answers, roles)
+    check_level(roles, items, answers, wishes)
     guess.say("kind", kind, _why_kind(kind, roles), "--kind")
     columns = answers if kind != "link" else []
     target = _target(guess, columns, kind, wishes)
@@ -76,7 +81,8 @@ def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
     guess.say("source", str(file), told)
     guess.say("kind", kind, "there is no y" if "y" not in arrays else f"y holds {data.num_items} labels", "--kind")
     if kind != "link":
-        guess.say("target", target, f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
+        guess.say("target", target, "you said so" if wishes.predict else f"y is of {np.asarray(arrays['y']).dtype}", "--predict")
+        _other_target(guess, target, np.asarray(arrays["y"]), wishes)
     counts = np.bincount(data.y[data.y >= 0]).tolist() if target == "classes" and kind != "link" else ()
     _metric(guess, kind, target, [count for count in counts if count], wishes)
     if kind == "link":
@@ -85,6 +91,20 @@ def guess_arrays(file: Path, arrays: Arrays, wishes: Wishes) -> Guess:
         guess.say("directed", data.directed, "as the edges stand" if wishes.directed is None else "you said so", "--directed")
     _split_of_arrays(guess, arrays, int(data.labelled.sum()), kind, wishes)
     return guess
+
+
+def _other_target(guess: Guess, target: Target, y: NDArray[Any], wishes: Wishes) -> None:
+    """Say so where the type of numbers and what they are do not agree: 0.0 and 1.0, or a thousand whole amounts."""
+    if wishes.predict or target == "labels":
+        return
+    values = np.unique(y[np.isfinite(y)])
+    few = len(values) <= FEW_CLASSES and bool((values == np.round(values)).all())
+    if target == "value" and few:
+        text = f"y holds {len(values)} different whole numbers; value is taken, as they are of {y.dtype}, classes fits if they are names"
+        guess.doubt("target", text, "--predict classes", ("value", "classes"))
+    elif target == "classes" and len(values) > 5 * FEW_CLASSES:
+        text = f"y holds {len(values)} different whole numbers; classes is taken, value fits if they are amounts"
+        guess.doubt("target", text, "--predict value", ("classes", "value"))
 
 
 def _metric(guess: Guess, kind: str, target: Target, counts: Sequence[int], wishes: Wishes) -> None:
@@ -120,56 +140,6 @@ def _known(tables: Sequence[Seen], wishes: Wishes) -> None:
                 raise UsageError(f"{option} {column}: no file has such a column; {nearest(column, names)}")
     if (wishes.source is None) != (wishes.target is None):
         raise UsageError("--source and --target belong together: give both columns of the edges")
-
-
-def _items(roles: Roles, wishes: Wishes) -> Seen | None:
-    """The table whose rows are predicted."""
-    if roles.smiles or roles.graphs:
-        graphs_only = wishes.kind == "graph" or wishes.kind is None
-        in_nodes = roles.nodes is not None and wishes.label and wishes.label[0] in roles.nodes.columns
-        return roles.nodes if (not graphs_only or in_nodes) and roles.nodes is not None else roles.graphs
-    return roles.nodes
-
-
-def _answers(guess: Guess, roles: Roles, items: Seen | None, wishes: Wishes) -> list[Column]:
-    """The columns that are predicted; none: links are."""
-    if items is None or wishes.kind == "link":
-        return []
-    if wishes.label:
-        missing = [name for name in wishes.label if name not in items.columns]
-        if missing:
-            raise UsageError(f"--label {missing[0]}: {items.file.name}, whose rows are predicted, has no such column; {_such(items)}")
-        return [items.columns[name] for name in wishes.label]
-    taken = [roles.id, roles.owner, roles.graph_id, roles.smiles, *wishes.ignore]
-    found = candidates(items, taken)
-    if many := several(found):
-        return [items.columns[name] for name in many]
-    return _likeliest(guess, items, found, taken)
-
-
-def _such(seen: Seen) -> str:
-    return f"allowed: {', '.join(list(seen.columns)[:12])}"
-
-
-def _likeliest(guess: Guess, items: Seen, found: list[Answer], taken: list[str | None]) -> list[Column]:
-    if not found or found[0].score < LEAST:
-        could = _could(items, taken)
-        what = f"no column of {items.file.name} looks like a label" + (f" (those that could be: {', '.join(could[:4])})" if could else "")
-        guess.doubt("label", f"{what}: links are predicted", "--label COLUMN", ("", *could))
-        return []
-    close = [answer for answer in found[1:] if answer.score > found[0].score - CLEAR]
-    if close:
-        others = ", ".join(f"{answer.column.name} ({told(answer.column)})" for answer in close[:3])
-        text = f"{found[0].column.name} is taken; it could also be {others}"
-        guess.doubt("label", text, f"--label {close[0].column.name}", [answer.column.name for answer in (found[0], *close)])
-    return [found[0].column]
-
-
-def _could(items: Seen, taken: list[str | None]) -> list[str]:
-    """Columns of few values that may be labels, though nothing says so."""
-    columns = [column for name, column in items.columns.items() if name not in taken and not column.is_parts]
-    fit = [column for column in columns if column.holds in ("categories", "yes or no") or (column.whole and len(column.values) <= 20)]
-    return [column.name for column in fit if 2 <= len(column.values) <= max(20, len(items.table) // 20)]
 
 
 def _check_kind(kind: str, answers: list[Column], roles: Roles) -> None:
@@ -219,11 +189,13 @@ def _nodes(guess: Guess, roles: Roles, items: Seen | None, columns: list[Column]
     _file(guess, "nodes", seen, "node")
     if roles.id:
         share = f"{100 * roles.found:.0f} % of the ends of edges are among them"
-        guess.say("nodes.id", roles.id, "you said so" if wishes.id else f"all values differ; {share}", "--id")
+        differ = f"all values differ within a {roles.owner}" if roles.within else "all values differ"
+        guess.say("nodes.id", roles.id, "you said so" if wishes.id else f"{differ}; {share}", "--id")
     if roles.found < 1 and roles.id:
         guess.doubt("nodes", f"{100 * (1 - roles.found):.1f} % of the ends of edges are no {roles.id} of {seen.file.name}", "--id COLUMN")
     if roles.owner:
-        guess.say("nodes.graph", roles.owner, f"its cells are ids of {_name(roles.graphs)}", "--graph")
+        why = f"its cells are ids of {_name(roles.graphs)}" if roles.graphs else "edges have it too, and nodes are numbered within it"
+        guess.say("nodes.graph", roles.owner, "you said so" if wishes.graph else why, "--graph")
     if columns and items is seen:
         _label(guess, "nodes", columns, wishes)
     taken = {roles.id, roles.owner, *(column.name for column in columns if items is seen), *_split_columns(seen, wishes)}
@@ -240,8 +212,17 @@ def _file(guess: Guess, part: str, seen: Seen, what: str) -> None:
 
 def _label(guess: Guess, part: str, columns: list[Column], wishes: Wishes) -> None:
     names = [column.name for column in columns]
-    why = "you said so" if wishes.label else "its name says so" if len(names) == 1 else "their names say so"
+    if wishes.label:
+        why = "you said so"
+    elif len(names) > 1:
+        why = "their names say so"
+    else:
+        why = "its name says so" if says_label(columns[0]) else "no other column can be one"
     guess.say(f"{part}.label", names[0] if len(names) == 1 else names, f"{why}; {told(columns[0])}", "--label")
+    for column in columns:
+        for word, rows in column.blanks.items():
+            text = f"{word!r} is read as empty, in {rows:,} rows of {column.name}; if it is a class, it needs another name"
+            guess.doubt("blank", text, f"write another word than {word!r}")
 
 
 def _typed(guess: Guess, part: str, seen: Seen, taken: set[str | None]) -> None:
@@ -269,14 +250,18 @@ def _features(guess: Guess, part: str, seen: Seen, taken: set[str | None], wishe
 
 
 def _why_not(column: Column) -> str:
+    if column.name in column.table.several:
+        return "several values in a cell"
     if column.holds == "nothing":
         return "empty in every row"
+    if column.holds == "names" and has_commas(column.values):
+        return "numbers with a comma before decimals: write a point, or separate cells by ;"
     if column.holds == "names":
         return "nearly every row has a text of its own: a name, not a feature"
     if len(column.values) == 1 and not column.empty:
         return "the same in every row"
-    if column.unique and column.whole and (column.words[-1:] == ("id",) or column.words == ("index",)):
-        return "an identifier"
+    if column.is_number_of_row or (column.unique and column.whole and column.words[-1:] == ("id",)):
+        return "an identifier, or the number of the row"
     return "parts of a split" if column.is_parts else ""
 
 

@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.own.arrays import Arrays
-from agentnas.tools.own.columns import Holds, holds
+from agentnas.tools.own.columns import Holds, holds, parsed
 from agentnas.tools.own.graph import Tables
 from agentnas.tools.own.sources import MARKUP, NPZ, TORCH, read_source
-from agentnas.tools.own.tables import MISSING, PARQUET, PICKLES, TEXTS, Objects, Table, read_table
+from agentnas.tools.own.tables import MISSING, PARQUET, PICKLES, TEXTS, Objects, Table, read_table, texts_of
 
 TABLES = (*TEXTS, *PARQUET)
 SOURCES = (*MARKUP, *NPZ, *TORCH)
@@ -41,7 +42,7 @@ class Column:
     @cached_property
     def texts(self) -> Objects:
         """Cells as texts; empty where a cell is."""
-        return self.table.texts(self.name, self.name)
+        return texts_of(self.table.frame[self.name])
 
     @cached_property
     def values(self) -> frozenset[str]:
@@ -61,6 +62,23 @@ class Column:
     def whole(self) -> bool:
         """Whether the values are whole numbers."""
         return self.holds in ("numbers", "yes or no") and all(_WHOLE.fullmatch(value) for value in self.values)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.float64]:
+        """The finite numbers among the cells."""
+        found = parsed(self.texts, self.table.decimal)
+        return found[np.isfinite(found)]
+
+    @cached_property
+    def is_number_of_row(self) -> bool:
+        """Whether the cells number the rows without a gap, in whatever order."""
+        return self.unique and self.whole and len(self.numbers) > 1 and bool(np.ptp(self.numbers) == len(self.numbers) - 1)
+
+    @cached_property
+    def blanks(self) -> dict[str, int]:
+        """Words that are read as empty, such as ``none``, and in how many rows."""
+        words, counts = np.unique(self.texts[np.isin(self.texts, sorted(MISSING - {""}))].astype(str), return_counts=True)
+        return dict(zip(map(str, words), map(int, counts), strict=True))
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -93,7 +111,7 @@ class Column:
         return bool(written > 0.98 and np.mean([bool(_BONDED.search(text)) for text in some]) > 0.6)
 
 
-_WHOLE = re.compile(r"[-+]?\d+")
+_WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +173,7 @@ def look(file: Path, separator: str | None = None, encoding: str = "utf-8") -> S
     """The table in a file; DataError where it is none, or where its first line is no header."""
     if file.suffix.lower() in PICKLES:
         raise DataError(f"{file}: a pickle runs code when it is read, so it is refused; save it as CSV, Parquet, GraphML or .npz")
-    table = read_table(file, str(file), separator=separator, encoding=encoding, as_text=lambda _: ())
+    table = read_table(file, str(file), separator=separator, encoding=encoding, as_text=lambda header: header)  # as ids are read
     if len(table.names) == 1 and (parts := table.names[0].split())[1:]:
         raise DataError(f"{file}: the first line is {table.names[0][:40]!r}, one column of {len(parts)} words; --separator ' ' parts them")
     if all(_NUMBER.fullmatch(name) for name in table.names):

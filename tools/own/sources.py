@@ -19,7 +19,7 @@ from agentnas.tools.own.arrays import Arrays, renamed
 from agentnas.tools.own.code import called
 from agentnas.tools.own.damage import DAMAGE, short
 from agentnas.tools.own.graph import Tables
-from agentnas.tools.own.tables import PICKLES, Table, check_names, no_such_file
+from agentnas.tools.own.tables import PICKLES, Table, check_names, no_such_file, with_several
 
 LARGEST_MARKUP = 256 * 2**20  # bytes of a GraphML or GML file, of which memory holds many times as much
 LARGEST_ARRAYS = 16 * 2**30  # bytes of all arrays of a file
@@ -55,6 +55,8 @@ def read_source(source: str, folder: Path, data_dir: Path | None, allow_code: bo
 
 def _check_file(path: Path, shown: str) -> None:
     try:
+        if path.is_dir():
+            raise DataError(f"{shown}: a folder; give a file")
         if path.is_file():
             return
         missing = no_such_file(path, shown)
@@ -115,11 +117,9 @@ def _frame(rows: list[dict[str, Any]], where: str) -> Table:
 
     frame = DataFrame(rows)
     check_names(list(frame.columns), where)
-    for name in frame:
-        nested = [isinstance(value, (list, dict, tuple, set)) for value in frame[name]]
-        if any(nested):
-            raise DataError(f"{where}: row {nested.index(True) + 1}, column {name!r}: holds several values; allowed: one")
-    return Table(where, frame.infer_objects())
+    nested = {name: [isinstance(value, (list, dict, tuple, set)) for value in frame[name]] for name in frame}
+    several = {str(name): found.index(True) for name, found in nested.items() if any(found)}
+    return Table(where, with_several(frame, list(frame.columns), several).infer_objects(), several=several)
 
 
 def _npz(path: Path, shown: str) -> dict[str, Any]:
@@ -139,6 +139,8 @@ def _npz(path: Path, shown: str) -> dict[str, Any]:
 
 def _parts_joined(arrays: dict[str, Any]) -> dict[str, Any]:
     """Archives of Shchur et al. (2018) hold adjacency and features as the parts of CSR matrices."""
+    from scipy.sparse import coo_array
+
     from agentnas.tools.tasks.pickles import checked_csr
 
     for stem in ("adj", "attr"):
@@ -146,7 +148,7 @@ def _parts_joined(arrays: dict[str, Any]) -> dict[str, Any]:
         if all(name in arrays for name in names):
             arrays[stem] = checked_csr(*(arrays.pop(name) for name in names))
     if "adj" in arrays:
-        adjacency = arrays.pop("adj").tocoo()
+        adjacency = coo_array(arrays.pop("adj"))
         arrays.setdefault("edge_index", np.stack([adjacency.row, adjacency.col]).astype(np.int64))
         arrays.setdefault("num_nodes", adjacency.shape[0])
     if "attr" in arrays:

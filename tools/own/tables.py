@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import ConfigError, DataError
 from agentnas.tools.own.damage import short
+from agentnas.tools.own.disguise import way_out, what_it_is
 from agentnas.tools.yaml_file import nearest
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 LARGEST_TEXT = 2**30  # bytes of a text file
 MOST_CELLS = 500_000_000
 MOST_COLUMNS = 20_000
+COMMENTS = ("#", "%")  # what lines of comments begin with in lists of edges that are passed round
 SEPARATORS = ",;\t|"
 PARQUET = (".parquet", ".pq")
 TEXTS = (".csv", ".tsv", ".tab", ".txt")
 PICKLES = (".pkl", ".pickle", ".gpickle", ".joblib")
+SEVERAL = "several values"
 MISSING = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "Null", "null", "None", "none", "?"))
 
 Objects = NDArray[np.object_]
@@ -35,11 +38,15 @@ Choice = Callable[[Sequence[str]], Iterable[str]]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table that was read: where it is from, for errors, and its columns. ``decimal``: what stands before decimals in its texts."""
+    """A table that was read: where it is from, for errors, and its columns. ``decimal``: what stands before decimals in its texts.
+
+    ``several``: columns whose cells hold lists or records, of which nothing is kept, and the first such row, counted from 0.
+    """
 
     where: str
     frame: DataFrame
     decimal: str = "."
+    several: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -54,9 +61,16 @@ class Table:
             raise DataError(f"{self.where}: no column {name!r}, which {key} names; {nearest(name, self.names)}")
         return self.frame[name]
 
+    def cells(self, name: str, key: str) -> Series:
+        """A column whose cells are read; DataError where there is none, or where a cell holds several values."""
+        series = self.column(name, key)
+        if name in self.several:
+            raise DataError(f"{self.at(self.several[name], name)}: holds several values; {key} takes one a cell")
+        return series
+
     def texts(self, name: str, key: str) -> Objects:
         """A column as texts without blanks around them; empty where a cell is. Numbers are written as they would be in a table."""
-        return texts_of(self.column(name, key))
+        return texts_of(self.cells(name, key))
 
     def at(self, row: int, column: str) -> str:
         """The place of a cell, the row counted from 0 here."""
@@ -88,13 +102,24 @@ def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, 
     if suffix in PARQUET:
         return _parquet(path, shown)
     if suffix not in TEXTS:
-        raise DataError(f"{shown}: {suffix or 'no'} ending is not known; allowed: {', '.join((*TEXTS, *PARQUET))}")
+        raise DataError(f"{shown}: {suffix or 'no'} ending is not known; allowed: {', '.join((*TEXTS, *PARQUET))}{way_out(suffix)}")
     if size > LARGEST_TEXT:
         raise DataError(
             f"{shown}: {size / 2**30:.3g} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet"
             " (pip install 'agentnas[parquet]'), or leave columns out"
         )
-    return _csv(path, shown, separator, _codec(encoding, shown), as_text)
+    return _csv(path, shown, separator_of(separator, shown), _codec(encoding, shown), as_text)
+
+
+def separator_of(said: str | None, shown: str) -> str | None:
+    r"""What separates columns: one character, a tab by its name or as it is typed, ``\t``; DataError for anything else."""
+    found = _TABS.get(said, said) if said is not None else None
+    if found is not None and (len(found) != 1 or found in '"\r\n\0'):
+        raise DataError(f"{shown}: separator is {said!r}; allowed: one character such as ',', ';', '|' or ' ', and tab")
+    return found
+
+
+_TABS = {"\\t": "\t", "tab": "\t", "TAB": "\t"}
 
 
 def _size(path: Path, shown: str) -> int:
@@ -167,7 +192,8 @@ def _looked_through(path: Path, shown: str, separator: str | None, encoding: str
     except UnicodeError:
         raise DataError(_not_text(path, shown, encoding)) from None
     except csv.Error as error:
-        raise DataError(f"{shown}: line {reader.line_num}: {short(error)}; expected a table with one row a line") from None
+        told = what_it_is(path) or f"line {reader.line_num}: {short(error)}; expected a table with one row a line"
+        raise DataError(f"{shown}: {told}") from None
     except OSError as error:
         raise DataError(f"{shown}: cannot be read ({error.strerror or error})") from None
     if not rows:
@@ -177,6 +203,8 @@ def _looked_through(path: Path, shown: str, separator: str | None, encoding: str
 
 
 def _hint(row: Sequence[str], header: Sequence[str]) -> str:
+    if header[0].startswith(COMMENTS):
+        return f"the first line is {_COMMENT.format(header[0][:40])}"
     return "the file may be truncated" if len(row) < len(header) else "put texts that hold a separator in quotes"
 
 
@@ -191,8 +219,13 @@ def _header(names: Sequence[str], shown: str) -> list[str]:
     found = [name.strip() for name in names]
     if not found:
         raise DataError(f"{shown}: the file is empty; expected a header and rows")
+    if len(found) == 1 and found[0].startswith(COMMENTS):
+        raise DataError(f"{shown}: the first line is {_COMMENT.format(found[0][:40])}")
     check_names(found, shown)
     return found
+
+
+_COMMENT = "{!r}, a comment? Leave such lines out, and put names of columns in the first, such as source,target"
 
 
 def check_names(names: Sequence[str], shown: str) -> None:
@@ -202,14 +235,22 @@ def check_names(names: Sequence[str], shown: str) -> None:
     places: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
         if not name:
-            raise DataError(f"{shown}: column {number} has no name; name it in the header")
+            raise DataError(f"{shown}: column {number} has no name; {_name_it(number, len(names))}")
         if name in places:
             raise DataError(f"{shown}: columns {places[name]} and {number} are both named {name!r}; rename one")
         places[name] = number
 
 
+def _name_it(number: int, count: int) -> str:
+    if number == 1:
+        return "name it in the header, or leave it out where it only counts the rows (pandas: to_csv(..., index=False))"
+    return "name it in the header" + (", or leave out the separators at the ends of lines" if number == count else "")
+
+
 def _not_text(path: Path, shown: str, encoding: str) -> str:
-    """Where the first byte stands that is no text."""
+    """What the file is instead, or where the first byte stands that is no text."""
+    if told := what_it_is(path):
+        return f"{shown}: {told}"
     named = "UTF-8" if encoding == "utf-8-sig" else encoding
     decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
@@ -240,15 +281,20 @@ def _parquet(path: Path, shown: str) -> Table:
             _check_cells(file.metadata.num_rows, file.metadata.num_columns, shown)
             check_names(file.schema_arrow.names, shown)
             nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
-            if nested:
-                raise DataError(f"{shown}: column {nested[0]!r} holds lists or records; allowed: one value a cell")
-            read = file.read()
+            read = file.read([name for name in file.schema_arrow.names if name not in nested])
             read.validate(full=True)  # a damaged text would be met only where it is used
-            frame = read.to_pandas(ignore_metadata=True)
+            frame = with_several(read.to_pandas(ignore_metadata=True), file.schema_arrow.names, nested)
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
         raise DataError(f"{shown}: no Parquet file, or a damaged one: {short(error)}") from None
     if not len(frame):
         raise DataError(f"{shown}: holds no rows")
-    return Table(shown, frame)
+    return Table(shown, frame, several=dict.fromkeys(nested, 0))
+
+
+def with_several(frame: DataFrame, names: Sequence[str], nested: Collection[str]) -> DataFrame:
+    """The frame with all its columns, those of several values a cell as words that say so."""
+    for name in nested:
+        frame[name] = SEVERAL
+    return frame[list(names)] if nested else frame

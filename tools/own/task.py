@@ -75,7 +75,7 @@ def name_of(file: TaskFile, path: Path) -> str:
     usual = path.stem in ("task", "tasks", "agentnas")
     name = file.name or name_from(path.parent.name if usual and path.parent.name else path.stem) or "own-data"
     if name in task_names():
-        raise UsageError(f"{path}: name {name!r} is that of a task which comes with AgentNAS; give another name")
+        raise UsageError(f"{path}: name {name!r} is that of a task which comes with AgentNAS; give another, such as name: my-{name}")
     return name
 
 

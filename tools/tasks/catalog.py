@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,7 +162,10 @@ def data_set(name: str) -> DataSet:
 
 
 def _as_file(name: str) -> str:
-    """What to say of a name that looks like a path."""
+    """What to say of a name that is a folder, or looks like a path."""
+    if os.path.isdir(name):  # unlike a Path's, it answers to a name of any length
+        inside = os.path.join(name, "task.yaml")
+        return f", and it is a folder: {f'give {inside}' if os.path.isfile(inside) else f'agentnas tasks init {name} writes a task file'}"
     return "; data of your own are a task file, which ends with .yaml" if "/" in name or "\\" in name or "." in name else ""
 
 

@@ -77,6 +77,10 @@ ADVICE: dict[str, Advice] = {
     "empty-rows": ("These nodes are known by their neighbours alone.", "Check whether their rows were lost when files were joined."),
     "unlabelled": ("They pass messages and are never scored.", "Nothing, if labels are truly unknown."),
     "empty-class": ("Its output can never be right.", "Remove the class, or check how labels were read."),
+    "alike-classes": (
+        "One class may have been read as two, and a network is asked to tell them apart.",
+        "Write the class one way in the label's column.",
+    ),
     "one-class": ("Any model is right by a constant.", "Check the label's column, and how it was read."),
     "many-classes": (
         "With a handful of items a class nothing can be learnt of most of them.",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agentnas.tools.spelling import alike
 from agentnas.tools.tasks.base import GraphData, Task
 from agentnas.tools.tasks.checks.findings import Problem, class_list, class_name, classes_of, data_of, items_of, problem
 
@@ -50,6 +51,8 @@ def _classes(task: Task, data: GraphData) -> Iterator[Problem]:
     named, share = items_of(task), counts / counts.sum()
     if (empty := np.flatnonzero(counts == 0)).size:
         yield problem("warning", "empty-class", f"class {class_list(data, empty.tolist())} has no {named[:-1]} at all")
+    if pair := alike(data.class_names):
+        yield problem("warning", "alike-classes", f"classes {pair[0]!r} and {pair[1]!r} differ in nothing but how they are written")
     if (counts > 0).sum() == 1:
         yield problem("error", "one-class", f"every labelled {named[:-1]} is of class {class_name(data, most)}: there is nothing to learn")
     elif data.num_classes > max(20, counts.sum() / 10):
