@@ -42,6 +42,15 @@ def asked(plan: SplitPlan, text: str | None) -> SplitPlan:
     return SplitPlan(kind="folds" if match else text, count=int(match[1]) if match else None, seed=plan.seed)
 
 
+def check_drawn(plan: SplitPlan, where: str) -> None:
+    """Raise UsageError for a seed alone beside a source that has its own split, which a seed cannot change."""
+    if plan.model_fields_set == {"seed"}:
+        raise UsageError(
+            f"{where}: split: seed has nothing to draw, for the source has its own split; leave seed out to keep that, or give split:"
+            f" {{kind: random, seed: {plan.seed}}} for random splits in its place"
+        )
+
+
 def usual(kind: str, items: int) -> SplitPlan:
     """What is done where a task file says nothing."""
     return SplitPlan(kind="folds" if kind == "graph" and items <= SMALL_SET else "random")
