@@ -1,4 +1,4 @@
-"""Data sets of the Open Graph Benchmark (Hu et al., 2020) by name, through its own loader, with its splits."""
+"""Data sets of the Open Graph Benchmark (Hu et al., 2020) by name, through its own loader, with its splits and its metric."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentnas.tools.errors import ConfigError, DataError, UsageError
 from agentnas.tools.own.arrays import Arrays
+from agentnas.tools.own.codes import of_atoms, of_bonds
 from agentnas.tools.own.damage import DAMAGE, short
 from agentnas.tools.own.sources import as_arrays
 from agentnas.tools.whole_file import whole_file
 
 PARTS = (("train", "train_mask"), ("valid", "val_mask"), ("test", "test_mask"))
 KEPT = "agentnas.npz"
+VERSION = 2  # of what is kept; a higher one makes what others kept anew
 ASKED = "the package asked for a yes, as it does before large downloads; say y to it in a terminal"
 MOST_CLASSES = 1000
+# Its names of metrics -> ours, which hits@k and mrr share; its older versions call average precision prcauc.
+METRICS = {"rocauc": "roc_auc", "ap": "ap", "prcauc": "ap", "acc": "accuracy", "accuracy": "accuracy"}
+MOLECULES = "ogbg-mol"
 _NAME = re.compile(r"ogb[ng]-[\w-]+")
 
 
 def read_ogb(name: str, data_dir: Path | None) -> Arrays:
-    """The arrays of ``ogbn-`` and ``ogbg-`` data sets. Files are looked for, and downloaded to, the data folder.
+    """The arrays of ``ogbn-`` and ``ogbg-`` data sets, with ``metric`` and ``split_by`` (scaffold, time, ...) where the package says them.
 
-    What was read is kept there as arrays: the package keeps a pickle, which PyTorch does not read as weights.
+    Files are looked for, and downloaded to, the data folder. What was read is kept there as arrays: the package keeps a pickle, which
+    PyTorch does not read as weights. Atoms and bonds are kept as codes and come one-hot.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"source: ogb:{name[:40]}; allowed: ogb:ogbn-NAME (nodes) and ogb:ogbg-NAME (graphs)")
@@ -38,16 +45,32 @@ def read_ogb(name: str, data_dir: Path | None) -> Arrays:
     root = (data_dir or Path(platformdirs.user_cache_dir("agentnas")) / "data") / "OGB"
     folder, where = root / name.replace("-", "_"), f"source ogb:{name}"
     try:
-        if (folder / KEPT).is_file():
-            with np.load(folder / KEPT, allow_pickle=False) as archive:
-                return dict(archive)
-        arrays = _read(name, root, folder, where)
-        with contextlib.suppress(OSError), whole_file(folder / KEPT) as file:  # a folder that nothing can be written to is read each time
-            np.savez(file, **arrays)
-        return arrays
+        arrays = _kept(folder / KEPT, where)
+        if arrays is None:
+            arrays = _read(name, root, folder, where)
+            with contextlib.suppress(OSError), whole_file(folder / KEPT) as file:  # a folder that cannot be written to is read each time
+                np.savez(file, version=VERSION, **arrays)
+        return _one_hot(arrays) if name.startswith(MOLECULES) else arrays
     except (*DAMAGE, http.client.HTTPException, SystemExit) as error:
         asked = isinstance(error, SystemExit) or "EOF when reading a line" in str(error)
         raise DataError(f"{where}: {ASKED if asked else short(error)}; its files are looked for in, and downloaded to, {root}") from None
+
+
+def _kept(path: Path, where: str) -> Arrays | None:
+    """What was kept; None where nothing was, or by another version, which is said."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as archive:
+        if "version" in archive and int(archive["version"]) == VERSION:
+            return {name: array for name, array in archive.items() if name != "version"}
+    sys.stderr.write(f"{where}: {KEPT} was kept by another version and is made anew\n")
+    return None
+
+
+def _one_hot(arrays: Arrays) -> Arrays:
+    """The categories of atoms and bonds as columns."""
+    made = {"x": of_atoms, "edge_attr": of_bonds}
+    return {name: made[name](array) if name in made else array for name, array in arrays.items()}
 
 
 def _read(name: str, root: Path, folder: Path, where: str) -> Arrays:
@@ -65,7 +88,14 @@ def _read(name: str, root: Path, folder: Path, where: str) -> Arrays:
         except pickle.UnpicklingError:  # PyTorch since 2.6 refuses what the package kept, which is made anew of the raw files
             (folder / "processed" / "data_processed").unlink()
             data = maker(name=name, root=str(root))
-    return _nodes(data, where) if of_nodes else _graphs(data, where)
+    return {**(_nodes(data, where) if of_nodes else _graphs(data, where)), **_judged(data)}
+
+
+def _judged(data: Any) -> Arrays:
+    """By which metric, and how items were split, as the package says."""
+    metric = str(getattr(data, "eval_metric", ""))
+    found = {"metric": METRICS.get(metric, metric), "split_by": str(getattr(data, "meta_info", {}).get("split", "")).replace("_", " ")}
+    return {name: np.array(said) for name, said in found.items() if said}
 
 
 def _nodes(data: Any, where: str) -> Arrays:
@@ -90,7 +120,13 @@ def _aim(data: Any) -> str:
 
 def _arrays(graph: Any) -> Arrays:
     named = (("edge_index", "edge_index"), ("node_feat", "x"), ("edge_feat", "edge_attr"))
-    return {name: graph[key] for key, name in named if graph.get(key) is not None}
+    return {name: _narrow(graph[key]) for key, name in named if graph.get(key) is not None}
+
+
+def _narrow(array: NDArray[Any]) -> NDArray[Any]:
+    """Small whole numbers in a byte each."""
+    fits = array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() < 256
+    return array.astype(np.uint8) if fits else array
 
 
 def _labels(labels: Any, aim: str) -> Any:

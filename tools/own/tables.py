@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 LARGEST_TEXT = 2**30  # bytes of a text file
+LARGEST_PARQUET = 16 * 2**30  # bytes of a Parquet file's columns, unpacked
 MOST_CELLS = 500_000_000
 MOST_COLUMNS = 20_000
 SEPARATORS = ",;\t|"
@@ -238,13 +239,12 @@ def _parquet(path: Path, shown: str) -> Table:
     try:
         with pq.ParquetFile(path) as file:
             _check_cells(file.metadata.num_rows, file.metadata.num_columns, shown)
+            _check_unpacked(file.metadata, shown)
             check_names(file.schema_arrow.names, shown)
             nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
             if nested:
                 raise DataError(f"{shown}: column {nested[0]!r} holds lists or records; allowed: one value a cell")
-            read = file.read()
-            read.validate(full=True)  # a damaged text would be met only where it is used
-            frame = read.to_pandas(ignore_metadata=True)
+            frame = _by_column(file)
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
@@ -252,3 +252,25 @@ def _parquet(path: Path, shown: str) -> Table:
     if not len(frame):
         raise DataError(f"{shown}: holds no rows")
     return Table(shown, frame)
+
+
+def _check_unpacked(metadata: Any, shown: str) -> None:
+    """Raise DataError for columns that take more than is allowed once they are unpacked; the file itself may be much smaller."""
+    size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    if size > LARGEST_PARQUET:
+        raise DataError(
+            f"{shown}: {size / 2**30:.3g} GiB unpacked; allowed for Parquet: {LARGEST_PARQUET / 2**30:.3g} GiB;"
+            " leave columns or rows out of the file"
+        )
+
+
+def _by_column(file: Any) -> DataFrame:
+    """The table of an open Parquet file, read a column at a time, so that Arrow's copy is of one column and not of all."""
+    from pandas import DataFrame
+
+    columns = {}
+    for name in file.schema_arrow.names:
+        read = file.read(columns=[name]).select([name])  # the name of a column that others begin with, and a dot, asks for those too
+        read.validate(full=True)  # a damaged text would be met only where it is used
+        columns[name] = read.to_pandas(ignore_metadata=True)[name]
+    return DataFrame(columns, copy=False)

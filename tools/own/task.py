@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agentnas.tools.errors import DataError, UsageError
-from agentnas.tools.metrics import Metric, metric
+from agentnas.tools.metrics import Metric, fitting, metric
 from agentnas.tools.own import splits as own_splits
 from agentnas.tools.own.arrays import Arrays, data_of, given_splits
 from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
@@ -35,7 +35,7 @@ def own_task(reference: str, *, data_dir: Path | None = None, split: str | None 
         read = _read(file, path.parent, data_dir, allow_code)
         built = _built(file, read, path.name)
         data, parts, protocol = _split(file, built, read, split, path.name)
-        chosen = _metric(file, data, parts, path.name)
+        chosen = _metric(file, data, parts, path.name, usual_metric(read))
     except MemoryError:
         raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
     asked = split or file.split.rule or "usual"
@@ -114,12 +114,12 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
         return _links(file, data, text, where)
     plan = own_splits.asked(file.split, text)
     masked = not isinstance(read, Tables) and "train_mask" in read
+    if masked:
+        own_splits.check_drawn(plan, where)
     if plan.rule == "given" or (plan.rule is None and not plan.model_fields_set and masked):
         if isinstance(read, Tables):
             raise UsageError(f"{where}: split: kind given needs a source with train_mask, val_mask and test_mask; give column")
-        splits = given_splits(read, data.num_items, data.labelled, file.source or where)
-        own_splits.check(splits, where)
-        return data, splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source, {sizes_text(splits)}"
+        return data, *_given(file, data, read, where)
     if plan.rule is None:
         usual = own_splits.usual(data.kind, int(data.labelled.sum()))
         shares = {plan.train, plan.val, plan.test} != {None}
@@ -128,6 +128,13 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
     made, protocol = own_splits.make(plan, data.y, data.labelled, built.items, where)
     own_splits.check_classes(made, data.y, data.class_names, where)
     return data, made, protocol
+
+
+def _given(file: TaskFile, data: GraphData, read: Arrays, where: str) -> tuple[tuple[Split, ...], str]:
+    splits = given_splits(read, data.num_items, data.labelled, file.source or where)
+    own_splits.check(splits, where)
+    by = f" by {read['split_by']}" if "split_by" in read else ""
+    return splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source{by}, {sizes_text(splits)}"
 
 
 def _is_link(file: TaskFile, read: Tables | Arrays) -> bool:
@@ -151,9 +158,16 @@ def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tup
     return linked, made, protocol(made, edges, negatives)
 
 
-def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str) -> Metric:
+def usual_metric(read: Tables | Arrays) -> str | None:
+    """The metric that a benchmark judges by, where the source is one."""
+    return str(read["metric"]) if not isinstance(read, Tables) and "metric" in read else None
+
+
+def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str, usual: str | None) -> Metric:
+    """``usual``: the metric of the source, taken where the file names none and it fits what is predicted."""
     if data.kind == "link":
-        return metric(file.metric or "roc_auc")
-    chosen = metric_of(file.metric, data.y, data.target, splits, where)
+        return metric(file.metric or usual or "roc_auc")
+    named = file.metric or (usual if usual in fitting(data.target) else None)
+    chosen = metric_of(named, data.y, data.target, splits, where)
     check_scored(data.y, chosen, splits, data.num_classes, where)
     return chosen

@@ -17,7 +17,7 @@ from agentnas.tools.errors import AgentNASError, DataError
 from agentnas.tools.own import tables
 from agentnas.tools.own.looking import look
 from agentnas.tools.tasks import load_task
-from tests.tools.own.making import TASK, arrays, graphs, people, write
+from tests.tools.own.making import FORMATS, TASK, arrays, graphs, people, write
 
 
 def told(path: Path) -> str:
@@ -270,6 +270,16 @@ def test_a_source_of_gigabytes_is_refused_before_it_is_read(name: str, line: str
     path = write(tmp_path, {"task.yaml": f"source: {name}\n"})
     grown(tmp_path / name, 20)
     assert told(path) == line
+
+
+def test_a_parquet_file_that_unpacks_to_gigabytes_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = FORMATS["parquet"](tmp_path)
+    monkeypatch.setattr(tables, "LARGEST_PARQUET", 2**10)
+    monkeypatch.setattr(tables, "_by_column", lambda file: pytest.fail("was read"))
+    line = told(path)
+    assert re.fullmatch(
+        r"people\.parquet: \S+ GiB unpacked; allowed for Parquet: 9\.54e-07 GiB; leave columns or rows out of the file", line
+    ), line
 
 
 def test_a_table_of_too_many_cells_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
