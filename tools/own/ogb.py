@@ -29,17 +29,17 @@ MOST_CLASSES = 1000
 # Its names of metrics -> ours, which hits@k and mrr share; its older versions call average precision prcauc.
 METRICS = {"rocauc": "roc_auc", "ap": "ap", "prcauc": "ap", "acc": "accuracy", "accuracy": "accuracy"}
 MOLECULES = "ogbg-mol"
-_NAME = re.compile(r"ogb[ng]-[\w-]+")
+_NAME = re.compile(r"ogb[ngl]-[\w-]+")
 
 
 def read_ogb(name: str, data_dir: Path | None) -> Arrays:
-    """The arrays of ``ogbn-`` and ``ogbg-`` data sets, with ``metric`` and ``split_by`` (scaffold, time, ...) where the package says them.
+    """The arrays of ``ogbn-``, ``ogbg-`` and ``ogbl-`` data sets, with ``metric`` and ``split_by`` (scaffold, ...) where they are known.
 
     Files are looked for, and downloaded to, the data folder. What was read is kept there as arrays: the package keeps a pickle, which
     PyTorch does not read as weights. Atoms and bonds are kept as codes and come one-hot.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"source: ogb:{name[:40]}; allowed: ogb:ogbn-NAME (nodes) and ogb:ogbg-NAME (graphs)")
+        raise UsageError(f"source: ogb:{name[:40]}; allowed: ogb:ogbn-NAME (nodes), ogb:ogbg-NAME (graphs) and ogb:ogbl-NAME (links)")
     import platformdirs
 
     root = (data_dir or Path(platformdirs.user_cache_dir("agentnas")) / "data") / "OGB"
@@ -76,11 +76,13 @@ def _one_hot(arrays: Arrays) -> Arrays:
 def _read(name: str, root: Path, folder: Path, where: str) -> Arrays:
     try:
         from ogb.graphproppred import GraphPropPredDataset
+        from ogb.linkproppred import LinkPropPredDataset
         from ogb.nodeproppred import NodePropPredDataset
     except ImportError:
         raise ConfigError(f"{where} needs the extra ogb; pip install 'agentnas[ogb]'") from None
-    of_nodes = name.startswith("ogbn-")
-    maker = NodePropPredDataset if of_nodes else GraphPropPredDataset
+    maker, arrays_of = {
+        "n": (NodePropPredDataset, _nodes), "g": (GraphPropPredDataset, _graphs), "l": (LinkPropPredDataset, _links),
+    }[name[3]]  # fmt: skip
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():  # the package prints what it does
         warnings.simplefilter("ignore")  # of what PyTorch suspects in a pickle that it then refuses
         try:
@@ -88,7 +90,7 @@ def _read(name: str, root: Path, folder: Path, where: str) -> Arrays:
         except pickle.UnpicklingError:  # PyTorch since 2.6 refuses what the package kept, which is made anew of the raw files
             (folder / "processed" / "data_processed").unlink()
             data = maker(name=name, root=str(root))
-    return {**(_nodes(data, where) if of_nodes else _graphs(data, where)), **_judged(data)}
+    return {**arrays_of(data, where), **_judged(data)}
 
 
 def _judged(data: Any) -> Arrays:
@@ -111,6 +113,14 @@ def _graphs(data: Any, where: str) -> Arrays:
     graphs = [data[number] for number in range(len(data))]
     arrays = as_arrays([{**_arrays(graph), "num_nodes": graph["num_nodes"], "y": label} for graph, label in graphs], where)
     return {**arrays, "y": _labels(arrays["y"], _aim(data)), **_masks(data, len(graphs))}
+
+
+def _links(data: Any, where: str) -> Arrays:
+    """Edges are those of all parts; what the package knows of an edge beside its ends is of training alone, and left out."""
+    from agentnas.tools.own.ogb_links import read_pairs
+
+    arrays = {name: array for name, array in _arrays(data[0]).items() if name == "x"}
+    return {**arrays, "num_nodes": data[0]["num_nodes"], **read_pairs(data, where)}
 
 
 def _aim(data: Any) -> str:

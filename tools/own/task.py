@@ -111,7 +111,7 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
     if wrong := file.split.misfit("link" if links else data.kind):
         raise UsageError(f"{where}: {wrong}")
     if links:
-        return _links(file, data, text, where)
+        return _links(file, data, read, text, where)
     plan = own_splits.asked(file.split, text)
     masked = not isinstance(read, Tables) and "train_mask" in read
     if masked:
@@ -143,11 +143,19 @@ def _is_link(file: TaskFile, read: Tables | Arrays) -> bool:
     return file.kind == "link" or (file.kind is None and "y" not in read)
 
 
-def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tuple[GraphData, tuple[Split, ...], str]:
+def _links(
+    file: TaskFile, data: GraphData, read: Tables | Arrays, text: str | None, where: str
+) -> tuple[GraphData, tuple[Split, ...], str]:
+    from agentnas.tools.own.given_pairs import given_pairs
     from agentnas.tools.tasks.pairs import SPLITS, TEST_SHARE, VAL_SHARE, link_task, protocol
 
     if text not in (None, "links"):
         raise UsageError(f"split {text!r} does not exist for links of a task file; allowed: links; the file says the shares")
+    if text is None and not isinstance(read, Tables) and "pairs" in read:
+        own_splits.check_drawn(file.split, where)
+        if not file.split.model_fields_set:
+            linked, split, line = given_pairs(data, read, file.source or where)
+            return linked, (split,), line
     edges = int((data.edge_index[0] < data.edge_index[1]).sum())
     val, test = own_splits.shares(file.split, VAL_SHARE, TEST_SHARE)
     try:
@@ -166,7 +174,7 @@ def usual_metric(read: Tables | Arrays) -> str | None:
 def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str, usual: str | None) -> Metric:
     """``usual``: the metric of the source, taken where the file names none and it fits what is predicted."""
     if data.kind == "link":
-        return metric(file.metric or usual or "roc_auc")
+        return metric(file.metric or (usual if usual in fitting("classes", pairs=True) else None) or "roc_auc")
     named = file.metric or (usual if usual in fitting(data.target) else None)
     chosen = metric_of(named, data.y, data.target, splits, where)
     check_scored(data.y, chosen, splits, data.num_classes, where)

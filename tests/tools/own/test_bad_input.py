@@ -220,7 +220,7 @@ YAML_CASES = {
     "": r"task.yaml: the file is empty; it needs keys such as nodes and edges",
     "source: ../data.exe": r"source: ../data.exe: .exe ending is not known",
     "source: graph.pkl": r"graph.pkl: a pickle runs code when it is read, so it is refused",
-    "source: ogb:ogbl-ppa": r"allowed: ogb:ogbn-NAME",
+    "source: ogb:ogbq-ppa": r"allowed: ogb:ogbn-NAME",
     "source: 'python:os.system(1)'": r"allowed: python:MODULE:FUNCTION",
 }
 

@@ -35,11 +35,11 @@ def source(folder: Path, name: str, more: str = "") -> Path:
 
 def instead_of_ogb(monkeypatch: pytest.MonkeyPatch, loader: type) -> None:
     """The package is not at hand in tests: a module in its place gives what its loader gives."""
-    for name, attribute in (("ogb", None), ("ogb.nodeproppred", "NodePropPredDataset"), ("ogb.graphproppred", "GraphPropPredDataset")):
-        module = ModuleType(name)
-        if attribute:
-            setattr(module, attribute, loader)
-        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setitem(sys.modules, "ogb", ModuleType("ogb"))
+    for name in ("Node", "Graph", "Link"):
+        module = ModuleType(f"ogb.{name.lower()}proppred")
+        setattr(module, f"{name}PropPredDataset", loader)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 def test_ogb_is_read_through_its_own_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
