@@ -85,17 +85,22 @@ def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, 
     suffix = path.suffix.lower()
     if suffix in PICKLES:
         raise DataError(f"{shown}: a pickle runs code when it is read, so it is refused; save the table as CSV or Parquet")
-    size = _size(path, shown)
+    _size(path, shown)
     if suffix in PARQUET:
         return _parquet(path, shown)
     if suffix not in TEXTS:
         raise DataError(f"{shown}: {suffix or 'no'} ending is not known; allowed: {', '.join((*TEXTS, *PARQUET))}")
-    if size > LARGEST_TEXT:
+    check_text_size(path, shown)
+    return _csv(path, shown, separator, _codec(encoding, shown), as_text)
+
+
+def check_text_size(path: Path, shown: str) -> None:
+    """Raise DataError for a text file that is too large, or missing; worth a look at all files before the first of them is read."""
+    if path.suffix.lower() in TEXTS and (size := _size(path, shown)) > LARGEST_TEXT:
         raise DataError(
             f"{shown}: {size / 2**30:.3g} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet"
             " (pip install 'agentnas[parquet]'), or leave columns out"
         )
-    return _csv(path, shown, separator, _codec(encoding, shown), as_text)
 
 
 def _size(path: Path, shown: str) -> int:

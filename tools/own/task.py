@@ -16,7 +16,7 @@ from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
 from agentnas.tools.own.labels import check_scored, metric_of
 from agentnas.tools.own.schema import Edges, Graphs, Nodes, SplitPlan, TaskFile, name_from, read_task_file
 from agentnas.tools.own.sources import read_source
-from agentnas.tools.own.tables import Table, read_table
+from agentnas.tools.own.tables import Table, check_text_size, read_table
 from agentnas.tools.tasks.base import GraphData, Split, Task
 from agentnas.tools.tasks.catalog import task_names
 from agentnas.tools.tasks.splits import sizes_text
@@ -82,7 +82,11 @@ def name_of(file: TaskFile, path: Path) -> str:
 def _read(file: TaskFile, folder: Path, data_dir: Path | None, allow_code: bool) -> Tables | Arrays:
     if file.source is not None:
         return read_source(file.source, folder, data_dir, allow_code)
-    nodes, edges, graphs = (_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs))
+    parts = (file.nodes, file.edges, file.graphs)
+    for part in parts:
+        if part is not None and part.file is not None:
+            check_text_size(folder / Path(part.file).expanduser(), part.file)
+    nodes, edges, graphs = (_table(part, folder, file.split) for part in parts)
     return Tables(nodes, edges, graphs)
 
 

@@ -258,6 +258,13 @@ def test_a_text_file_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -
         look(tmp_path / "people.csv")
 
 
+def test_a_file_that_is_too_large_is_met_before_another_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, people() | {"task.yaml": TASK})
+    grown(tmp_path / "knows.csv", 5)
+    monkeypatch.setattr(tables, "_csv", lambda *_: pytest.fail("was read"))
+    assert told(path).startswith("knows.csv: 5 GiB; allowed for text: 1 GiB")
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [
