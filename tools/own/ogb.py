@@ -129,13 +129,13 @@ def _aim(data: Any) -> str:
 
 
 def _arrays(graph: Any) -> Arrays:
-    named = (("edge_index", "edge_index"), ("node_feat", "x"), ("edge_feat", "edge_attr"))
-    return {name: _narrow(graph[key]) for key, name in named if graph.get(key) is not None}
+    features = {name: _narrow(graph[key]) for key, name in (("node_feat", "x"), ("edge_feat", "edge_attr")) if graph.get(key) is not None}
+    return {"edge_index": graph["edge_index"], **features}
 
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:
-    """Small whole numbers in a byte each."""
-    fits = array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() < 256
+    """Small whole numbers in a byte each, as codes are."""
+    fits = array.dtype.kind in "iu" and array.min(initial=0) >= 0 and array.max(initial=0) < 256
     return array.astype(np.uint8) if fits else array
 
 

@@ -156,7 +156,7 @@ def _links(
     if text not in (None, "links"):
         raise UsageError(f"split {text!r} does not exist for links of a task file; allowed: links; the file says the shares")
     if text is None and not isinstance(read, Tables) and "pairs" in read:
-        own_splits.check_drawn(file.split, where)
+        own_splits.check_drawn(file.split, where, "links")
         if not file.split.model_fields_set:
             linked, split, line = given_pairs(data, read, file.source or where)
             return linked, (split,), line

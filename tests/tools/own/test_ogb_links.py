@@ -75,7 +75,7 @@ def test_other_splits_of_links_are_drawn_where_they_are_asked_for(tmp_path: Path
     instead_of_ogb(monkeypatch, Pairs)
     drawn = loaded(source(tmp_path, "ogbl-ddi", "metric: roc_auc\nsplit: {count: 2, val: 0.1}\n"), data_dir=tmp_path)
     assert (drawn.metric.name, drawn.num_splits) == ("roc_auc", 2)
-    with pytest.raises(UsageError, match="seed has nothing to draw"):
+    with pytest.raises(UsageError, match=r"seed has nothing to draw.*kind: links, seed: 2"):
         loaded(source(tmp_path, "ogbl-ddi", "split: {seed: 2}\n"), data_dir=tmp_path)
 
 
