@@ -43,7 +43,7 @@ def asked(plan: SplitPlan, text: str | None) -> SplitPlan:
 
 
 def check_drawn(plan: SplitPlan, where: str, kind: SplitKind = "random") -> None:
-    """Raise UsageError for a seed alone beside a source that has its own split, which a seed cannot change. ``kind``: what could be drawn."""
+    """Raise UsageError for a seed alone beside a source that has its own split, which no seed changes. ``kind``: what could be drawn."""
     if plan.model_fields_set == {"seed"}:
         raise UsageError(
             f"{where}: split: seed has nothing to draw, for the source has its own split; leave seed out to keep that, or give split:"
