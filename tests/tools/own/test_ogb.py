@@ -231,7 +231,8 @@ def test_what_another_version_kept_is_made_anew(
     instead_of_ogb(monkeypatch, Stored)
     kept = tmp_path / "OGB" / "ogbn_made" / KEPT
     kept.parent.mkdir(parents=True)
-    np.savez(kept, edge_index=np.zeros((2, 1), int), **({} if version is None else {"version": version}))
+    said: dict[str, Any] = {} if version is None else {"version": version}
+    np.savez(kept, edge_index=np.zeros((2, 1), int), **said)
     first, again = (loaded(source(tmp_path, "ogbn-made"), data_dir=tmp_path) for _ in range(2))
     assert (first.fingerprint, Stored.made) == (again.fingerprint, ["ogbn-made"])
     lines = [line for line in capsys.readouterr().err.splitlines() if "another version" in line]
