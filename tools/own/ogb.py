@@ -119,8 +119,8 @@ def _links(data: Any, where: str) -> Arrays:
     """Edges are those of all parts; what the package knows of an edge beside its ends is of training alone, and left out."""
     from agentnas.tools.own.ogb_links import read_pairs
 
-    arrays = {name: array for name, array in _arrays(data[0]).items() if name == "x"}
-    return {**arrays, "num_nodes": data[0]["num_nodes"], **read_pairs(data, where)}
+    pairs, graph = read_pairs(data, where), data[0]
+    return {name: array for name, array in _arrays(graph).items() if name == "x"} | {**pairs, "num_nodes": graph["num_nodes"]}
 
 
 def _aim(data: Any) -> str:
@@ -129,7 +129,8 @@ def _aim(data: Any) -> str:
 
 
 def _arrays(graph: Any) -> Arrays:
-    features = {name: _narrow(graph[key]) for key, name in (("node_feat", "x"), ("edge_feat", "edge_attr")) if graph.get(key) is not None}
+    named = (("node_feat", "x"), ("edge_feat", "edge_attr"))
+    features = {name: _narrow(graph[key]) for key, name in named if graph.get(key) is not None}
     return {"edge_index": graph["edge_index"], **features}
 
 
