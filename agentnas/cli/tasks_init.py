@@ -108,8 +108,11 @@ class Looked(NamedTuple):
 
 def _looked_at(files: Sequence[Path], separator: str | None, encoding: str) -> Looked:
     from agentnas.tools.own.looking import SOURCES, files_of, look, look_whole
+    from agentnas.tools.own.tables import check_text_size
 
     found, passed = files_of(files)
+    for file in found:
+        check_text_size(file, str(file))
     whole = [file for file in found if file.suffix.lower() in SOURCES]
     if not whole:
         return Looked([look(file, separator, encoding) for file in found], None, passed)

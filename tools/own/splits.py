@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agentnas.tools.errors import DataError, UsageError, suggest
 from agentnas.tools.own.columns import days
-from agentnas.tools.own.schema import SplitPlan
+from agentnas.tools.own.schema import SplitKind, SplitPlan
 from agentnas.tools.own.tables import MISSING, Table
 from agentnas.tools.tasks.base import Index, Split
 from agentnas.tools.tasks.folds import FOLDS, folds
@@ -40,6 +40,15 @@ def asked(plan: SplitPlan, text: str | None) -> SplitPlan:
     if plan.rule == text:
         return plan
     return SplitPlan(kind="folds" if match else text, count=int(match[1]) if match else None, seed=plan.seed)
+
+
+def check_drawn(plan: SplitPlan, where: str, kind: SplitKind = "random") -> None:
+    """Raise UsageError for a seed alone beside a source that has its own split, which no seed changes. ``kind``: what could be drawn."""
+    if plan.model_fields_set == {"seed"}:
+        raise UsageError(
+            f"{where}: split: seed has nothing to draw, for the source has its own split; leave seed out to keep that, or give split:"
+            f" {{kind: {kind}, seed: {plan.seed}}} for random splits in its place"
+        )
 
 
 def usual(kind: str, items: int) -> SplitPlan:

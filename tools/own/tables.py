@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 LARGEST_TEXT = 2**30  # bytes of a text file
+LARGEST_PARQUET = 16 * 2**30  # bytes of a Parquet file's columns, unpacked
 MOST_CELLS = 500_000_000
 MOST_COLUMNS = 20_000
 COMMENTS = ("#", "%")  # what lines of comments begin with in lists of edges that are passed round
@@ -98,16 +99,12 @@ def read_table(path: Path, shown: str, *, separator: str | None, encoding: str, 
     suffix = path.suffix.lower()
     if suffix in PICKLES:
         raise DataError(f"{shown}: a pickle runs code when it is read, so it is refused; save the table as CSV or Parquet")
-    size = _size(path, shown)
+    _size(path, shown)
     if suffix in PARQUET:
         return _parquet(path, shown)
     if suffix not in TEXTS:
         raise DataError(f"{shown}: {suffix or 'no'} ending is not known; allowed: {', '.join((*TEXTS, *PARQUET))}{way_out(suffix)}")
-    if size > LARGEST_TEXT:
-        raise DataError(
-            f"{shown}: {size / 2**30:.3g} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet"
-            " (pip install 'agentnas[parquet]'), or leave columns out"
-        )
+    check_text_size(path, shown)
     return _csv(path, shown, separator_of(separator, shown), _codec(encoding, shown), as_text)
 
 
@@ -120,6 +117,15 @@ def separator_of(said: str | None, shown: str) -> str | None:
 
 
 _TABS = {"\\t": "\t", "tab": "\t", "TAB": "\t"}
+
+
+def check_text_size(path: Path, shown: str) -> None:
+    """Raise DataError for a text file that is too large, or missing; worth a look at all files before the first of them is read."""
+    if path.suffix.lower() in TEXTS and (size := _size(path, shown)) > LARGEST_TEXT:
+        raise DataError(
+            f"{shown}: {size / 2**30:.3g} GiB; allowed for text: {LARGEST_TEXT / 2**30:g} GiB; save it as Parquet"
+            " (pip install 'agentnas[parquet]'), or leave columns out"
+        )
 
 
 def _size(path: Path, shown: str) -> int:
@@ -279,11 +285,10 @@ def _parquet(path: Path, shown: str) -> Table:
     try:
         with pq.ParquetFile(path) as file:
             _check_cells(file.metadata.num_rows, file.metadata.num_columns, shown)
+            _check_unpacked(file.metadata, shown)
             check_names(file.schema_arrow.names, shown)
             nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
-            read = file.read([name for name in file.schema_arrow.names if name not in nested])
-            read.validate(full=True)  # a damaged text would be met only where it is used
-            frame = with_several(read.to_pandas(ignore_metadata=True), file.schema_arrow.names, nested)
+            frame = with_several(_by_column(file, nested), file.schema_arrow.names, nested)
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
@@ -298,3 +303,25 @@ def with_several(frame: DataFrame, names: Sequence[str], nested: Collection[str]
     for name in nested:
         frame[name] = SEVERAL
     return frame[list(names)] if nested else frame
+
+
+def _check_unpacked(metadata: Any, shown: str) -> None:
+    """Raise DataError for columns that take more than is allowed once they are unpacked; the file itself may be much smaller."""
+    size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    if size > LARGEST_PARQUET:
+        raise DataError(
+            f"{shown}: {size / 2**30:.3g} GiB unpacked; allowed for Parquet: {LARGEST_PARQUET / 2**30:.3g} GiB;"
+            " leave columns or rows out of the file"
+        )
+
+
+def _by_column(file: Any, without: Collection[str]) -> DataFrame:
+    """The table of an open Parquet file ``without`` some columns, read one at a time, so that Arrow holds a copy of one and not of all."""
+    from pandas import DataFrame
+
+    columns = {}
+    for name in (name for name in file.schema_arrow.names if name not in without):
+        read = file.read(columns=[name]).select([name])  # the name of a column that others begin with, and a dot, asks for those too
+        read.validate(full=True)  # a damaged text would be met only where it is used
+        columns[name] = read.to_pandas(ignore_metadata=True)[name]
+    return DataFrame(columns, copy=False)

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from agentnas.tools.errors import DataError, UsageError
-from agentnas.tools.metrics import Metric, metric
+from agentnas.tools.metrics import Metric, fitting, metric
 from agentnas.tools.own import splits as own_splits
 from agentnas.tools.own.arrays import Arrays, data_of, given_splits
 from agentnas.tools.own.graph import Built, Tables, build, kind_of, names_in
 from agentnas.tools.own.labels import check_scored, metric_of
 from agentnas.tools.own.schema import Edges, Graphs, Nodes, SplitPlan, TaskFile, name_from, read_task_file
 from agentnas.tools.own.sources import read_source
-from agentnas.tools.own.tables import Table, read_table
+from agentnas.tools.own.tables import Table, check_text_size, read_table
 from agentnas.tools.tasks.base import GraphData, Split, Task
 from agentnas.tools.tasks.catalog import task_names
 from agentnas.tools.tasks.splits import sizes_text
@@ -35,7 +35,7 @@ def own_task(reference: str, *, data_dir: Path | None = None, split: str | None 
         read = _read(file, path.parent, data_dir, allow_code)
         built = _built(file, read, path.name)
         data, parts, protocol = _split(file, built, read, split, path.name)
-        chosen = _metric(file, data, parts, path.name)
+        chosen = _metric(file, data, parts, path.name, usual_metric(read))
     except MemoryError:
         raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
     asked = split or file.split.rule or "usual"
@@ -82,7 +82,11 @@ def name_of(file: TaskFile, path: Path) -> str:
 def _read(file: TaskFile, folder: Path, data_dir: Path | None, allow_code: bool) -> Tables | Arrays:
     if file.source is not None:
         return read_source(file.source, folder, data_dir, allow_code)
-    nodes, edges, graphs = (_table(part, folder, file.split) for part in (file.nodes, file.edges, file.graphs))
+    parts = (file.nodes, file.edges, file.graphs)
+    for part in parts:
+        if part is not None and part.file is not None:
+            check_text_size(folder / Path(part.file).expanduser(), part.file)
+    nodes, edges, graphs = (_table(part, folder, file.split) for part in parts)
     return Tables(nodes, edges, graphs)
 
 
@@ -111,15 +115,15 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
     if wrong := file.split.misfit("link" if links else data.kind):
         raise UsageError(f"{where}: {wrong}")
     if links:
-        return _links(file, data, text, where)
+        return _links(file, data, read, text, where)
     plan = own_splits.asked(file.split, text)
     masked = not isinstance(read, Tables) and "train_mask" in read
+    if masked:
+        own_splits.check_drawn(plan, where)
     if plan.rule == "given" or (plan.rule is None and not plan.model_fields_set and masked):
         if isinstance(read, Tables):
             raise UsageError(f"{where}: split: kind given needs a source with train_mask, val_mask and test_mask; give column")
-        splits = given_splits(read, data.num_items, data.labelled, file.source or where)
-        own_splits.check(splits, where)
-        return data, splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source, {sizes_text(splits)}"
+        return data, *_given(file, data, read, where)
     if plan.rule is None:
         usual = own_splits.usual(data.kind, int(data.labelled.sum()))
         shares = {plan.train, plan.val, plan.test} != {None}
@@ -130,17 +134,32 @@ def _split(file: TaskFile, built: Built, read: Tables | Arrays, text: str | None
     return data, made, protocol
 
 
+def _given(file: TaskFile, data: GraphData, read: Arrays, where: str) -> tuple[tuple[Split, ...], str]:
+    splits = given_splits(read, data.num_items, data.labelled, file.source or where)
+    own_splits.check(splits, where)
+    by = f" by {read['split_by']}" if "split_by" in read else ""
+    return splits, f"{len(splits)} split{'s' if len(splits) > 1 else ''} of the source{by}, {sizes_text(splits)}"
+
+
 def _is_link(file: TaskFile, read: Tables | Arrays) -> bool:
     if isinstance(read, Tables):
         return kind_of(file) == "link"
     return file.kind == "link" or (file.kind is None and "y" not in read)
 
 
-def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tuple[GraphData, tuple[Split, ...], str]:
+def _links(
+    file: TaskFile, data: GraphData, read: Tables | Arrays, text: str | None, where: str
+) -> tuple[GraphData, tuple[Split, ...], str]:
+    from agentnas.tools.own.given_pairs import given_pairs
     from agentnas.tools.tasks.pairs import SPLITS, TEST_SHARE, VAL_SHARE, link_task, protocol
 
     if text not in (None, "links"):
         raise UsageError(f"split {text!r} does not exist for links of a task file; allowed: links; the file says the shares")
+    if text is None and not isinstance(read, Tables) and "pairs" in read:
+        own_splits.check_drawn(file.split, where, "links")
+        if not file.split.model_fields_set:
+            linked, split, line = given_pairs(data, read, file.source or where)
+            return linked, (split,), line
     edges = int((data.edge_index[0] < data.edge_index[1]).sum())
     val, test = own_splits.shares(file.split, VAL_SHARE, TEST_SHARE)
     try:
@@ -151,9 +170,16 @@ def _links(file: TaskFile, data: GraphData, text: str | None, where: str) -> tup
     return linked, made, protocol(made, edges, negatives)
 
 
-def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str) -> Metric:
+def usual_metric(read: Tables | Arrays) -> str | None:
+    """The metric that a benchmark judges by, where the source is one."""
+    return str(read["metric"]) if not isinstance(read, Tables) and "metric" in read else None
+
+
+def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str, usual: str | None) -> Metric:
+    """``usual``: the metric of the source, taken where the file names none and it fits what is predicted."""
     if data.kind == "link":
-        return metric(file.metric or "roc_auc")
-    chosen = metric_of(file.metric, data.y, data.target, splits, where)
+        return metric(file.metric or (usual if usual in fitting("classes", pairs=True) else None) or "roc_auc")
+    named = file.metric or (usual if usual in fitting(data.target) else None)
+    chosen = metric_of(named, data.y, data.target, splits, where)
     check_scored(data.y, chosen, splits, data.num_classes, where)
     return chosen

@@ -17,7 +17,7 @@ from agentnas.tools.errors import AgentNASError, DataError
 from agentnas.tools.own import tables
 from agentnas.tools.own.looking import look
 from agentnas.tools.tasks import load_task
-from tests.tools.own.making import TASK, arrays, graphs, people, write
+from tests.tools.own.making import FORMATS, TASK, arrays, graphs, people, write
 
 
 def told(path: Path) -> str:
@@ -220,7 +220,7 @@ YAML_CASES = {
     "": r"task.yaml: the file is empty; it needs keys such as nodes and edges",
     "source: ../data.exe": r"source: ../data.exe: .exe ending is not known",
     "source: graph.pkl": r"graph.pkl: a pickle runs code when it is read, so it is refused",
-    "source: ogb:ogbl-ppa": r"allowed: ogb:ogbn-NAME",
+    "source: ogb:ogbq-ppa": r"allowed: ogb:ogbn-NAME",
     "source: 'python:os.system(1)'": r"allowed: python:MODULE:FUNCTION",
 }
 
@@ -258,6 +258,13 @@ def test_a_text_file_of_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -
         look(tmp_path / "people.csv")
 
 
+def test_a_file_that_is_too_large_is_met_before_another_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, people() | {"task.yaml": TASK})
+    grown(tmp_path / "knows.csv", 5)
+    monkeypatch.setattr(tables, "_csv", lambda *_: pytest.fail("was read"))
+    assert told(path).startswith("knows.csv: 5 GiB; allowed for text: 1 GiB")
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [
@@ -270,6 +277,16 @@ def test_a_source_of_gigabytes_is_refused_before_it_is_read(name: str, line: str
     path = write(tmp_path, {"task.yaml": f"source: {name}\n"})
     grown(tmp_path / name, 20)
     assert told(path) == line
+
+
+def test_a_parquet_file_that_unpacks_to_gigabytes_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = FORMATS["parquet"](tmp_path)
+    monkeypatch.setattr(tables, "LARGEST_PARQUET", 2**10)
+    monkeypatch.setattr(tables, "_by_column", lambda file: pytest.fail("was read"))
+    line = told(path)
+    assert re.fullmatch(
+        r"people\.parquet: \S+ GiB unpacked; allowed for Parquet: 9\.54e-07 GiB; leave columns or rows out of the file", line
+    ), line
 
 
 def test_a_table_of_too_many_cells_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

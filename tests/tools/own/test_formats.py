@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from agentnas.tools import packed
-from agentnas.tools.errors import AgentNASError, DataError, UsageError
+from agentnas.tools.errors import AgentNASError, UsageError
+from agentnas.tools.own.looking import look
 from agentnas.tools.tasks import load_task, make_card
 from agentnas.tools.tasks.base import Task
 from tests.tools.own.making import FORMATS, arrays, graphs, karate, people, write
@@ -189,156 +188,18 @@ def test_what_a_function_does_wrong_is_told_in_one_line(body: str, tmp_path: Pat
     assert "\n" not in str(caught.value)
 
 
-def instead_of_ogb(monkeypatch: pytest.MonkeyPatch, loader: type) -> None:
-    """The package is not at hand in tests: a module in its place gives what its loader gives."""
-    from types import ModuleType
-
-    for name, attribute in (("ogb", None), ("ogb.nodeproppred", "NodePropPredDataset"), ("ogb.graphproppred", "GraphPropPredDataset")):
-        module = ModuleType(name)
-        if attribute:
-            setattr(module, attribute, loader)
-        monkeypatch.setitem(sys.modules, name, module)
-
-
-def test_ogb_is_read_through_its_own_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = arrays()
-
-    class Nodes:
-        def __init__(self, name: str, root: str) -> None:
-            assert (name, Path(root).name) == ("ogbn-arxiv", "OGB")
-
-        def __getitem__(self, number: int) -> tuple[dict[str, object], np.ndarray]:
-            graph = {"edge_index": made["edge_index"], "node_feat": made["x"], "edge_feat": None, "num_nodes": len(made["y"])}
-            return graph, made["y"][:, None]
-
-        def get_idx_split(self) -> dict[str, np.ndarray]:
-            return {part: np.flatnonzero(made[f"{mask}_mask"]) for part, mask in (("train", "train"), ("valid", "val"), ("test", "test"))}
-
-    instead_of_ogb(monkeypatch, Nodes)
-    task = loaded(write(tmp_path, {"task.yaml": "source: ogb:ogbn-arxiv\n"}))
-    assert task.data is not None
-    assert np.array_equal(task.data.y, made["y"])
-    assert task.split(0).test.tolist() == np.flatnonzero(made["test_mask"]).tolist()
-
-
-def test_graphs_of_ogb_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Paths:
-        """Thirty paths of three to five nodes, the number of each node as its feature."""
-
-        def __init__(self, name: str, root: str) -> None:
-            assert name == "ogbg-molhiv"
-
-        def __len__(self) -> int:
-            return 30
-
-        def __getitem__(self, number: int) -> tuple[dict[str, object], np.ndarray]:
-            if number >= len(self):
-                raise IndexError(number)
-            nodes = np.arange(3 + number % 3)
-            ends = np.stack([nodes[:-1], nodes[1:]])
-            graph = {"edge_index": np.concatenate([ends, ends[::-1]], 1), "node_feat": nodes[:, None], "edge_feat": None}
-            return {**graph, "num_nodes": len(nodes)}, np.array([number % 2])
-
-        def get_idx_split(self) -> dict[str, np.ndarray]:
-            return {"train": np.arange(20), "valid": np.arange(20, 25), "test": np.arange(25, 30)}
-
-    instead_of_ogb(monkeypatch, Paths)
-    task = loaded(write(tmp_path, {"task.yaml": "source: ogb:ogbg-molhiv\n"}))
-    assert task.data is not None
-    assert task.data.graph_of is not None
-    sizes = [3 + number % 3 for number in range(30)]
-    assert np.bincount(task.data.graph_of).tolist() == sizes
-    assert task.data.x[:, 0].tolist() == [node for size in sizes for node in range(size)]
-    assert task.data.num_edges == 2 * sum(size - 1 for size in sizes)
-    assert (task.kind, task.data.y.tolist(), task.splits[0].sizes) == ("graph", [0, 1] * 15, (20, 5, 5))
-
-
-class Stored:
-    """As the package's loader goes about its files: raw tables are read once, a pickle of the newest protocol is read ever after."""
-
-    made: ClassVar[list[str]] = []
-    aim, labels = "multiclass classification", np.arange(60) % 2
-
-    def __init__(self, name: str, root: str) -> None:
-        import torch
-
-        self.task_type, self.meta = self.aim, Path(root, name.replace("-", "_"))
-        kept, raw = self.meta / "processed" / "data_processed", self.meta / "raw" / "edge.csv.gz"
-        if kept.exists():
-            self.graph = torch.load(kept)["graph"]
-            return
-        self.made.append(name)
-        sys.stdout.write("Loading necessary files...")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        raw.parent.mkdir(exist_ok=True)
-        pd.DataFrame(arrays()["edge_index"].T).to_csv(raw, header=False, index=False)
-        ends = pd.read_csv(raw, header=None).to_numpy().T
-        self.graph = {"edge_index": ends, "node_feat": arrays()["x"], "edge_feat": None, "num_nodes": 60}
-        torch.save({"graph": self.graph, "labels": self.labels}, kept, pickle_protocol=4)
-
-    def __getitem__(self, number: int) -> tuple[dict[str, object], np.ndarray]:
-        return self.graph, self.labels[:, None]
-
-    def __len__(self) -> int:
-        return 1
-
-    def get_idx_split(self) -> dict[str, np.ndarray]:
-        return {part: np.flatnonzero(arrays()[f"{mask}_mask"]) for part, mask in (("train", "train"), ("valid", "val"), ("test", "test"))}
-
-
-def test_ogb_is_read_again_from_what_was_kept_as_arrays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(Stored, "made", [])
-    instead_of_ogb(monkeypatch, Stored)
-    path, data_dir = write(tmp_path, {"task.yaml": "source: ogb:ogbn-arxiv\n"}), tmp_path / "data"
-    first, again = (loaded(path, data_dir=data_dir) for _ in range(2))
-    assert (first.fingerprint, Stored.made) == (again.fingerprint, ["ogbn-arxiv"])
-    assert capsys.readouterr().out == "", "what the package prints is no answer of a command"
-    (data_dir / "OGB" / "ogbn_arxiv" / "agentnas.npz").unlink()  # as where the package was used before: its pickle alone is there
-    assert loaded(path, data_dir=data_dir).fingerprint == first.fingerprint
-    (data_dir / "OGB" / "ogbn_arxiv" / "agentnas.npz").write_bytes(b"junk")
-    with pytest.raises(DataError, match=r"source ogb:ogbn-arxiv: .*; its files are looked for in"):
-        loaded(path, data_dir=data_dir)
-
-
-@pytest.mark.parametrize(
-    ("aim", "labels", "expected"),
-    [
-        ("multiclass classification", np.where(np.arange(60) % 7, np.arange(60) % 2, np.nan), ("classes", 2)),
-        ("regression", np.arange(60), ("value", 1)),
-        ("regression", np.arange(60) / 7, ("value", 1)),
-    ],
-)
-def test_labels_of_ogb_are_what_the_data_set_is_for(
-    aim: str, labels: np.ndarray, expected: tuple[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Stored, "aim", aim)
-    monkeypatch.setattr(Stored, "labels", labels)
-    instead_of_ogb(monkeypatch, Stored)
-    task = loaded(write(tmp_path, {"task.yaml": "source: ogb:ogbn-made\n"}), data_dir=tmp_path / "data")
-    assert task.data is not None
-    assert (task.target, task.data.num_classes) == expected
-    assert int(task.data.labelled.sum()) == int(np.isfinite(labels).sum())
-
-
-def test_what_ogb_asks_and_what_is_not_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asks(name: str, root: str) -> None:
-        raise EOFError("EOF when reading a line")
-
-    path = write(tmp_path, {"task.yaml": "source: ogb:ogbg-made\n"})
-    monkeypatch.setattr(Stored, "aim", "subtoken prediction")
-    for loader, line in ((asks, "the package asked for a yes, as it does before large downloads; say y"), (Stored, "words in a row")):
-        instead_of_ogb(monkeypatch, loader)  # type: ignore[arg-type]
-        with pytest.raises(DataError, match=f"source ogb:ogbg-made: .*{line}"):
-            loaded(path, data_dir=tmp_path / "data")
-
-
 def test_the_fingerprint_is_of_the_data_not_of_the_place(tmp_path: Path) -> None:
     one, other = (loaded(FORMATS["csv"](tmp_path / name)) for name in ("here", "there"))
     changed = loaded(write(tmp_path / "else", people(seed=1)))
     parquet = loaded(FORMATS["parquet"](tmp_path / "table"))
     assert one.fingerprint == other.fingerprint == parquet.fingerprint != changed.fingerprint
+
+
+def test_a_parquet_column_whose_name_others_begin_with_is_read_as_itself(tmp_path: Path) -> None:
+    made = pd.DataFrame({"a": ["x", "y"], "a.b": [1, 2], "b": [0.5, None]})
+    made.to_parquet(tmp_path / "t.parquet")
+    read = look(tmp_path / "t.parquet").table.frame
+    pd.testing.assert_frame_equal(read, pd.read_parquet(tmp_path / "t.parquet"))
 
 
 def test_names_with_zeros_in_front_stay_names(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from agentnas.tools.own.schema import SplitPlan
 from agentnas.tools.own.splits import make, shares
 from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.base import Split
-from tests.tools.own.making import TASK, graphs, people, write
+from tests.tools.own.making import TASK, arrays, graphs, people, write
 
 
 def whole(split: Split) -> list[int]:
@@ -128,6 +128,32 @@ def test_links_without_a_kind_of_split_take_a_seed(tmp_path: Path) -> None:
         for more in ("", "split: {seed: 3}\n")
     }
     assert len(told) == 2
+
+
+def masked(folder: Path, split: str) -> Path:
+    path = write(folder, {"task.yaml": f"source: graph.npz\n{split}"})
+    np.savez(folder / "graph.npz", **arrays())
+    return path
+
+
+def test_a_seed_alone_does_not_replace_the_masks_of_a_source(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_task(str(masked(tmp_path, "split: {seed: 3}\n")))
+    assert str(caught.value) == (
+        "task.yaml: split: seed has nothing to draw, for the source has its own split; leave seed out to keep that, or give split:"
+        " {kind: random, seed: 3} for random splits in its place"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "asked", "splits"),
+    [("", None, 1), ("split: {kind: given}\n", None, 1), ("split: {kind: random, seed: 3}\n", None, 10),
+     ("split: {seed: 3}\n", "random", 10), ("split: {seed: 3}\n", "folds:4", 4), ("split: {count: 2, seed: 3}\n", None, 2)],
+)  # fmt: skip
+def test_masks_are_kept_unless_other_splits_are_asked_for(said: str, asked: str | None, splits: int, tmp_path: Path) -> None:
+    task = load_task(str(masked(tmp_path, said)), split=asked)
+    kept = np.array_equal(task.split(0).test, np.flatnonzero(arrays()["test_mask"]))
+    assert (task.num_splits, kept) == (splits, splits == 1)
 
 
 @pytest.mark.parametrize(
