@@ -11,8 +11,8 @@ from agentnas.tools.nn.sparse import Pattern, SparseMatrix
 MOST_SCORED = 2**16  # pairs at a time, and MOST_LOOKED_AT edges at their ends, where no derivatives are wanted
 MOST_LOOKED_AT = 2**20
 MOST_COUNTED = 2**22  # numbers of walks, of all nodes to some, at a time
-# Looking up an edge takes as long as so many multiply-adds of a matrix product. Few edges are always looked up.
-LOOKING_UP, FEW = 100, 2**16
+LOOKING_UP = 100  # multiply-adds of a matrix product that take as long as looking up an edge
+FEW = 2**16  # edges that are looked up whatever it takes
 STRUCTURE = 6  # columns of ``pair_structure``
 
 

@@ -36,9 +36,7 @@ def blocks(n: int = 60, seed: int = 0, splits: int = 6, attributes: bool = False
     return Task("blocks", metric("roc_auc"), "test", len(made), "", "links", data, made)
 
 
-def spec(
-    decoder: str = "mlp", encodings: list[dict[str, Any]] | None = None, structure: str = "none", **recipe: Any
-) -> ArchitectureSpec:
+def spec(decoder: str = "mlp", encodings: list[dict[str, Any]] | None = None, structure: str = "none", **recipe: Any) -> ArchitectureSpec:
     usual = {"batching": "minibatch", "batch_size": 40, "epochs": 30, "patience": 0, "learning_rate": 0.02, "weight_decay": 0.0}
     nodes = [{"id": "a", "op": "gcn", "width": 16, "activation": "relu"}, {"id": "b", "op": "gcn", "width": 16, "inputs": ["a"]}]
     head = {"kind": "link", "decoder": decoder, "width": 16, "pair_features": structure}
