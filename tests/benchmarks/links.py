@@ -17,6 +17,7 @@ import torch
 
 from agentnas.tools.anchors_of_kinds import link_anchors
 from agentnas.tools.baselines import baselines_for, measure
+from agentnas.tools.baselines.base import Baseline
 from agentnas.tools.errors import UsageError
 from agentnas.tools.spec.locks import read_locks
 from agentnas.tools.spec.model import ArchitectureSpec
@@ -47,13 +48,18 @@ def compare(task: Task, splits: int, only: list[str] | None, settings: list[str]
     numbers = range(min(splits, task.num_splits))
     for baseline in baselines_for(task):
         if baseline.name in SHARED:
-            row(baseline.told, [measure(task, baseline, number)[: 1 if validation else 2] for number in numbers], None)
+            row(baseline.told, [measured(task, baseline, number, validation) for number in numbers], None)
     prepared = PreparedTask.from_task(task)
     for anchor in link_anchors():
         if only is None or anchor.name in only:
             began = time.process_time()
             found = [trained(changed(anchor.spec, settings), prepared, number, validation) for number in numbers]
             row(" ".join([anchor.name, *settings]), found, (time.process_time() - began) / len(found))
+
+
+def measured(task: Task, baseline: Baseline, split: int, validation: bool) -> tuple[float, ...]:
+    """Validation and test score of a baseline; the first alone where the test pairs are left alone."""
+    return (baseline.fit(task.split(split)).val,) if validation else measure(task, baseline, split)[:2]
 
 
 def changed(spec: ArchitectureSpec, settings: list[str]) -> ArchitectureSpec:
@@ -65,7 +71,7 @@ def changed(spec: ArchitectureSpec, settings: list[str]) -> ArchitectureSpec:
 
 
 def trained(spec: ArchitectureSpec, prepared: PreparedTask, split: int, validation: bool) -> tuple[float, ...]:
-    """Validation and test score of a training; the first alone where the test pairs are left alone."""
+    """The same of a training."""
     result = train(spec, prepared, split=split, seed=split)
     if validation:
         return (result.val,)
