@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from agentnas.tools.tasks.base import GraphData, Split, Task
 
-SHARED = ("dropout", "dense", "ranges", "sparse", "segments", "graph", "layers", "merge", "heads", "post", "data", "score")
-PORTABLE = ("scatter", "layers", "merge", "heads", "post")  # the same without sparse matrices
+SHARED = ("dropout", "dense", "ranges", "sparse", "segments", "graph", "layers", "merge", "pairs", "heads", "post", "data", "score")
+PORTABLE = ("scatter", "layers", "merge", "pairs", "heads", "post")  # the same without sparse matrices
 LINE = 120
 
 

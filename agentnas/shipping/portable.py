@@ -74,10 +74,10 @@ class Portable(nn.Module):
 
 def require_portable(trained: Trained, form: str) -> None:
     """Raise UsageError for what cannot be traced, whatever the operators are."""
-    if trained.spec.head.decoder == "common_neighbour" and trained.kind == "link":
-        raise UsageError(
-            f"--to {form} cannot hold the common-neighbour head, whose sizes depend on which neighbours two nodes share; {OTHER_FORMS}"
-        )
+    head = trained.spec.head
+    if trained.kind == "link" and (head.decoder == "common_neighbour" or head.pair_features != "none"):
+        what = "the common-neighbour head" if head.decoder == "common_neighbour" else "what the head reads of a pair's surroundings"
+        raise UsageError(f"--to {form} cannot hold {what}, whose sizes depend on which neighbours two nodes share; {OTHER_FORMS}")
     if trained.typed:
         raise UsageError(f"--to {form} cannot hold operators that depend on types of nodes and edges; {OTHER_FORMS}")
     if trained.edge_channels and trained.spec.input.edges != "as_given":

@@ -129,6 +129,8 @@ def test_a_design_is_told_with_its_head_and_its_encodings() -> None:
     assert (found["mlp"], found["gcn-virtual"]) == (["mlp head", "pooling sum"], ["mlp head", "pooling mean", "virtual node"])
     walks = {"input": {"encodings": [{"kind": "random_walk", "dim": 8}], "edges": "both"}}
     assert beside(parse_spec(walks)) == ["random_walk 8", "edges both"]
+    read = {"head": {"kind": "link", "decoder": "dot", "pair_features": "structure"}}
+    assert beside(parse_spec(read)) == ["dot head", "pair_features structure"]
     assert [beside(anchor.spec)[-1] for anchor in link_anchors()] == ["mlp head", "dot head", "mlp head", "common_neighbour head"]
 
 

@@ -128,6 +128,13 @@ def test_a_head_of_common_neighbours_is_refused_where_it_cannot_be_traced(tmp_pa
         export(run, "onnx", tmp_path / "onnx")
 
 
+def test_a_head_that_reads_the_surroundings_of_pairs_ships_as_python(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "link", "classes", spec_for("link", pair_features="structure"))
+    assert figures(run)["reproduced_test"] == pytest.approx(figures(run)["shipped_test"], abs=1e-4)
+    with pytest.raises(UsageError, match="--to onnx cannot hold what the head reads of a pair's surroundings"):
+        export(run, "onnx", tmp_path / "onnx")
+
+
 def example(folder: Path) -> str:
     """What the example prints where AgentNAS is not."""
     alone = "import sys, runpy; sys.modules['agentnas'] = None; sys.path.insert(0, '.'); runpy.run_path('example.py', run_name='__main__')"

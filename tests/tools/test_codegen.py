@@ -57,6 +57,7 @@ def everything() -> list[dict[str, Any]]:
         specs.append({"input": encoder, "body": body, "post": post, "head": decoder})
     gat = {"nodes": [{"id": "a", "op": "gat", "width": 8, "norm": "graph"}], "outputs": ["a"]}
     heads: list[dict[str, Any]] = [{"kind": "link", "decoder": d} for d in ("dot", "mlp", "common_neighbour")]
+    heads += [{"kind": "link", "decoder": d, "pair_features": "structure"} for d in ("dot", "mlp")]
     heads += [{"kind": "graph", "pooling": p, "virtual_node": p == "sum"} for p in ("mean", "sum", "max", "attention")]
     return specs + [{"body": gat, "head": head} for head in heads]
 

@@ -7,9 +7,14 @@ import random
 import pytest
 
 from agentnas.tools.anchors_of_kinds import link_anchors
+from agentnas.tools.spec.ablations import ablations
 from agentnas.tools.spec.bounded import BoundedSpace
+from agentnas.tools.spec.canonical import canonical_json, spec_hash
+from agentnas.tools.spec.diff import diff
 from agentnas.tools.spec.kinds import for_kind
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
+from agentnas.tools.spec.render import render
+from agentnas.tools.spec.wire import from_wire, to_wire
 from agentnas.tools.train.data import PreparedTask
 from agentnas.tools.train.trainer import train
 from tests.tools.train.test_pairs import blocks
@@ -43,6 +48,7 @@ def test_draws_are_of_pairs_in_minibatches_with_each_of_the_heads() -> None:
     assert {spec.post.kind for spec in specs} == {"none"}
     decoders = [spec.head.decoder for spec in specs]
     assert all(decoders.count(name) >= 15 for name in ("dot", "mlp", "common_neighbour"))
+    assert 30 < sum(spec.head.pair_features == "structure" for spec in specs) < 70
     assert all(node.width != "out" for spec in specs for node in spec.body.nodes)
     assert sum(len(spec.body.nodes) <= 4 for spec in specs) > 70
 
@@ -54,6 +60,31 @@ def test_draws_and_their_neighbours_train(prepared: PreparedTask) -> None:
         assert SPACE.contains(spec) is None
         result = train(spec, prepared, split=0, seed=0, epochs=2)
         assert 0 <= result.val <= 100
+
+
+def test_what_a_head_reads_of_pairs_is_varied_crossed_and_taken_back() -> None:
+    plain = next(anchor.spec for anchor in link_anchors() if anchor.name == "sage")
+    (other,) = SPACE.options(plain, "head.pair_features")
+    assert other.head.pair_features == "structure"
+    assert {change.path for change in diff(plain, other)} == {"head.pair_features"}
+    assert "mlp head, kind link, pair_features structure" in render(other)
+    rng = random.Random(0)
+    assert {SPACE.crossover(plain, other, rng).head.pair_features for _ in range(20)} == {"none", "structure"}
+    assert [spec_hash(found.spec) for found in ablations(other) if found.factor == "head.pair_features"] == [spec_hash(plain)]
+    assert spec_hash(from_wire(to_wire(other))) == spec_hash(other)
+
+
+def test_nothing_is_read_of_pairs_where_there_are_none() -> None:
+    """Nor does a design that was written before there was a choice become another."""
+    nodes = BoundedSpace("default")
+    assert "head.pair_features" in SPACE.factors()
+    assert "head.pair_features" not in nodes.factors()
+    spec = nodes.sample(random.Random(0))
+    head = spec.head.model_copy(update={"pair_features": "structure"})
+    assert spec_hash(spec.model_copy(update={"head": head})) == spec_hash(spec)
+    ncn = next(anchor.spec for anchor in link_anchors() if anchor.name == "ncn")
+    assert "pair_features" not in canonical_json(ncn)
+    assert spec_hash(ncn) == "a74faaa6c280d91b"
 
 
 def test_a_node_design_becomes_one_for_pairs() -> None:

@@ -7,10 +7,8 @@ from torch import Tensor, nn
 
 from agentnas.tools.nn.graph import Graph
 from agentnas.tools.nn.layers import Linear, Perceptron, per_graph
+from agentnas.tools.nn.pairs import common_neighbours, pair_structure, pieces
 from agentnas.tools.nn.sparse import Features, Pattern, SparseMatrix, as_dense
-
-MOST_SCORED = 2**16  # pairs at a time, and MOST_LOOKED_AT edges at their ends, where no derivatives are wanted
-MOST_LOOKED_AT = 2**20
 
 
 class DotHead(nn.Module):
@@ -25,7 +23,7 @@ class DotHead(nn.Module):
 
     def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
         z = as_dense(x)
-        products = [(z.index_select(0, some[0]) * z.index_select(0, some[1])).sum(1) for some in _pieces(pairs)]
+        products = [(z.index_select(0, some[0]) * z.index_select(0, some[1])).sum(1) for some in pieces(pairs)]
         return torch.cat(products) * self.scale + self.offset
 
 
@@ -38,7 +36,7 @@ class PairHead(nn.Module):
 
     def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
         z = as_dense(x)
-        scores = [self.perceptron(z.index_select(0, some[0]) * z.index_select(0, some[1])) for some in _pieces(pairs)]
+        scores = [self.perceptron(z.index_select(0, some[0]) * z.index_select(0, some[1])) for some in pieces(pairs)]
         return _one_column(torch.cat(scores))
 
 
@@ -51,7 +49,7 @@ class CommonNeighbourHead(nn.Module):
 
     def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
         z = as_dense(x)
-        return _one_column(torch.cat([self._scores(z, graph, some) for some in _pieces(pairs, graph)]))
+        return _one_column(torch.cat([self._scores(z, graph, some) for some in pieces(pairs, graph)]))
 
     def _scores(self, z: Tensor, graph: Graph, pairs: Tensor) -> Tensor:
         pair, node = common_neighbours(graph, pairs)
@@ -61,37 +59,20 @@ class CommonNeighbourHead(nn.Module):
         return scores
 
 
-def common_neighbours(graph: Graph, pairs: Tensor) -> tuple[Tensor, Tensor]:
-    """All (number of pair, node) where the node sends an edge to both ends of the pair, by number of pair; two long tensors of one length.
+class StructureHead(nn.Module):
+    """The scores of another head, and added to them those of a perceptron on ``pair_structure``; [pairs], or [pairs, out] where out > 1.
 
-    The edges of the end that has fewer are looked up among those of the other.
+    What is learned by heart of single nodes leaves these numbers alone: they say the same of any two nodes.
     """
-    pattern, degree = graph.pattern, graph.pattern.pointers.diff()
-    turned = degree[pairs[0]] > degree[pairs[1]]
-    entries, counts = pattern.entries_of(torch.where(turned, pairs[1], pairs[0]))
-    node = pattern.column[entries]
-    pair = torch.arange(pairs.shape[1], device=pairs.device).repeat_interleave(counts)
-    if not pattern.nnz:
-        return pair, node
-    wanted = torch.where(turned, pairs[0], pairs[1])[pair] * graph.num_nodes + node
-    at = torch.searchsorted(pattern.keys, wanted).clamp(max=pattern.nnz - 1)
-    found = pattern.keys[at] == wanted
-    if pattern.keep is not None:  # edges that were taken out and stay in their place
-        found &= (pattern.keep[entries] * pattern.keep[at]) > 0
-    return pair[found], node[found]
 
+    def __init__(self, head: nn.Module, perceptron: Perceptron) -> None:
+        super().__init__()
+        self.head, self.perceptron = head, perceptron
 
-def _pieces(pairs: Tensor, graph: Graph | None = None) -> tuple[Tensor, ...]:
-    """Pairs [2, n], in pieces of bounded memory where no derivatives are wanted; with a graph also by the edges that are looked at."""
-    traced = not isinstance(pairs.shape[1], int)  # by torch.export, where the number of pairs stays free
-    if traced or torch.is_grad_enabled() or pairs.shape[1] == 0:
-        return (pairs,)
-    if graph is None:
-        return torch.split(pairs, MOST_SCORED, 1)
-    degree = graph.pattern.pointers.diff()
-    looked_at = torch.minimum(degree[pairs[0]], degree[pairs[1]]) + MOST_LOOKED_AT // MOST_SCORED
-    number = torch.div(looked_at.cumsum(0) - 1, MOST_LOOKED_AT, rounding_mode="floor")
-    return torch.split(pairs, torch.unique_consecutive(number, return_counts=True)[1].tolist(), 1)
+    def forward(self, x: Features, graph: Graph, pairs: Tensor) -> Tensor:
+        told = torch.cat([self.perceptron(pair_structure(graph, some)) for some in pieces(pairs)])
+        scores: Tensor = self.head(x, graph, pairs) + _one_column(told)
+        return scores
 
 
 def _one_column(scores: Tensor) -> Tensor:

@@ -79,6 +79,7 @@ ACTIVATIONS = {
 }
 NORMS = {"batch": "BatchNorm", "layer": "LayerNorm", "pair": "PairNorm", "graph": "GraphNorm"}
 MERGES = {"sum": "SumMerge", "mean": "MeanMerge", "max": "MaxMerge", "gate": "GateMerge", "attention": "AttentionMerge"}
+STRUCTURE, BESIDE = 6, 32  # columns of ``pairs.pair_structure``, and the width of the perceptron that reads it
 POOLS = {"mean": "MeanPool", "sum": "SumPool", "max": "MaxPool", "attention": "AttentionPool"}
 
 
@@ -177,6 +178,13 @@ def _add_head(layout: Layout, spec: ArchitectureSpec, width: int) -> None:
 
 
 def _pair_head(layout: Layout, spec: ArchitectureSpec, width: int) -> Make:
+    decoder = _decoder(layout, spec, width)
+    if spec.head.pair_features == "none":
+        return decoder
+    return Make("StructureHead", (decoder, Make("Perceptron", ([STRUCTURE, BESIDE, layout.out_channels],))))
+
+
+def _decoder(layout: Layout, spec: ArchitectureSpec, width: int) -> Make:
     if spec.head.decoder == "dot":
         return Make("DotHead")
     if spec.head.decoder == "common_neighbour":

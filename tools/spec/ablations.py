@@ -21,7 +21,7 @@ PLAIN: dict[str, Any] = {
     "recipe.drop_node": 0.0, "recipe.feature_dropout": 0.0, "recipe.label_smoothing": 0.0, "recipe.self_training_rounds": 0,
     "post.kind": "none", "recipe.weight_decay": 0.0, "recipe.weight_decay_conv": None, "recipe.weight_decay_out": None,
     "recipe.schedule": "none", "recipe.warmup": 0, "recipe.gradient_clip": 0.0, "recipe.ema_decay": 0.0, "head.virtual_node": False,
-    "head.pooling": "mean", "head.dropout": 0.0,
+    "head.pooling": "mean", "head.pair_features": "none", "head.dropout": 0.0,
 }  # fmt: skip
 NODE_PLAIN: dict[str, Any] = {"dropout": 0.0, "norm": "none", "residual": False}
 

@@ -39,6 +39,7 @@ OFF_WHILE: dict[str, tuple[str, tuple[Any, ...]]] = {
     "head.width": ("decoder", ("none", "linear", "dot")),
     "head.layers": ("decoder", ("none", "linear", "dot")),
     "head.dropout": ("decoder", ("none", "dot")),
+    "head.pair_features": ("kind", ("node", "graph")),
     "head.pooling": ("kind", ("node", "link")),
     "head.virtual_node": ("kind", ("node", "link")),
     "recipe.momentum": ("optimiser", ("adam", "adamw")),

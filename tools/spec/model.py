@@ -141,6 +141,11 @@ class Head(Part):
     decoder: Literal["none", "linear", "mlp", "dot", "common_neighbour"] = searched(
         "linear", ("none", "linear", "mlp"), "none: the body ends in width 'out'; dot, common_neighbour: links only"
     )
+    pair_features: Literal["none", "structure"] = searched(
+        "none",
+        ("none", "structure"),
+        "structure: shared neighbours, short walks between the two ends and their degrees add to the decoder's score (link heads)",
+    )
     width: Width = searched(64, WIDTHS, "hidden width of the mlp")
     layers: int = searched(2, (2, 3), "layers of the mlp", ge=2, le=8)
     dropout: float = searched(0.0, DROPOUTS, "dropout before each layer", ge=0, lt=1)

@@ -135,8 +135,10 @@ def _of_kind(draw: Draw) -> dict[str, Any]:
     """What a head of graphs or pairs has beside its decoder."""
     if draw.space.kind == "node":
         return {}
+    if draw.space.kind == "link":
+        return {"kind": "link", "pair_features": draw.pick("head.pair_features")}
     readout = {"pooling": draw.pick("head.pooling"), "virtual_node": draw.favoured("head.virtual_node", False, 0.8)}
-    return {"kind": draw.space.kind, **(readout if draw.space.kind == "graph" else {})}
+    return {"kind": draw.space.kind, **readout}
 
 
 def _may_end_bare(draw: Draw) -> bool:
@@ -286,6 +288,8 @@ def _mixed(a: ArchitectureSpec, b: ArchitectureSpec, rng: random.Random) -> dict
     child["recipe"] = {name: rng.choice((value, other["recipe"][name])) for name, value in child["recipe"].items()}
     child["post"] = rng.choice((child["post"], other["post"]))
     child["input"] |= {name: other["input"][name] for name in ("scale", "dropout") if rng.random() < 0.5}
+    seen = (child["head"]["pair_features"], other["head"]["pair_features"])
+    child["head"]["pair_features"] = rng.choice(seen) if len(set(seen)) > 1 else seen[0]
     return child
 
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from agentnas.tools.nn.flops import BASE, BASE_GRAPHS, _small_features, _small_graph
-from agentnas.tools.nn.heads import MOST_LOOKED_AT, MOST_SCORED
 from agentnas.tools.nn.network import Network, network_of
+from agentnas.tools.nn.pairs import MOST_COUNTED, MOST_LOOKED_AT, MOST_SCORED
 from agentnas.tools.nn.sparse import hear_beta_warning
 from agentnas.tools.room import MIB
 from agentnas.tools.sizes import Sizes
@@ -81,10 +81,17 @@ def steps_on_pairs(network: Network, sizes: Sizes) -> tuple[float, float]:
     scored = min(sizes.validated, MOST_SCORED)
     step = _extended(network, recipe, (*whole, trained), sparse)
     inference = _extended(network, recipe, (*whole, scored), sparse, inference_moments)
-    if network.spec.head.decoder == "common_neighbour":
+    head, at_once = network.spec.head, LOOKED_AT_BYTES * min(sizes.looked_at * scored, MOST_LOOKED_AT)
+    if head.decoder == "common_neighbour":
         step += LOOKED_AT_BYTES * sizes.looked_at * trained
-        inference += LOOKED_AT_BYTES * min(sizes.looked_at * scored, MOST_LOOKED_AT)
-    return step, inference
+        inference += at_once
+    return (step, inference) if head.pair_features == "none" else (step + _counting(sizes, trained), inference + _counting(sizes, scored))
+
+
+def _counting(sizes: Sizes, pairs: int) -> float:
+    """Bytes while walks between the ends of pairs are counted: edges that are looked up, or three blocks of walks of all nodes to some."""
+    looked_up = LOOKED_AT_BYTES * min(sizes.looked_at**2 * pairs, 2 * MOST_LOOKED_AT)
+    return max(looked_up, 12.0 * min(sizes.num_nodes * min(sizes.num_nodes, pairs), MOST_COUNTED))
 
 
 def steps_on_rows(network: Network, sizes: Sizes, labelled: int) -> tuple[float, float]:

@@ -115,6 +115,7 @@ def beside(spec: ArchitectureSpec) -> list[str]:
     words = [f"{encoding.kind} {encoding.dim}" for encoding in source.encodings]
     words += [f"edges {source.edges}"] if source.edges != "as_given" else []
     words += [f"{head.decoder} head"] if head.decoder not in ("none", "linear") else []
+    words += [f"pair_features {head.pair_features}"] if head.kind == "link" and head.pair_features != "none" else []
     words += [f"pooling {head.pooling}"] if head.kind == "graph" else []
     return words + (["virtual node"] if head.kind == "graph" and head.virtual_node else [])
 

@@ -17,13 +17,14 @@ LARGE = Scale(
 )
 
 
-def spec(decoder: str = "mlp", **recipe: object) -> ArchitectureSpec:
+def spec(decoder: str = "mlp", structure: str = "none", **recipe: object) -> ArchitectureSpec:
     node = {"id": "a", "op": "gcn", "width": 64}
-    return parse_spec({"body": {"nodes": [node], "outputs": ["a"]}, "head": {"kind": "link", "decoder": decoder}, "recipe": recipe})
+    head = {"kind": "link", "decoder": decoder, "pair_features": structure}
+    return parse_spec({"body": {"nodes": [node], "outputs": ["a"]}, "head": head, "recipe": recipe})
 
 
-def small(size: int) -> ArchitectureSpec:
-    return spec(batching="minibatch", batch_size=size)
+def small(size: int, structure: str = "none") -> ArchitectureSpec:
+    return spec(structure=structure, batching="minibatch", batch_size=size)
 
 
 def room(task: Task, mib: float) -> Room:
@@ -57,6 +58,8 @@ def test_a_step_grows_with_its_pairs_and_a_pass_does_not() -> None:
     assert resident(small(256), many).inference == resident(small(256), replace(LARGE, validated=70_000)).inference
     heads = [resident(spec(decoder), LARGE) for decoder in ("mlp", "common_neighbour")]
     assert heads[0].step < heads[1].step
+    beside = resident(small(256, "structure"), LARGE)
+    assert steps[0] < beside.step < steps[0] + 200, "walks are counted for few pairs at a time"
 
 
 def test_what_does_not_fit_at_once_learns_in_minibatches_and_says_so(task: Task) -> None:

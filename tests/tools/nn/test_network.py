@@ -140,9 +140,10 @@ def test_decoder_none_ends_in_width_out() -> None:
     works(network([{"id": "a", "op": "gat", "width": "out"}], ["a"], head={"decoder": "none"}))
 
 
+@pytest.mark.parametrize("structure", ["none", "structure"])
 @pytest.mark.parametrize("decoder", ["dot", "linear", "mlp", "common_neighbour"])
-def test_link_heads_score_pairs_in_either_order(decoder: str) -> None:
-    net = network(TWO, ["a", "b"], head={"kind": "link", "decoder": decoder})
+def test_link_heads_score_pairs_in_either_order(decoder: str, structure: str) -> None:
+    net = network(TWO, ["a", "b"], head={"kind": "link", "decoder": decoder, "pair_features": structure})
     net = build_network(net.spec, in_channels=FEATURES, out_channels=1)
     pairs = torch.tensor([[0, 4, 7, 2, 20], [3, 1, 9, 2, 23]])
     out = works(net, edge_label_index=pairs, shape=(5,))
@@ -150,7 +151,7 @@ def test_link_heads_score_pairs_in_either_order(decoder: str) -> None:
 
 
 def test_common_neighbours_are_those_of_both_ends() -> None:
-    from agentnas.tools.nn.heads import common_neighbours
+    from agentnas.tools.nn.pairs import common_neighbours
     from tests.tools.nn.making import dense_adjacency
 
     g = graph(undirected=True)

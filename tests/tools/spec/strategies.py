@@ -73,6 +73,7 @@ def specs(draw: st.DrawFn, most_nodes: int = 6) -> ArchitectureSpec:
         "dropout": draw(st.sampled_from((0.0, 0.3))),
         "pooling": draw(st.sampled_from(("mean", "attention"))),
         "virtual_node": draw(st.booleans()),
+        "pair_features": draw(st.sampled_from(("none", "structure"))),
     }
     body = draw(bodies(most_nodes))
     if head["decoder"] == "none":

@@ -74,7 +74,12 @@ def test_rows_of_what_was_propagated_take_less_than_the_graph() -> None:
 
 
 DECODERS = ("dot", "mlp", "common_neighbour")  # the last one looks at edges too
-HEADS = [{"kind": "graph", "decoder": "mlp"}, *({"kind": "link", "decoder": name} for name in DECODERS)]
+HEADS: list[dict[str, Any]] = [{"kind": "graph", "decoder": "mlp"}, *({"kind": "link", "decoder": name} for name in DECODERS)]
+HEADS.append({"kind": "link", "decoder": "mlp", "pair_features": "structure"})
+
+
+def named(head: dict[str, Any]) -> str:
+    return "-".join(head.values())
 
 
 def headed(head: dict[str, Any], **recipe: Any) -> ArchitectureSpec:
@@ -83,7 +88,7 @@ def headed(head: dict[str, Any], **recipe: Any) -> ArchitectureSpec:
 
 
 @pytest.mark.parametrize("items", [40, 280])
-@pytest.mark.parametrize("head", HEADS[:3], ids=lambda head: f"{head['kind']}-{head['decoder']}")
+@pytest.mark.parametrize("head", HEADS[:3], ids=named)
 def test_moments_extend_to_more_graphs_and_more_pairs(head: dict[str, Any], items: int) -> None:
     network = build_network(headed(head), in_channels=8, out_channels=3 if head["kind"] == "graph" else 1)
     sizes = (300, 1500, 0, items)
@@ -91,7 +96,7 @@ def test_moments_extend_to_more_graphs_and_more_pairs(head: dict[str, Any], item
     assert _extended(network, network.spec.recipe, sizes, False) == pytest.approx(held, rel=0.05)
 
 
-@pytest.mark.parametrize("head", HEADS, ids=lambda head: f"{head['kind']}-{head['decoder']}")
+@pytest.mark.parametrize("head", HEADS, ids=named)
 def test_predictions_grow_with_the_items_of_a_step(head: dict[str, Any]) -> None:
     one, many = Sizes(3000, 20_000, 8, 1), 100_000
     axis = {"num_graphs": 2000} if head["kind"] == "graph" else {"pairs": 2 * many, "validated": 10, "looked_at": 5.0}

@@ -36,10 +36,10 @@ def blocks(n: int = 60, seed: int = 0, splits: int = 6, attributes: bool = False
     return Task("blocks", metric("roc_auc"), "test", len(made), "", "links", data, made)
 
 
-def spec(decoder: str = "mlp", encodings: list[dict[str, Any]] | None = None, **recipe: Any) -> ArchitectureSpec:
+def spec(decoder: str = "mlp", encodings: list[dict[str, Any]] | None = None, structure: str = "none", **recipe: Any) -> ArchitectureSpec:
     usual = {"batching": "minibatch", "batch_size": 40, "epochs": 30, "patience": 0, "learning_rate": 0.02, "weight_decay": 0.0}
     nodes = [{"id": "a", "op": "gcn", "width": 16, "activation": "relu"}, {"id": "b", "op": "gcn", "width": 16, "inputs": ["a"]}]
-    head = {"kind": "link", "decoder": decoder, "width": 16}
+    head = {"kind": "link", "decoder": decoder, "width": 16, "pair_features": structure}
     given = {"encodings": encodings or []}
     return parse_spec({"input": given, "body": {"nodes": nodes, "outputs": ["b"]}, "head": head, "recipe": usual | recipe})
 
@@ -103,10 +103,13 @@ def with_other_tests(task: Task) -> Task:
     return replace(task, data=replace(data, pairs=other, edge_index=sorted_edges(edges, data.num_nodes, undirected=True)))
 
 
-@pytest.mark.parametrize("decoder", ["dot", "mlp", "common_neighbour"])
-def test_hidden_pairs_change_nothing_that_is_trained(decoder: str) -> None:
+HEADS = [("dot", "none"), ("mlp", "none"), ("common_neighbour", "none"), ("dot", "structure"), ("mlp", "structure")]
+
+
+@pytest.mark.parametrize(("decoder", "structure"), HEADS)
+def test_hidden_pairs_change_nothing_that_is_trained(decoder: str, structure: str) -> None:
     """Neither a weight nor a validation score moves with the test pairs."""
-    design, task = spec(decoder, ENCODINGS, epochs=3), blocks()
+    design, task = spec(decoder, ENCODINGS, structure, epochs=3), blocks()
     one, two = (train(design, PreparedTask.from_task(shown), split=0, seed=0) for shown in (task, with_other_tests(task)))
     assert one.curve == two.curve
     assert all(torch.equal(value, two.state_dict[name]) for name, value in one.state_dict.items())
@@ -126,12 +129,12 @@ def test_hidden_pairs_change_nothing_that_baselines_say() -> None:
     np.testing.assert_array_equal(*(pair_table(shown, training_graph(shown, split))[kept] for shown in (task, other)))
 
 
-@pytest.mark.parametrize("decoder", ["dot", "mlp", "common_neighbour"])
-def test_training_learns_and_predictions_repeat_its_scores(decoder: str) -> None:
-    task = blocks()
+@pytest.mark.parametrize(("decoder", "structure"), HEADS)
+def test_training_learns_and_predictions_repeat_its_scores(decoder: str, structure: str) -> None:
+    task, design = blocks(), spec(decoder, structure=structure)
     prepared = PreparedTask.from_task(task)
-    result = train(spec(decoder), prepared, split=1, seed=0)
-    scores = predict(spec(decoder), prepared, 1, result.state_dict)
+    result = train(design, prepared, split=1, seed=0)
+    scores = predict(design, prepared, 1, result.state_dict)
     assert result.val > 80
     assert prepared.val_score(scores, 1) == pytest.approx(result.val)
     assert prepared.test_score(scores, 1) > 75
@@ -167,22 +170,22 @@ def test_messages_of_few_splits_are_kept_and_made_again_alike() -> None:
 def test_outputs_do_not_depend_on_the_pieces_they_are_made_in(monkeypatch: pytest.MonkeyPatch) -> None:
     task = blocks()
     prepared = PreparedTask.from_task(task)
-    for decoder in ("dot", "mlp", "common_neighbour"):
-        design = spec(decoder)
+    for decoder, structure in HEADS:
+        design = spec(decoder, structure=structure)
         torch.manual_seed(0)
         network = network_for(design, prepared, prepared.features(design.input, 0)).eval()
         shown = PairView(network, prepared, 0)
         with torch.no_grad():
             whole = shown.outputs(network)
-            monkeypatch.setattr("agentnas.tools.nn.heads.MOST_SCORED", 7)
-            monkeypatch.setattr("agentnas.tools.nn.heads.MOST_LOOKED_AT", 50)
+            monkeypatch.setattr("agentnas.tools.nn.pairs.MOST_SCORED", 7)
+            monkeypatch.setattr("agentnas.tools.nn.pairs.MOST_LOOKED_AT", 50)
             torch.testing.assert_close(shown.outputs(network), whole)
             monkeypatch.undo()
 
 
 def test_edges_that_are_masked_have_no_common_neighbours() -> None:
     """On a device edges are taken out by a mask; what is left must be as if they were gone."""
-    from agentnas.tools.nn.heads import common_neighbours
+    from agentnas.tools.nn.pairs import common_neighbours
 
     data, pairs = of(blocks())
     graph = Graph(torch.from_numpy(data.edge_index), data.num_nodes)
@@ -193,7 +196,7 @@ def test_edges_that_are_masked_have_no_common_neighbours() -> None:
 
 
 def test_common_neighbours_of_a_graph_without_edges_are_none() -> None:
-    from agentnas.tools.nn.heads import common_neighbours
+    from agentnas.tools.nn.pairs import common_neighbours
 
     none = Graph(torch.empty(2, 0, dtype=torch.long), 5)
     pair, node = common_neighbours(none, torch.tensor([[0, 1], [2, 3]]))
