@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from agentnas.agents.statistics import held
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
@@ -127,7 +128,7 @@ def difference(view: JournalView, first: JournalView) -> dict[str, Any] | None:
         return None
     from agentnas.agents.statistics import paired_difference
 
-    return paired_difference(ours, theirs)
+    return paired_difference(ours, theirs, view.started.test_to_train if view.started else 0.0)
 
 
 def _same_protocol(view: JournalView, first: JournalView) -> bool:
@@ -142,8 +143,7 @@ def difference_text(found: Mapping[str, Any] | None, scale: Scale) -> str:
         return "no seed in common"
     if found["se"] is None:
         return f"{gap_text(found, scale)} on one score each, noise unknown"
-    noise = "inside the noise" if found["inside_noise"] else "beyond the noise"
-    return f"{gap_text(found, scale)} over {found['seeds']} paired seeds: {noise}"
+    return f"{gap_text(found, scale)} over {found['seeds']} paired seeds: {held(found)}"
 
 
 def settings_that_differ(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:

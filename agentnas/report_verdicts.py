@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agentnas.agents.statistics import held, is_beyond
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
@@ -13,7 +14,7 @@ from agentnas.words import plural
 
 
 def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
-    """The comparison with one anchor, or with a person's own design, in words; a difference inside the noise is called no gain."""
+    """The comparison with an anchor, or with a person's own design, in words; a difference inside the noise, or of two seeds, is no gain."""
     name, scale = view.proposals[pair["anchor"]].name or pair["anchor"], view.scale
     if pair["is_winner"]:
         return _itself(kind, name)
@@ -21,7 +22,7 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
     if pair["se"] is None:
         return f"{against}: {gap_text(pair, scale)} on one score each, noise unknown"
     gap = f"{gap_text(pair, scale)} (standard error, {plural(pair['seeds'], 'paired seed')}{chance(pair)})"
-    what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
+    what = f"a {'gain' if pair['difference'] > 0 else 'loss'}" if is_beyond(pair) else f"{held(pair)}, no gain"
     return f"{against}: {gap}: {what}"
 
 

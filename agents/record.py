@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from agentnas.memory.events import EvaluationFinished, Proposal
-from agentnas.tools.evaluate.base import CONFIRM, Rung
+from agentnas.tools.evaluate.base import CONFIRM, PLANNED, Rung
 from agentnas.tools.spec.model import ArchitectureSpec
 
 
@@ -44,6 +44,10 @@ class Record:
             if rung.epochs >= 1.0:
                 merged.update(self.scores.get(rung.name, {}))
         return merged
+
+    def cut_seeds(self, rungs: Collection[str]) -> set[int]:
+        """Seeds whose training on one of these rungs its time limit ended."""
+        return {done.seed for done in self.trainings if done.rung in rungs and PLANNED in done.details}
 
     def full_seconds(self, rungs: Sequence[Rung]) -> float:
         """Mean seconds of a training at full fidelity (confirmation apart); 0 before there was one."""

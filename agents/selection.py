@@ -9,7 +9,7 @@ from typing import Any
 
 from agentnas.agents import surrogate
 from agentnas.agents.situation import Record, Situation
-from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.agents.statistics import held, mean_and_sd, paired_difference
 from agentnas.agents.telling import telling
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.agents.validation_noise import gap_over_items
@@ -110,7 +110,7 @@ def _anchor_instead(
     gap = paired_difference(common[order[0]], common[anchor])
     items = gap_over_items(records[order[0]], records[anchor], common[anchor])
     if gap["inside_noise"]:
-        lead = f"{scale.lead(gap['difference'], gap['se'])}, inside the noise"
+        lead = f"{scale.lead(gap['difference'], gap['se'])}, {held(gap)}"
     elif items and items.undecided:
         lead = f"{items}, less than one standard error"
     else:
@@ -187,7 +187,7 @@ def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]], scale:
         return f"the only trial that was confirmed to the end, over {seeds}"
     text = f"best mean validation over {seeds} among {_many(len(order), 'confirmed trial')}"
     gap = paired_difference(common[order[0]], common[order[1]])
-    noise = ", inside the noise" if gap["inside_noise"] else ""
+    noise = f", {held(gap)}" if gap["inside_noise"] else ""
     return f"{text}; ahead of {order[1]} by {scale.lead(gap['difference'], gap['se'])}{noise}"
 
 
