@@ -17,7 +17,7 @@ from agentnas.report_baselines import baseline_lines, baselines_section, baselin
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
 from agentnas.report_search import factors_section, race_section, rungs_section
-from agentnas.report_verdicts import cut_anywhere, cut_short, cut_trainings, role_of, verdict
+from agentnas.report_verdicts import cut_anywhere, cut_trainings, role_of, time_lines, verdict
 from agentnas.run import Run
 from agentnas.scores import asked, items_of, scores_summary, with_error
 from agentnas.tools.evaluate.base import CONFIRM
@@ -140,7 +140,7 @@ def _answer(run: Run) -> str:
     validation = scale.spread(view.winner.val_mean, view.winner.val_sd)
     lines.append(f"- validation: {validation}{scale.sign} over {plural(view.winner.seeds, 'seed')}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
-    lines += [f"- time: {line}" for line in cut_short(view)]
+    lines += [f"- time: {line}" for line in time_lines(view)]
     size = profile_text(view.profiles.get(proposal.trial, {}))
     return "\n".join([*lines, *([f"- size: {size}"] if size else []), *(f"- {line}" for line in reading(view))])
 

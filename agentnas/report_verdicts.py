@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentnas.agents.statistics import held, is_beyond
+from agentnas.config import format_duration
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
@@ -14,7 +15,7 @@ from agentnas.words import plural
 
 
 def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
-    """The comparison with an anchor, or with a person's own design, in words; a difference inside the noise, or of two seeds, is no gain."""
+    """The comparison with an anchor, or with a person's own design, in words; inside the noise, or of two seeds, is no gain."""
     name, scale = view.proposals[pair["anchor"]].name or pair["anchor"], view.scale
     if pair["is_winner"]:
         return _itself(kind, name)
@@ -55,6 +56,19 @@ def cut_short(view: JournalView) -> list[str]:
     reached = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
     ended = f"{len(cut)} of its {plural(len(kept), 'training')} ended at the time limit of one"
     return [f"{ended}, after {reached} of {cut[0].details[PLANNED]} epochs; a longer --trial-time may make it better"]
+
+
+def ran_over(view: JournalView) -> list[str]:
+    """One line where a run ended later than its time allowed, by a second or more."""
+    limit, ended = view.config.get("time_s"), view.finished
+    if limit is None or ended is None or ended.t < limit + 1:
+        return []
+    return [f"the run took {ended.t - limit:.0f} s more than its time of {format_duration(limit)}: what had begun was finished"]
+
+
+def time_lines(view: JournalView) -> list[str]:
+    """What the time of a run and of its trainings did to the result."""
+    return [*cut_short(view), *ran_over(view)]
 
 
 def chance(pair: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentnas.agents import surrogate
-from agentnas.agents.situation import Record, Situation
+from agentnas.agents.situation import Record, Situation, drafted
 from agentnas.agents.statistics import held, mean_and_sd, paired_difference
 from agentnas.agents.telling import telling
 from agentnas.agents.transfer_drafts import Transfer
@@ -75,6 +75,17 @@ def may_win(record: Record) -> bool:
 def eligible(situation: Situation) -> list[Record]:
     """Scored trials that may be chosen, best first."""
     return [record for record in situation.ranked() if may_win(record)]
+
+
+def screened(situation: Situation) -> list[Record]:
+    """What may be chosen where nothing was trained in full: trials without a failure that have a score on a lower rung, best first on
+    the highest rung that any of them reached."""
+    sound = [record for record in situation.records if may_win(record) and not record.failures]
+    for rung in reversed(situation.rungs):
+        scored = [(score, record) for record in sound if (score := record.at(rung.name)) is not None]
+        if scored:
+            return [record for _, record in sorted(scored, key=lambda pair: (-pair[0], drafted(pair[1])))]
+    return []
 
 
 def choose(situation: Situation, candidates: Sequence[str]) -> Choice:

@@ -236,7 +236,7 @@ def _report_of(run: Any) -> str:
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
     from agentnas.report_baselines import baseline_lines
-    from agentnas.report_verdicts import cut_short, verdict
+    from agentnas.report_verdicts import time_lines, verdict
 
     winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
     metric = f"{scale.better if scale.is_error else scale.metric}, {summary['protocol']}"
@@ -244,7 +244,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
         f"{winner['trial']}  {winner['architecture']}",
         f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {counted(test['seeds'], 'seed')} ({metric})",
         f"validation {scale.told(validation['mean'], validation['sd'])}{scale.sign}; {winner['reason']}",
-        *cut_short(run.view),
+        *time_lines(run.view),
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
         *baseline_lines(run.view),
         *_models(run.view),

@@ -79,14 +79,14 @@ def _figures(run: Run) -> Markup:
 
 
 def _verdicts(run: Run) -> Markup:
-    from agentnas.report_verdicts import cut_short, verdict
+    from agentnas.report_verdicts import time_lines, verdict
 
     view = run.view
     if view.test is None:
         return tag("p", "The test is still sealed.", class_="quiet")
     chosen = [f"chosen: {view.winner.reason}"] if view.winner else []
     said = [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()]
-    return tag("ul", *(tag("li", line) for line in (*said, *chosen, *cut_short(view))))
+    return tag("ul", *(tag("li", line) for line in (*said, *chosen, *time_lines(view))))
 
 
 def _drawing(run: Run) -> Markup:
