@@ -75,8 +75,10 @@ def refuse_twice(names: Sequence[str], found: Sequence[RunDirectory]) -> None:
 
 
 def row_of(directory: RunDirectory, view: JournalView, first: JournalView, equal: int) -> dict[str, Any]:
-    """What a run found and took; ``best`` is the best validation of its first ``equal`` trials, before confirmation."""
+    """What a run found and took; ``best`` is the best validation of its first ``equal`` trials, before confirmation;
+    ``trainings`` are those of the winner's confirmation, ``cut`` those of them that the time limit ended."""
     from agentnas.report_agents import models_of
+    from agentnas.report_verdicts import of_winner
     from agentnas.trace import best_after
 
     test, spent, paired = winner_test(view) or {}, view.calls.total, difference(view, first) or {}
@@ -94,6 +96,7 @@ def row_of(directory: RunDirectory, view: JournalView, first: JournalView, equal
         "best_at": equal,
         "best": best_after(view, equal),
         "validation": view.winner.val_mean if view.winner else None,
+        **of_winner(view),
         "test": test.get("mean"),
         "sd": test.get("sd"),
         "seeds": test.get("seeds"),

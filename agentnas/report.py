@@ -17,10 +17,9 @@ from agentnas.report_baselines import baseline_lines, baselines_section, baselin
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
 from agentnas.report_search import factors_section, race_section, rungs_section
-from agentnas.report_verdicts import cut_anywhere, cut_trainings, role_of, time_lines, verdict
+from agentnas.report_verdicts import cut_anywhere, of_winner, role_of, time_lines, verdict
 from agentnas.run import Run
 from agentnas.scores import asked, items_of, scores_summary, with_error
-from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
 
@@ -101,7 +100,7 @@ def _winner_summary(view: JournalView) -> dict[str, Any] | None:
     return {
         "trial": proposal.trial, "name": proposal.name, "author": proposal.author, "architecture": proposal.text, "spec": proposal.spec,
         "spec_hash": proposal.spec_hash, "profile": profile, "reason": view.winner.reason,
-        "cut": len(cut_trainings(view.evaluations(proposal.trial, CONFIRM))),
+        "cut": of_winner(view)["cut"],
     }  # fmt: skip
 
 

@@ -39,6 +39,17 @@ def cut_trainings(done: Iterable[EvaluationFinished]) -> list[EvaluationFinished
     return [one for one in done if PLANNED in one.details]
 
 
+def ended_words(cut: int, count: int) -> str:
+    """``2 of 3 trainings ended by the time limit``; nothing where none was."""
+    return f"{cut} of {plural(count, 'training')} ended by the time limit" if cut else ""
+
+
+def of_winner(view: JournalView) -> dict[str, int]:
+    """``trainings`` of the winner's confirmation, and how many of them the time limit ``cut``."""
+    done = view.evaluations(view.winner.trial, CONFIRM) if view.winner else []
+    return {"trainings": len(done), "cut": len(cut_trainings(done))}
+
+
 def cut_anywhere(view: JournalView) -> str:
     """A sentence on how many trainings of a run ended at their time limit, with a space before it; nothing where none did."""
     count = len(cut_trainings(one for trial in view.proposals for one in view.evaluations(trial)))
