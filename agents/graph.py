@@ -209,22 +209,31 @@ def confirm(house: House, state: State) -> dict[str, Any]:
     """Train the finalists and the best anchors with fresh seeds, keeping their weights; who is behind for good gets no more of them."""
     house.feeder.finish()
     situation = house.situation_of_scores()
-    if not eligible(situation) and not screened(situation):
+    if house.view.finalists is None and not eligible(situation) and not screened(situation):
         raise nothing_to_choose(house)
     if house.evaluator.confirm_seeds and not house.view.winner:
         if house.view.finalists is None:
-            picked = house.pick_finalists()
-            reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
-            if not eligible(situation):
-                reason = f"{UNTRAINED}: the best of its short trainings"
-            house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
-                                                    strong_anchor=picked.strong_anchor, start=picked.start, reason=reason))  # fmt: skip
-        if not eligible(situation):
+            _choose_finalists(house)
+        if _is_untrained(house, house.chosen_finalists().finalists):
             _confirm_one(house)  # the best of them first, whatever the time
         confirmed = house.chosen_finalists().all()
         house.feeder.run(climbing.confirmation(house.situation_of_scores(), confirmed, house.evaluator.confirm_seeds), house.confirm_over)
         _confirm_one(house)
     return {}
+
+
+def _choose_finalists(house: House) -> None:
+    picked = house.pick_finalists()
+    reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
+    if _is_untrained(house, picked.finalists):
+        reason = f"{UNTRAINED}: the best of its short trainings"
+    house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
+                                            strong_anchor=picked.strong_anchor, start=picked.start, reason=reason))  # fmt: skip
+
+
+def _is_untrained(house: House, trials: Sequence[str]) -> bool:
+    """Whether the search trained none of them in full."""
+    return not any(house.record(trial).full_scores(house.evaluator.rungs) for trial in trials)
 
 
 def _confirm_one(house: House) -> None:
@@ -248,7 +257,7 @@ def choose(house: House, state: State) -> dict[str, Any]:
             choice = choose_by_validation(situation, house.chosen_finalists().all())
         else:
             choice = choose_smoothed(situation, house.transfer)
-        why = choice.reason if eligible(situation) else f"{UNTRAINED}, and the best of its short trainings were confirmed; {choice.reason}"
+        why = f"{UNTRAINED}, and the best of its short trainings were confirmed; " * _is_untrained(house, [choice.trial]) + choice.reason
         house.journal.append(ev.WinnerChosen(trial=choice.trial, val_mean=choice.mean, val_sd=choice.sd, seeds=choice.seeds,
                                              reason=why))  # fmt: skip
         _measure_winner(house, choice.trial)

@@ -212,7 +212,7 @@ class House:
         """Expected seconds of a training of the confirmation; 0 before one has ended."""
         records = [self.record(trial) for trial in self.chosen_finalists().all()]
         known = [seconds for r in records if (seconds := r.full_seconds(self.evaluator.rungs) or r.confirmation_seconds())]
-        return fmean(known) if any(r.confirmed() for r in records) else 0.0
+        return fmean(known) if known and any(r.confirmed() for r in records) else 0.0
 
     def closing_s(self) -> float:
         """Seconds to keep for what comes after the confirmation."""
