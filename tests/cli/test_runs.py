@@ -105,9 +105,9 @@ def cut_run(runs_dir: Path, minute: int) -> RunDirectory:
 
 def test_show_tells_which_trainings_the_time_limit_ended(run: Run, runs_dir: Path) -> None:
     cut_run(runs_dir, 1)
-    lines = [" ".join(line.split()) for line in run("runs", "show").out.splitlines()]
-    assert "validation 81.00 ± 0.50 (3 seeds; 2 of 3 trainings ended by the time limit)" in lines
-    assert "coder (gcn): gcn; 1 of 3 trainings ended by the time limit" in lines
+    told = " ".join(run("runs", "show").out.split())
+    assert "validation 81.00 ± 0.50 (3 seeds; 2 of 3 trainings ended by the time limit)" in told
+    assert "coder (gcn): gcn; 1 of 3 trainings ended by the time limit" in told
     shown = run("runs", "show", "--json").data
     assert (shown["validation"]["cut"], shown["validation"]["trainings"]) == (2, 3)
     assert {entry["trial"]: entry["cut"] for entry in shown["leaderboard"]} == {"t0002": 2, "t0001": 1}
