@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agentnas.agents.statistics import held, is_beyond
+from agentnas.agents.statistics import held, is_beyond, is_few
 from agentnas.config import format_duration
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
@@ -83,8 +83,8 @@ def time_lines(view: JournalView) -> list[str]:
 
 
 def chance(pair: Mapping[str, Any]) -> str:
-    """``, p = 0.012``; nothing for a difference of an older run, which has none."""
-    if "p" not in pair:
+    """``, p = 0.012``; nothing for a difference of an older run, which has none, nor for two seeds, which decide nothing."""
+    if "p" not in pair or is_few(pair):
         return ""
     return f", p = {pair['p']:.3f}" if pair["p"] >= 0.001 else ", p < 0.001"
 
