@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.agents.statistics import held, is_beyond, mean_and_sd, paired_difference
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text
 from agentnas.tools.errors import RunError, UsageError
@@ -57,8 +57,8 @@ class Row:
     def _decision(gap: Mapping[str, Any]) -> str:
         if gap["se"] is None:
             return "one seed, noise unknown"
-        if gap["inside_noise"]:
-            return "inside the noise"
+        if not is_beyond(gap):
+            return held(gap)
         return "worth it" if gap["difference"] > 0 else "better without"
 
     def cells(self, scale: Scale) -> list[str]:

@@ -381,6 +381,7 @@ def wire(
         room=room,
         baselines=None if config.without_baselines else baselines_of(task),
         goal=config.goal or "",
+        trial_time_s=config.trial_time_s,
     )
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from agentnas.agents.statistics import held
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
@@ -74,8 +75,10 @@ def refuse_twice(names: Sequence[str], found: Sequence[RunDirectory]) -> None:
 
 
 def row_of(directory: RunDirectory, view: JournalView, first: JournalView, equal: int) -> dict[str, Any]:
-    """What a run found and took; ``best`` is the best validation of its first ``equal`` trials, before confirmation."""
+    """What a run found and took; ``best`` is the best validation of its first ``equal`` trials, before confirmation;
+    ``trainings`` are those of the winner's confirmation, ``cut`` those of them that the time limit ended."""
     from agentnas.report_agents import models_of
+    from agentnas.report_verdicts import of_winner
     from agentnas.trace import best_after
 
     test, spent, paired = winner_test(view) or {}, view.calls.total, difference(view, first) or {}
@@ -93,6 +96,7 @@ def row_of(directory: RunDirectory, view: JournalView, first: JournalView, equal
         "best_at": equal,
         "best": best_after(view, equal),
         "validation": view.winner.val_mean if view.winner else None,
+        **of_winner(view),
         "test": test.get("mean"),
         "sd": test.get("sd"),
         "seeds": test.get("seeds"),
@@ -127,7 +131,7 @@ def difference(view: JournalView, first: JournalView) -> dict[str, Any] | None:
         return None
     from agentnas.agents.statistics import paired_difference
 
-    return paired_difference(ours, theirs)
+    return paired_difference(ours, theirs, view.started.test_to_train if view.started else 0.0)
 
 
 def _same_protocol(view: JournalView, first: JournalView) -> bool:
@@ -142,8 +146,7 @@ def difference_text(found: Mapping[str, Any] | None, scale: Scale) -> str:
         return "no seed in common"
     if found["se"] is None:
         return f"{gap_text(found, scale)} on one score each, noise unknown"
-    noise = "inside the noise" if found["inside_noise"] else "beyond the noise"
-    return f"{gap_text(found, scale)} over {found['seeds']} paired seeds: {noise}"
+    return f"{gap_text(found, scale)} over {found['seeds']} paired seeds: {held(found)}"
 
 
 def settings_that_differ(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:

@@ -16,7 +16,7 @@ from agentnas.report_baselines import baseline_lines, baselines_section, baselin
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
 from agentnas.report_search import factors_section, order_text, progress_text, race_section, rungs_section
-from agentnas.report_verdicts import cut_anywhere, cut_short, cut_trainings, notes, role_of, verdict
+from agentnas.report_verdicts import cut_anywhere, notes, of_winner, role_of, time_lines, verdict
 from agentnas.run import Run
 from agentnas.scores import asked, item_of, items_of, repeat_of, repeats, scores_summary, with_error
 from agentnas.tools.evaluate.base import CONFIRM
@@ -100,7 +100,7 @@ def _winner_summary(view: JournalView) -> dict[str, Any] | None:
     return {
         "trial": proposal.trial, "name": proposal.name, "author": proposal.author, "architecture": proposal.text, "spec": proposal.spec,
         "spec_hash": proposal.spec_hash, "profile": profile, "reason": view.winner.reason,
-        "cut": len(cut_trainings(view.evaluations(proposal.trial, CONFIRM))),
+        "cut": of_winner(view)["cut"],
     }  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def _answer(run: Run) -> str:
     validation = scale.spread(view.winner.val_mean, view.winner.val_sd)
     lines.append(f"- validation: {validation}{scale.sign} over {repeats(view, view.winner.seeds)}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
-    lines += [f"- time: {line}" for line in cut_short(view)]
+    lines += [f"- time: {line}" for line in time_lines(view)]
     lines += [f"- note: {line}" for line in notes(view)]
     size = profile_text(view.profiles.get(proposal.trial, {}), view)
     return "\n".join([*lines, *([f"- size: {size}"] if size else []), *(f"- {line}" for line in reading(view))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.agents.statistics import held, is_few, mean_and_sd, paired_difference
 from agentnas.memory.events import BaselineMeasured
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text, repeat_of
@@ -26,7 +26,9 @@ class Compared(NamedTuple):
     @property
     def needless(self) -> bool:
         """Whether the network does no better than this."""
-        return self.gap is not None and (self.gap["inside_noise"] is True or self.gap["difference"] <= 0)
+        if self.gap is None:
+            return False
+        return (self.gap["inside_noise"] is True and not is_few(self.gap)) or self.gap["difference"] <= 0
 
 
 def compared(view: JournalView) -> list[Compared]:
@@ -112,7 +114,7 @@ def _gap_cell(c: Compared, view: JournalView) -> str:
     if c.gap is None:
         return "?"
     noise = "" if c.gap["se"] is None else f" ± {view.scale.noise(c.gap['se'])}"
-    return f"{view.scale.gap(c.gap['difference'])}{noise}" + ", inside the noise" * (c.gap["inside_noise"] is True)
+    return f"{view.scale.gap(c.gap['difference'])}{noise}" + (f", {held(c.gap)}" if c.gap["inside_noise"] is True else "")
 
 
 def _difference(c: Compared, scale: Scale) -> str:
@@ -125,14 +127,18 @@ def _gain(c: Compared, view: JournalView) -> str:
         return ""
     scale = view.scale
     if c.gap["inside_noise"] is True:
-        paired = plural(c.gap["seeds"], f"paired {repeat_of(view, c.gap['seeds'])}")
-        return f": the network's difference of {_difference(c, scale)} is inside the noise ({paired})"
+        return f": the network's difference of {_difference(c, scale)} is {_noise(c.gap, view)}"
     if c.gap["difference"] == 0:
         return ": the network reaches the same"
     better = c.gap["difference"] > 0
     if scale.is_error:
         return f": the network is {'better' if better else 'worse'}, {_difference(c, scale)}"
     return f": the network {'gains' if better else 'loses'} {_difference(c, scale).lstrip('-')}"
+
+
+def _noise(gap: Mapping[str, Any], view: JournalView) -> str:
+    paired = plural(gap["seeds"], f"paired {repeat_of(view, gap['seeds'])}")
+    return f"of {paired}, too few to tell" if is_few(gap) else f"inside the noise ({paired})"
 
 
 def _partly(measured: BaselineMeasured) -> str:

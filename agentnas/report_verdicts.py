@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agentnas.agents.statistics import held, is_beyond, is_few
+from agentnas.config import format_duration
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.scores import gap_text, repeat_of
@@ -13,7 +15,7 @@ from agentnas.words import plural
 
 
 def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
-    """The comparison with one anchor, or with a person's own design, in words; a difference inside the noise is called no gain."""
+    """The comparison with an anchor, or with a person's own design, in words; inside the noise, or of two seeds, is no gain."""
     name, scale = view.proposals[pair["anchor"]].name or pair["anchor"], view.scale
     if pair["is_winner"]:
         return _itself(kind, name)
@@ -22,7 +24,7 @@ def verdict(kind: str, pair: Mapping[str, Any], view: JournalView) -> str:
         return f"{against}: {gap_text(pair, scale)} on one score each, noise unknown"
     paired = plural(pair["seeds"], f"paired {repeat_of(view, pair['seeds'])}")
     gap = f"{gap_text(pair, scale)} (standard error, {paired}{chance(pair)})"
-    what = "inside the noise, no gain" if pair["inside_noise"] else f"a {'gain' if pair['difference'] > 0 else 'loss'}"
+    what = f"a {'gain' if pair['difference'] > 0 else 'loss'}" if is_beyond(pair) else f"{held(pair)}, no gain"
     return f"{against}: {gap}: {what}"
 
 
@@ -63,6 +65,17 @@ def cut_trainings(done: Iterable[EvaluationFinished]) -> list[EvaluationFinished
     return [one for one in done if PLANNED in one.details]
 
 
+def ended_words(cut: int, count: int) -> str:
+    """``2 of 3 trainings ended by the time limit``; nothing where none was."""
+    return f"{cut} of {plural(count, 'training')} ended by the time limit" if cut else ""
+
+
+def of_winner(view: JournalView) -> dict[str, int]:
+    """``trainings`` of the winner's confirmation, and how many of them the time limit ``cut``."""
+    done = view.evaluations(view.winner.trial, CONFIRM) if view.winner else []
+    return {"trainings": len(done), "cut": len(cut_trainings(done))}
+
+
 def cut_anywhere(view: JournalView) -> str:
     """A sentence on how many trainings of a run ended at their time limit, with a space before it; nothing where none did."""
     count = len(cut_trainings(one for trial in view.proposals for one in view.evaluations(trial)))
@@ -82,9 +95,22 @@ def cut_short(view: JournalView) -> list[str]:
     return [f"{ended}, after {reached} of {cut[0].details[PLANNED]} epochs; a longer --trial-time may make it better"]
 
 
+def ran_over(view: JournalView) -> list[str]:
+    """One line where a run ended later than its time allowed, by a second or more."""
+    limit, ended = view.config.get("time_s"), view.finished
+    if limit is None or ended is None or ended.t < limit + 1:
+        return []
+    return [f"the run took {ended.t - limit:.0f} s more than its time of {format_duration(limit)}: what had begun was finished"]
+
+
+def time_lines(view: JournalView) -> list[str]:
+    """What the time of a run and of its trainings did to the result."""
+    return [*cut_short(view), *ran_over(view)]
+
+
 def chance(pair: Mapping[str, Any]) -> str:
-    """``, p = 0.012``; nothing for a difference of an older run, which has none."""
-    if "p" not in pair:
+    """``, p = 0.012``; nothing for a difference of an older run, which has none, nor for two seeds, which decide nothing."""
+    if "p" not in pair or is_few(pair):
         return ""
     return f", p = {pair['p']:.3f}" if pair["p"] >= 0.001 else ", p < 0.001"
 

@@ -92,7 +92,8 @@ class Briefing:
 
         values = {"edits": edits_help(situation.space)} if form == "diff" else {"values": values_help(situation.space)}
         piece = self.prompts.piece(form)
-        return piece.fill(**{name: text.strip() for name, text in values.items() if name in piece.placeholders}).strip()
+        told = piece.fill(**{name: text.strip() for name, text in values.items() if name in piece.placeholders}).strip()
+        return f"{told}\n{self.prompts.piece('batching').fill().strip()}" if made.is_batched_by_code(situation) else told
 
     def _messages(self, role: str, situation: Situation, own: Mapping[str, str]) -> tuple[Message, ...]:
         shared = {

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from agentnas.agents.facts import epochs_of, listed
 from agentnas.agents.facts_curves import curve_of
 from agentnas.agents.planner import groups_of
-from agentnas.agents.situation import Record, Situation
+from agentnas.agents.proposing import BATCHING
+from agentnas.agents.situation import MANY, Record, Situation
 from agentnas.agents.statistics import mean_and_sd
 from agentnas.prompts import Prompts
 from agentnas.tools.evaluate.ladder import TABLE
@@ -57,6 +58,14 @@ def language(space: SearchSpace, prompts: Prompts, *, reading: bool = False) -> 
 def _locked(space: BoundedSpace, prompts: Prompts) -> str:
     """What every design keeps: settings with their values, nodes in the notation of designs."""
     return prompts.piece("locked").fill(locked="; ".join(space.locks.written()))
+
+
+def is_batched_by_code(situation: Situation) -> bool:
+    """Whether designs are trained on batches that the space does not search: code has chosen them for some of the newest trials."""
+    space = situation.space
+    if not isinstance(space, BoundedSpace):
+        return False
+    return any(not space.allows(BATCHING, record.spec.recipe.batching) for record in situation.records[-MANY:])
 
 
 def _cells(space: CellSpace, prompts: Prompts) -> str:

@@ -19,6 +19,7 @@ from agentnas.agents.statistics import (
     beyond_noise,
     early_effects,
     effects,
+    held,
     noise_floor,
     paired_difference,
     rounds_without_progress,
@@ -82,8 +83,7 @@ def _leader_lines(situation: Situation, noise: float) -> list[str]:
     if len(set(ours) & set(theirs)) < 2:
         return lines
     found = paired_difference(ours, theirs)
-    held = "inside the noise" if found["inside_noise"] else "beyond the noise"
-    words = f"{found['difference']:+.2f}, standard error {found['se']:.2f} over {found['seeds']} seeds, {held}"
+    words = f"{found['difference']:+.2f}, standard error {found['se']:.2f} over {found['seeds']} seeds, {held(found)}"
     return [*lines, f"The leader {best.trial} over the best anchor {anchor.trial}: {words}; being picked as the best flatters it."]
 
 

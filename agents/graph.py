@@ -27,7 +27,7 @@ from agentnas.agents.house import House
 from agentnas.agents.outcomes import nothing_to_choose
 from agentnas.agents.people import decide, hear, is_planned, note_unheard
 from agentnas.agents.roles import Direction, Plan
-from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, eligible, finalists
+from agentnas.agents.selection import best_confirmed, choose_smoothed, comparison, eligible, finalists, screened
 from agentnas.agents.selection import choose as choose_by_validation
 from agentnas.memory import events as ev
 from agentnas.memory.memory import finding_records, trial_records
@@ -38,6 +38,7 @@ from agentnas.tools.spec.narrowing import within
 
 # Rounds in a row without one acceptable trial, after which the search gives up.
 EMPTY_ROUNDS = 5
+UNTRAINED = "the search trained no design in full"
 
 
 class State(TypedDict):
@@ -207,18 +208,32 @@ def after_round(house: House, state: State) -> str:
 def confirm(house: House, state: State) -> dict[str, Any]:
     """Train the finalists and the best anchors with fresh seeds, keeping their weights; who is behind for good gets no more of them."""
     house.feeder.finish()
-    if not eligible(house.situation_of_scores()):
+    situation = house.situation_of_scores()
+    if house.view.finalists is None and not eligible(situation) and not screened(situation):
         raise nothing_to_choose(house)
     if house.evaluator.confirm_seeds and not house.view.winner:
         if house.view.finalists is None:
-            picked = house.pick_finalists()
-            reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
-            house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
-                                                    strong_anchor=picked.strong_anchor, start=picked.start, reason=reason))  # fmt: skip
+            _choose_finalists(house)
+        if _is_untrained(house, house.chosen_finalists().finalists):
+            _confirm_one(house)  # the best of them first, whatever the time
         confirmed = house.chosen_finalists().all()
         house.feeder.run(climbing.confirmation(house.situation_of_scores(), confirmed, house.evaluator.confirm_seeds), house.confirm_over)
         _confirm_one(house)
     return {}
+
+
+def _choose_finalists(house: House) -> None:
+    picked = house.pick_finalists()
+    reason = "best smoothed means over seeds of the search, and the best anchors of either kind"
+    if _is_untrained(house, picked.finalists):
+        reason = f"{UNTRAINED}: the best of its short trainings"
+    house.journal.append(ev.FinalistsChosen(finalists=picked.finalists, plain_anchor=picked.plain_anchor,
+                                            strong_anchor=picked.strong_anchor, start=picked.start, reason=reason))  # fmt: skip
+
+
+def _is_untrained(house: House, trials: Sequence[str]) -> bool:
+    """Whether the search trained none of them in full."""
+    return not any(house.record(trial).full_scores(house.evaluator.rungs) for trial in trials)
 
 
 def _confirm_one(house: House) -> None:
@@ -242,8 +257,9 @@ def choose(house: House, state: State) -> dict[str, Any]:
             choice = choose_by_validation(situation, house.chosen_finalists().all())
         else:
             choice = choose_smoothed(situation, house.transfer)
+        why = f"{UNTRAINED}, and the best of its short trainings were confirmed; " * _is_untrained(house, [choice.trial]) + choice.reason
         house.journal.append(ev.WinnerChosen(trial=choice.trial, val_mean=choice.mean, val_sd=choice.sd, seeds=choice.seeds,
-                                             reason=choice.reason))  # fmt: skip
+                                             reason=why))  # fmt: skip
         _measure_winner(house, choice.trial)
     return {}
 

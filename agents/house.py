@@ -4,6 +4,7 @@ in the journal; what the agents see of it is built here.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from agentnas.agents.history import Ledger
 from agentnas.agents.llm.spending import Limits as LLMLimits
 from agentnas.agents.people import messages
 from agentnas.agents.roles import Analyst, Coder, Planner
-from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, estimated, finalists
+from agentnas.agents.selection import FINALISTS, MOST_FINALISTS, Finalists, eligible, estimated, finalists, screened
 from agentnas.agents.situation import Left, Record, Situation, bounds_before, turned_down
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.memory.events import FinalistsChosen
@@ -95,6 +96,8 @@ class House:
     baselines: Baselines | None = None
     goal: str = ""
     """What the owner wants searched, in their words."""
+    trial_time_s: float = math.inf
+    """Seconds after which a training ends with its best epoch."""
     _reserve: tuple[int, float] = (-1, 0.0)
 
     @property
@@ -208,7 +211,8 @@ class House:
     def _one_more_s(self) -> float:
         """Expected seconds of a training of the confirmation; 0 before one has ended."""
         records = [self.record(trial) for trial in self.chosen_finalists().all()]
-        return fmean(r.full_seconds(self.evaluator.rungs) for r in records) if any(r.confirmed() for r in records) else 0.0
+        known = [seconds for r in records if (seconds := r.full_seconds(self.evaluator.rungs) or r.confirmation_seconds())]
+        return fmean(known) if known and any(r.confirmed() for r in records) else 0.0
 
     def closing_s(self) -> float:
         """Seconds to keep for what comes after the confirmation."""
@@ -217,14 +221,20 @@ class House:
         return min(CLOSING_S, CLOSING_SHARE * self.budget.seconds) + baselines
 
     def confirm_reserve(self) -> float:
-        """Seconds to keep for confirming the finalists and the best anchor of either kind; bounded by a share of the budget."""
+        """Seconds to keep for confirming the finalists and the best anchor of either kind, or before anything was trained in full for
+        one such training; bounded by a share of the budget."""
         assert self.budget.seconds is not None
         if self._reserve[0] != self.view.num_events:  # asked several times a second, changes with events alone
-            wanted = finalists(self.situation_of_scores(), MOST_FINALISTS)
-            cost = self.confirm_cost(wanted.all()) if wanted.finalists else 0.0  # before there is one, time is for finding it
+            situation = self.situation_of_scores()
+            wanted = finalists(situation, MOST_FINALISTS)
+            cost = self.confirm_cost(wanted.all()) if wanted.finalists else self._first_s(screened(situation))
             seconds = min(cost + self.closing_s(), CONFIRM_SHARE * self.budget.seconds)
             self._reserve = (self.view.num_events, seconds)
         return self._reserve[1]
+
+    def _first_s(self, shown: Sequence[Record]) -> float:
+        """Expected seconds of the first training in full, of the best that short trainings have shown; 0 before any has."""
+        return min(shown[0].foreseen_seconds(), self.trial_time_s) if shown else 0.0
 
     @at_rest
     def situation_of_scores(self) -> Situation:
@@ -249,7 +259,10 @@ class House:
 
     @at_rest
     def pick_finalists(self) -> Finalists:
-        """Finalists as many as time allows; a run bounded by trials alone always confirms the same number."""
+        """Finalists as many as time allows; a run bounded by trials alone always confirms the same number. Where nothing was trained in
+        full, those that short trainings showed best, and nothing to compare them with."""
+        if not eligible(self.situation_of_scores()):
+            return Finalists(tuple(record.trial for record in screened(self.situation_of_scores())[:FINALISTS]), None, None)
         situation, left = self.situation_of_scores(), self.seconds_left()
         estimates, count = estimated(situation, self.transfer)[0], FINALISTS if left is None else MOST_FINALISTS
         while left is not None and count > 1 and self.confirm_cost(finalists(situation, count, estimates).all()) > left - self.closing_s():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from agentnas.agents.house import House
+from agentnas.agents.house import CLOSING_S, House
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.tools.errors import AgentNASError, BudgetEndedError, ConstraintError, RunError
@@ -43,7 +43,16 @@ def nothing_to_choose(house: House) -> AgentNASError:
         reason = view.failures(failed[0])[0]
         longer = "; give more --trial-time" if reason.kind == "timeout" else ""
         return RunError(f"all {len(failed)} trials failed, the first by {reason.kind}: {reason.reason}{longer}")
-    if any(proposal.reference for proposal in view.proposals.values()) and view.num_evaluations:
-        return BudgetEndedError("the budget ended before one design of the space that is searched was scored; give more --trials or --time")
-    time = "no limit" if house.budget.seconds is None else f"{house.budget.seconds:g} s"
-    return BudgetEndedError(f"the budget ended before one trial finished (time {time}); give more --time and resume")
+    searched = "design of the space that is searched" if view.num_evaluations else "training"
+    what = f"before one {searched} was over{f' ({len(failed)} failed)' if failed else ''}"
+    if house.budget.seconds is None:
+        return BudgetEndedError(f"the budget of trials ended {what}; give more --trials and resume")
+    return BudgetEndedError(f"the time of {house.budget.seconds:g} s ended {what}: {_time_needed(house)}")
+
+
+def _time_needed(house: House) -> str:
+    """How far the time went, and what would have been enough for one training, its confirmation and the end of the run."""
+    spent, limit = house.journal.active_seconds, house.trial_time_s
+    one = f", and one training may take {limit:.0f} s" if math.isfinite(limit) else ""
+    least = spent + (2 * limit if math.isfinite(limit) else spent) + CLOSING_S
+    return f"{spent:.0f} s went into what comes before{one}; give --time {10 * math.ceil(least / 10)}s or more and resume"

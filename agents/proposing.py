@@ -18,6 +18,7 @@ from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.spec.wire import from_wire, wire_schema
 
 Form = Literal["diff", "full"]
+BATCHING = "recipe.batching"
 
 
 class Claim(BaseModel):
@@ -121,12 +122,23 @@ def _cells_of(operators: tuple[str, ...]) -> type[CellProposals]:
 
 def spec_of(claim: Claim, parent: ArchitectureSpec | None, space: SearchSpace) -> ArchitectureSpec:
     """The design that is proposed; raises SpecError for what the language does not allow."""
-    if isinstance(claim, DiffProposal):
-        if not claim.edits:
-            raise SpecError("it has no edits; name at least one")
-        return apply_edits(parent, claim.edits, space)
     if isinstance(claim, CellProposal):
         assert isinstance(space, CellSpace)
         return cell_spec(claim.links, claim.ops, space)
+    if isinstance(claim, DiffProposal):
+        if not claim.edits:
+            raise SpecError("it has no edits; name at least one")
+        return _batched(apply_edits(parent, claim.edits, space), parent, space)
     assert isinstance(claim, FullProposal)
-    return from_wire(claim.spec)
+    return _batched(from_wire(claim.spec), parent, space)
+
+
+def _batched(spec: ArchitectureSpec, parent: ArchitectureSpec | None, space: SearchSpace) -> ArchitectureSpec:
+    """The design on the whole graph where it names batches that the space does not search and its parent does not have: code chooses
+    those, by the sizes of graph and machine (``Room.fitted``)."""
+    named = spec.recipe.batching
+    if not isinstance(space, BoundedSpace) or named == (parent.recipe.batching if parent else "full"):
+        return spec
+    if space.allows(BATCHING, named) or not space.allows(BATCHING, "full"):
+        return spec
+    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"batching": "full"})})

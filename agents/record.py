@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from agentnas.memory.events import EvaluationFinished, Proposal
-from agentnas.tools.evaluate.base import CONFIRM, Rung
+from agentnas.tools.evaluate.base import CONFIRM, PLANNED, Rung
 from agentnas.tools.spec.model import ArchitectureSpec
 
 
@@ -45,11 +45,23 @@ class Record:
                 merged.update(self.scores.get(rung.name, {}))
         return merged
 
+    def cut_seeds(self, rungs: Collection[str]) -> set[int]:
+        """Seeds whose training on one of these rungs its time limit ended."""
+        return {done.seed for done in self.trainings if done.rung in rungs and PLANNED in done.details}
+
     def full_seconds(self, rungs: Sequence[Rung]) -> float:
         """Mean seconds of a training at full fidelity (confirmation apart); 0 before there was one."""
         full = {rung.name for rung in rungs if rung.epochs >= 1.0}
-        times = [done.seconds for done in self.trainings if done.rung in full]
-        return sum(times) / len(times) if times else 0.0
+        return _mean([done.seconds for done in self.trainings if done.rung in full])
+
+    def confirmation_seconds(self) -> float:
+        """Mean seconds of a training of the confirmation; 0 before there was one."""
+        return _mean([done.seconds for done in self.trainings if done.rung == CONFIRM])
+
+    def foreseen_seconds(self) -> float:
+        """Seconds that all epochs are expected to take by the longest training so far; 0 before there was one."""
+        longest = max(self.trainings, key=lambda done: done.epochs or 0, default=None)
+        return longest.seconds * self.spec.recipe.epochs / longest.epochs if longest and longest.epochs else 0.0
 
     def confirmed(self) -> dict[int, float]:
         """Scores of the confirmation by seed."""
@@ -58,6 +70,10 @@ class Record:
     def is_repeated(self, rungs: Sequence[Rung]) -> bool:
         """Whether it has several seeds, in full training or in confirmation."""
         return len(self.full_scores(rungs)) > 1 or len(self.confirmed()) > 1
+
+
+def _mean(times: Sequence[float]) -> float:
+    return sum(times) / len(times) if times else 0.0
 
 
 def full_mean(record: Record, rungs: Sequence[Rung]) -> float | None:

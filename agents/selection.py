@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentnas.agents import surrogate
-from agentnas.agents.situation import Record, Situation
-from agentnas.agents.statistics import mean_and_sd, noise_floor, paired_difference
+from agentnas.agents.situation import Record, Situation, drafted
+from agentnas.agents.statistics import held, mean_and_sd, noise_floor, paired_difference
 from agentnas.agents.telling import telling
 from agentnas.agents.transfer_drafts import Transfer
 from agentnas.agents.validation_noise import gap_over_items
@@ -89,6 +89,17 @@ def eligible(situation: Situation) -> list[Record]:
     return [record for record in situation.ranked() if may_win(record)]
 
 
+def screened(situation: Situation) -> list[Record]:
+    """What may be chosen where nothing was trained in full: trials without a failure that have a score on a lower rung, best first on
+    the highest rung that any of them reached."""
+    sound = [record for record in situation.records if may_win(record) and not record.failures]
+    for rung in reversed(situation.rungs):
+        scored = [(score, record) for record in sound if (score := record.at(rung.name)) is not None]
+        if scored:
+            return [record for _, record in sorted(scored, key=lambda pair: (-pair[0], drafted(pair[1])))]
+    return []
+
+
 def choose(situation: Situation, candidates: Sequence[str]) -> Choice:
     """The candidate with the best mean validation over the seeds that all confirmed candidates share; ties go to fewer parameters.
 
@@ -122,7 +133,7 @@ def _anchor_instead(
     gap = paired_difference(common[order[0]], common[anchor])
     items = gap_over_items(records[order[0]], records[anchor], common[anchor])
     if gap["inside_noise"]:
-        lead = f"{scale.lead(gap['difference'], gap['se'])}, inside the noise"
+        lead = f"{scale.lead(gap['difference'], gap['se'])}, {held(gap)}"
     elif items and items.undecided:
         lead = f"{items}, less than one standard error"
     else:
@@ -199,7 +210,7 @@ def _why(order: Sequence[str], common: Mapping[str, Mapping[int, float]], scale:
         return f"the only trial that was confirmed to the end, over {seeds}"
     text = f"best mean validation over {seeds} among {_many(len(order), 'confirmed trial')}"
     gap = paired_difference(common[order[0]], common[order[1]])
-    noise = ", inside the noise" if gap["inside_noise"] else ""
+    noise = f", {held(gap)}" if gap["inside_noise"] else ""
     return f"{text}; ahead of {order[1]} by {scale.lead(gap['difference'], gap['se'])}{noise}"
 
 

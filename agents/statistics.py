@@ -15,6 +15,10 @@ from agentnas.tools.evaluate.base import Rung
 # Standard errors that a difference of two scores must exceed to be decided; where the noise is unknown, points.
 DECIDED_AT = 2.0
 TIE = 1.0
+# Below so many pairs nothing is decided: two differences are often near each other by luck, and their standard error says next to nothing.
+FEWEST_PAIRS = 3
+# Points below which differences are equal but for rounding.
+EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Effect:
     """Mean gain of children over their parents when one factor was changed, against the usual change (percentage points).
 
     ``raw`` is the mean gain over the parents themselves. An ``early`` one is of pairs that were compared before full training alone.
+    Pairs are of trainings that both ended by themselves, or that the time limit of a training both ended.
     """
 
     factor: str
@@ -51,8 +56,8 @@ def standard_error(values: Sequence[float]) -> float | None:
 
 
 def noise_floor(situation: Situation) -> float | None:
-    """Pooled standard deviation between seeds of one spec at full fidelity; None where no spec has two seeds. Of a long run that
-    of its newest specs.
+    """Pooled standard deviation between seeds of one spec at full fidelity; None where no spec has two seeds that differ. Of a long run
+    that of its newest specs.
 
     Where seeds stand for splits, what a split does to all specs alike is taken out first (two-way residuals): it is no noise of a
     comparison on the same splits.
@@ -68,7 +73,8 @@ def noise_floor(situation: Situation) -> float | None:
         freedom -= max(0, len(means) - 1)
     if freedom <= 0:
         return None
-    return math.sqrt(sum(value**2 for r in residuals for value in r.values()) / freedom)
+    noise = math.sqrt(sum(value**2 for r in residuals for value in r.values()) / freedom)
+    return noise if noise > EQUAL else None  # a few seeds with one score show no noise, which is not to say that there is none
 
 
 def standard_error_of_gap(situation: Situation, noise: float | None, *pair: Record) -> float | None:
@@ -82,18 +88,20 @@ def is_decided(gap: float, se: float | None) -> bool:
 
 
 def paired_gain(child: Record, parent: Record, rungs: Sequence[Rung]) -> float | None:
-    """Mean difference over the seeds that both have, at the highest rung that both reached."""
+    """Mean difference over the seeds that both have, at the highest rung at which both were trained alike."""
     found = gain_and_rung(child, parent, rungs)
     return None if found is None else found[0]
 
 
 def gain_and_rung(child: Record, parent: Record, rungs: Sequence[Rung]) -> tuple[float, Rung] | None:
-    """The paired gain, and the rung at which it was measured."""
+    """The paired gain, and the rung at which it was measured. A training that its time limit ended is paired with such a one alone."""
     for rung in reversed(rungs):
         ours, theirs = (record.scores.get(rung.name, {}) for record in (child, parent))
         if rung.epochs >= 1.0:
             ours, theirs = child.full_scores(rungs), parent.full_scores(rungs)
-        common = sorted(set(ours) & set(theirs))
+        names = [known.name for known in rungs if known.epochs >= 1.0] if rung.epochs >= 1.0 else [rung.name]
+        unlike = child.cut_seeds(names) ^ parent.cut_seeds(names)
+        common = sorted((set(ours) & set(theirs)) - unlike)
         if common:
             return sum(ours[seed] - theirs[seed] for seed in common) / len(common), rung
     return None
@@ -158,18 +166,19 @@ def rounds_without_progress(situation: Situation, noise: float) -> int:
 
 
 def beyond_noise(difference: float, se: float, count: int) -> bool:
-    """Whether a mean of ``count`` differences leaves its 95 % interval around zero (Student's t)."""
-    from scipy.special import stdtrit
-
-    return abs(difference) > float(stdtrit(count - 1, 0.975)) * se
+    """Whether a mean of ``count`` differences leaves its 95 % interval around zero; never for fewer than ``FEWEST_PAIRS``."""
+    return count >= FEWEST_PAIRS and probability(difference, se, count) < 0.05
 
 
 def probability(difference: float, se: float, count: int) -> float:
-    """Of a mean of ``count`` differences this far from zero or farther, where there is none (Student's t, two-sided)."""
+    """Of a mean of ``count`` differences this far from zero or farther, where there is none (Student's t, two-sided).
+
+    Differences that are all equal have no spread to reckon with: theirs is that of so many of one sign (the sign test, two-sided).
+    """
     from scipy.special import stdtr
 
-    if se == 0.0:
-        return 1.0 if difference == 0.0 else 0.0
+    if se <= EQUAL:
+        return 1.0 if abs(difference) <= EQUAL else 2.0 ** (1 - count)
     return float(2.0 * stdtr(count - 1, -abs(difference) / se))
 
 
@@ -177,7 +186,8 @@ def paired_difference(ours: Mapping[int, float], theirs: Mapping[int, float], te
     """Difference of two sets of scores over the seeds that both have: mean, standard error, two-sided ``p`` of Student's t, and whether
     it is inside the noise.
 
-    ``inside_noise`` is true where zero lies in the 95 % interval; it and ``p`` are None where there is no standard error.
+    ``inside_noise`` is true where zero lies in the 95 % interval, and of two pairs, which decide nothing and have no ``p``; it and ``p``
+    are None where there is no standard error. ``held`` says it in words.
     ``test_to_train``: size of the tested part over that of the training part where seeds stand for splits whose training parts overlap.
     Scores of such splits are correlated, and the variance of their mean is larger than it looks: 1/n + test/train in place of 1/n (the
     corrected resampled t-test; Nadeau and Bengio, 2003).
@@ -188,4 +198,23 @@ def paired_difference(ours: Mapping[int, float], theirs: Mapping[int, float], te
         se *= math.sqrt(1.0 + len(differences) * test_to_train)
     inside = None if se is None else not beyond_noise(mean, se, len(differences))
     found = {"difference": mean, "se": se, "seeds": len(differences), "inside_noise": inside}
-    return found if se is None else {**found, "p": probability(mean, se, len(differences))}
+    return found if se is None or is_few(found) else {**found, "p": probability(mean, se, len(differences))}
+
+
+def is_few(found: Mapping[str, Any]) -> bool:
+    """Whether a paired difference is of too few seeds to decide anything."""
+    return bool(found["seeds"] < FEWEST_PAIRS)
+
+
+def is_beyond(found: Mapping[str, Any]) -> bool:
+    """Whether a paired difference is a gain or a loss; also of one that an older version journalled."""
+    return found["inside_noise"] is False and not is_few(found)
+
+
+def held(found: Mapping[str, Any]) -> str:
+    """Whether a paired difference is noise, in words."""
+    if found["se"] is None:
+        return "noise unknown"
+    if is_few(found):
+        return f"{found['seeds']} pairs are too few to tell"
+    return "inside the noise" if found["inside_noise"] else "beyond the noise"

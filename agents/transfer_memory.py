@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -82,11 +83,14 @@ def _past(tasks: Sequence[TaskTrials], space: SearchSpace, scale: str | None) ->
 
 def _scores(trials: Sequence[TrialRecord]) -> list[tuple[TrialRecord, float]]:
     """Higher is better. A trial that was cut short was among the worse half of its round: it counts as no better than the median of those
-    that were trained in full."""
+    that were trained in full. One whose trainings the time limit ended is at least as good as it scored: above that median it counts, below
+    it says nothing of a design that may only be slow, and is left out."""
     signed = [(trial, trial.val if trial.higher_is_better else -trial.val) for trial in trials if trial.val is not None]
-    full = [score for trial, score in signed if trial.rung not in CUT]
-    middle = statistics.median(full) if full else float("inf")
-    return [(trial, min(score, middle) if trial.rung in CUT else score) for trial, score in signed]
+    full = [(trial, score) for trial, score in signed if trial.rung not in CUT]
+    whole = [score for trial, score in full if not trial.cut]
+    middle = statistics.median(whole or [score for _, score in full] or [math.inf])
+    told = [(trial, score) for trial, score in signed if trial.rung in CUT or not trial.cut or not whole or score >= middle]
+    return [(trial, min(score, middle) if trial.rung in CUT else score) for trial, score in told]
 
 
 def _vector(trial: TrialRecord, space: SearchSpace, scale: str | None) -> tuple[float, ...] | None:

@@ -15,12 +15,14 @@ from agentnas.memory.kin import design_key, graph_of
 from agentnas.memory.memory import finding_records, global_id, was_cut
 from agentnas.memory.records import FindingRecord, TrialRecord
 from agentnas.memory.view import JournalView
+from agentnas.tools.evaluate.base import PLANNED
 from agentnas.tools.spec.model import parse_spec
 from agentnas.tools.spec.vectors import vector, vector_names
 from agentnas.tools.tasks.card import NODES, TaskCard
 
 RULES = "/rules"  # how the names of rule-based agents end: their findings repeat, and the last round's hold for all
 MOST_EDITS = 40
+EQUAL = 1e-9  # points below which gains differ by rounding
 PROFILE = ("parameters", "flops", "latency_ms_p50", "memory_mb", "train_memory_mb")
 
 
@@ -112,12 +114,19 @@ def _gain(view: JournalView, parent: str | None, child: str) -> float | None:
     before, after = view.standing(parent or ""), view.standing(child)
     if before is None or after is None or not math.isfinite(after.val_mean - before.val_mean):
         return None
-    on_both = {e.rung for e in view.evaluations(before.trial)} & {e.rung for e in view.evaluations(after.trial)}
-    if not on_both:
+    was, now = (_ended(view, standing.trial) for standing in (before, after))
+    alike = [rung for rung in was.keys() & now.keys() if was[rung] == now[rung]]
+    if not alike:
         return None
-    rung = max(on_both, key=view.rungs.index)
+    rung = max(alike, key=view.rungs.index)
     gain = view.scores(rung)[after.trial] - view.scores(rung)[before.trial]
     return gain if view.higher_is_better else -gain
+
+
+def _ended(view: JournalView, trial: str) -> dict[str, bool]:
+    """The rungs on which a trial was trained, and whether the time limit ended any of its trainings there."""
+    done = view.evaluations(trial)
+    return {e.rung: any(PLANNED in other.details for other in done if other.rung == e.rung) for e in done}
 
 
 def _mean(edits: Sequence[_Edit]) -> float:
@@ -125,9 +134,10 @@ def _mean(edits: Sequence[_Edit]) -> float:
 
 
 def _se(view: JournalView, edits: Sequence[_Edit]) -> float | None:
-    """Standard error of the mean gain: from the pairs, or for one pair from the seeds of its two trials."""
+    """Standard error of the mean gain: from the pairs, or for one pair from the seeds of its two trials. Gains that are equal show none."""
     if len(edits) > 1:
-        return statistics.stdev(edit.gain for edit in edits) / math.sqrt(len(edits))
+        spread = statistics.stdev(edit.gain for edit in edits)
+        return spread / math.sqrt(len(edits)) if spread > EQUAL else None
     found = [view.standing(trial) for trial in (edits[0].parent, edits[0].child)]
     if any(standing is None or standing.val_sd is None for standing in found):
         return None

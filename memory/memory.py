@@ -12,7 +12,7 @@ from itertools import islice, zip_longest
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agentnas.memory.diversity import jaccard, overlap, spread_out
-from agentnas.memory.events import FindingsMade
+from agentnas.memory.events import EvaluationFinished, FindingsMade
 from agentnas.memory.library import Library, recall_cards, shipped_library
 from agentnas.memory.records import (
     LONGEST_TEXT,
@@ -36,7 +36,7 @@ from agentnas.tools.evaluate.base import PLANNED
 
 __all__ = [
     "LONGEST_TEXT", "Evidence", "FindingRecord", "InMemory", "Kind", "Memory", "Record", "TaskCardLike", "TaskTrials", "TrialRecord",
-    "finding_records", "global_id", "one_line", "task_similarity", "trial_records",
+    "finding_records", "global_id", "one_line", "task_similarity", "trainings_of", "trial_records",
 ]  # fmt: skip
 POOL = 50  # trials from the head of the leaderboard that a recall looks at: keeps recall fast in a run of 10,000 trials
 FAILURES = 5
@@ -254,9 +254,14 @@ def finding_records(view: JournalView, round: int, vector: Sequence[float] = (),
 
 def was_cut(view: JournalView, standing: Standing) -> bool:
     """Whether the time limit of a training ended one of those that a standing is the mean of."""
+    return any(PLANNED in done.details for done in trainings_of(view, standing))
+
+
+def trainings_of(view: JournalView, standing: Standing) -> list[EvaluationFinished]:
+    """The trainings that a standing is the mean of."""
     full = view.started.full if view.started else ()
     rungs = full if standing.rung in full else (standing.rung,)
-    return any(PLANNED in done.details for rung in rungs for done in view.evaluations(standing.trial, rung))
+    return [done for rung in rungs for done in view.evaluations(standing.trial, rung)]
 
 
 def _aim(view: JournalView) -> str:

@@ -31,13 +31,14 @@ class Standing:
 class JournalView:
     """State derived from events, one ``apply`` each, in time that does not grow with the run.
 
-    ``touched`` names the trial of each event that is about one, in order; ``trial_of`` the trial with a spec's hash; ``named`` a finding
-    by its id, with its round's; ``recalled`` what was recalled first under an id.
+    ``config`` are the settings in force; ``touched`` names the trial of each event that is about one, in order; ``trial_of`` the trial
+    with a spec's hash; ``named`` a finding by its id, with its round's; ``recalled`` what was recalled first under an id.
     Mappings and lists that it hands out are for reading. Dictionaries keep the order of the journal, proposals the order of drafting.
     """
 
     def __init__(self, events: Iterable[ev.AnyEvent] = ()) -> None:
         self.started: ev.RunStarted | None = None
+        self.config: Mapping[str, Any] = {}
         self.finished: ev.RunFinished | None = None
         self.interrupted: ev.RunInterrupted | None = None
         self.finalists: ev.FinalistsChosen | None = None
@@ -147,10 +148,11 @@ class JournalView:
     def _apply_milestone(self, event: ev.AnyEvent) -> None:
         match event:
             case ev.RunStarted():
-                self.started = event
+                self.started, self.config = event, event.config
                 self._rung_rank = {rung: rank for rank, rung in enumerate(event.rungs)}
             case ev.RunResumed():
                 self.resumes += 1
+                self.config = event.config or self.config
                 self.finished = self.interrupted = self.awaiting = None
             case ev.RunInterrupted():
                 self.interrupted, self.awaiting = event, None

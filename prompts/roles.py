@@ -45,13 +45,14 @@ PARTIALS: dict[str, frozenset[str]] = {
     "full": frozenset({"values"}),
     "bounds": frozenset(),
     "locked": frozenset({"locked"}),
+    "batching": frozenset(),
 }
 # Partials that become the value of a placeholder, one of the first two, and after it what the task asks for;
 # the others are included by name.
 CHOSEN: dict[str, tuple[str, ...]] = {
     "language": ("specs", "cells", "locked", "graphs", "pairs", "values", "labels"),
     "told": ("bounds",),
-    "form": ("diff", "full"),
+    "form": ("diff", "full", "batching"),
     "numbers": ("seeds", "lookups"),
 }
 _INCLUDE = re.compile(r"\{include:([^{}]*)\}")

@@ -114,12 +114,13 @@ def test_what_an_error_gains_is_told_and_drawn_in_the_unit_of_the_target(tmp_pat
 
 
 def test_verdicts() -> None:
-    def verdict(difference: float, inside: bool, se: float | None = 0.1) -> str:
-        return Row("f", "c", {0: 1.0}, {"difference": difference, "se": se, "inside_noise": inside}).verdict
+    def verdict(difference: float, inside: bool, se: float | None = 0.1, seeds: int = 5) -> str:
+        return Row("f", "c", {0: 1.0}, {"difference": difference, "se": se, "inside_noise": inside, "seeds": seeds}).verdict
 
     assert verdict(2.0, False) == "worth it"
     assert verdict(-2.0, False) == "better without"
     assert verdict(2.0, True) == "inside the noise"
+    assert verdict(2.0, False, 0.0, seeds=2) == "2 pairs are too few to tell"
     assert verdict(2.0, True, None) == "one seed, noise unknown"
     assert Row("f", "c", {}, None, "diverged: loss").verdict == "could not be trained: diverged: loss"
 

@@ -38,7 +38,7 @@ def test_the_winner_is_the_best_confirmed_trial_by_validation(live_run: Run) -> 
     assert view.winner is not None
     if means[live_run.winner] < max(means.values()):  # one that leads by no more than the noise gives way to an anchor
         assert view.proposals[live_run.winner].anchor is not None
-        assert view.winner.reason.endswith("inside the noise, which is no gain")
+        assert view.winner.reason.endswith("too few to tell, which is no gain")
 
 
 def test_the_winner_is_compared_with_the_best_anchors_seed_by_seed(live_run: Run) -> None:

@@ -187,6 +187,7 @@ def with_anchor() -> list[ev.AnyEvent]:
         ({"difference": 1.0, "se": 0.2, "seeds": 10, "inside_noise": False}, "+1.00 ± 0.20 (standard error, 10 paired seeds): a gain"),
         ({"difference": -1.0, "se": 0.2, "seeds": 10, "inside_noise": False}, "-1.00 ± 0.20 (standard error, 10 paired seeds): a loss"),
         ({"difference": 0.3, "se": 0.2, "seeds": 10, "inside_noise": True}, "inside the noise, no gain"),
+        ({"difference": 0.3, "se": 0.0, "seeds": 2, "inside_noise": False, "p": 0.0}, "2 pairs are too few to tell, no gain"),
         ({"difference": 0.3, "se": None, "seeds": 1, "inside_noise": None}, "+0.30 on one score each, noise unknown"),
         ({"is_winner": True}, "the search returned its own best plain anchor, gcn"),
     ],

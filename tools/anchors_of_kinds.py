@@ -10,7 +10,8 @@ from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 
 # Averaged weights: with a few steps an epoch and batch norm, single epochs differ by several items of a fold (docs/graphs.md).
 GRAPHS = {
-    "batching": "minibatch", "batch_size": 64, "learning_rate": 0.005, "weight_decay": 5e-4, "epochs": 100, "patience": 30, "ema_decay": 0.9,
+    "batching": "minibatch", "batch_size": 64, "learning_rate": 0.005, "weight_decay": 5e-4, "ema_decay": 0.9,
+    "epochs": 100, "patience": 30,
 }  # fmt: skip
 NODES = {"learning_rate": 0.005, "weight_decay": 5e-4, "epochs": 300, "patience": 75}
 PAIRS = {"batching": "minibatch", "batch_size": 1024, "learning_rate": 0.01, "weight_decay": 0.0, "epochs": 300, "patience": 30}

@@ -43,7 +43,7 @@ def _against(view: JournalView, first: str, other: str) -> str:
 
 def _gap(view: JournalView, first: str, other: str) -> str:
     """On the highest rung on which both have the same seeds; with the noise of the differences where there are several."""
-    from agentnas.agents.statistics import paired_difference
+    from agentnas.agents.statistics import held, paired_difference
 
     for rung in reversed(view.rungs):
         ours, theirs = ({(e.seed, e.split): e.val for e in view.evaluations(trial, rung)} for trial in (other, first))
@@ -51,7 +51,7 @@ def _gap(view: JournalView, first: str, other: str) -> str:
         if shared:
             found = paired_difference({i: ours[key] for i, key in enumerate(shared)}, {i: theirs[key] for i, key in enumerate(shared)})
             se = "?" if found["se"] is None else view.scale.noise(found["se"])
-            held = {True: ", inside the noise", False: ", beyond the noise", None: ""}[found["inside_noise"]]
+            noise = "" if found["se"] is None else f", {held(found)}"
             gap = f"{view.scale.named_gap(found['difference'])} ± {se}"
-            return f"{gap} (standard error) on {rung}, {plural(len(shared), 'shared seed')}{held}"
+            return f"{gap} (standard error) on {rung}, {plural(len(shared), 'shared seed')}{noise}"
     return "no seed on which both have a score"

@@ -236,7 +236,7 @@ def _report_of(run: Any) -> str:
 def _answer(run: Any, summary: dict[str, Any]) -> str:
     """Architecture, scores with their protocol and noise, and where things lie."""
     from agentnas.report_baselines import baseline_lines
-    from agentnas.report_verdicts import cut_short, notes, verdict
+    from agentnas.report_verdicts import notes, time_lines, verdict
     from agentnas.scores import repeats
 
     winner, test, validation, scale = summary["winner"], summary["test"], summary["validation"], run.view.scale
@@ -245,7 +245,7 @@ def _answer(run: Any, summary: dict[str, Any]) -> str:
         f"{winner['trial']}  {winner['architecture']}",
         f"test {scale.told(test['mean'], test['sd'])}{scale.sign} over {repeats(run.view, test['seeds'])} ({metric})",
         f"validation {scale.told(validation['mean'], validation['sd'])}{scale.sign}; {winner['reason']}",
-        *cut_short(run.view),
+        *time_lines(run.view),
         *(verdict(kind, pair, run.view) for kind, pair in summary["anchors"].items()),
         *baseline_lines(run.view),
         *notes(run.view),

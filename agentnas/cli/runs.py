@@ -125,12 +125,16 @@ def _text(view: JournalView, trial: str) -> str | None:
 
 
 def _mean_sd(view: JournalView, winner: WinnerChosen) -> dict[str, Any]:
+    from agentnas.report_verdicts import of_winner
     from agentnas.scores import with_error
 
-    return with_error({"mean": winner.val_mean, "sd": winner.val_sd, "seeds": winner.seeds}, view.scale)
+    return with_error({"mean": winner.val_mean, "sd": winner.val_sd, "seeds": winner.seeds, **of_winner(view)}, view.scale)
 
 
 def _leaderboard(view: JournalView, top: int) -> Iterator[dict[str, Any]]:
+    from agentnas.memory.memory import trainings_of
+    from agentnas.report_verdicts import cut_trainings
+
     for standing in view.leaderboard(top):
         proposal = view.proposals.get(standing.trial)
         yield {
@@ -139,6 +143,7 @@ def _leaderboard(view: JournalView, top: int) -> Iterator[dict[str, Any]]:
             "validation": standing.val_mean,
             "sd": standing.val_sd,
             "seeds": standing.seeds,
+            "cut": len(cut_trainings(trainings_of(view, standing))),
             "author": (proposal.anchor and f"{proposal.author} ({proposal.name})") or proposal.author if proposal else None,
             "design": proposal.text if proposal else None,
         }
@@ -148,8 +153,14 @@ def _board_text(board: Sequence[dict[str, Any]], columns: int, scale: Scale) -> 
     """A line of scores for each trial, and its design, whole, below it."""
     rows = [(row["trial"], row["rung"], scale.spread(row["validation"], row["sd"]), row["seeds"]) for row in board]
     head, *lines = table(("trial", "rung", "validation", "seeds"), rows).splitlines()
-    told = [wrap(f"{row['author']}: {row['design'] or ''}", columns, INDENT) for row in board]
+    told = [wrap(f"{row['author']}: {row['design'] or ''}{_ended(row['cut'], row['seeds'])}", columns, INDENT) for row in board]
     return "\n".join([head, *(f"{line}\n{design}" for line, design in zip(lines, told, strict=True))])
+
+
+def _ended(cut: int, count: int) -> str:
+    from agentnas.report_verdicts import ended_words
+
+    return f"; {ended_words(cut, count)}" if cut else ""
 
 
 def _spending_text(view: JournalView, columns: int) -> str:
@@ -176,5 +187,6 @@ def _said(key: str, value: Any, scale: Scale) -> str:
     if key == "active_seconds":
         return format_duration(round(value))
     if isinstance(value, dict):
-        return f"{scale.told(value['mean'], value['sd'])} ({counted(value['seeds'], 'seed')})"
+        ended = _ended(value.get("cut", 0), value.get("trainings", 0))
+        return f"{scale.told(value['mean'], value['sd'])} ({counted(value['seeds'], 'seed')}{ended})"
     return str(value)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from agentnas.cli.options import Json, RunsDir
-from agentnas.cli.output import emit, emit_json, say, table
+from agentnas.cli.output import counted, emit, emit_json, say, table
 from agentnas.cli.runs_found import folder
 from agentnas.config import format_duration
 from agentnas.memory.runs import find
@@ -15,8 +15,8 @@ from agentnas.tools.errors import UsageError
 from agentnas.tools.scale import Scale
 
 # What the figures of a comparison are, where the name of the figure alone does not say it.
-HEADERS = {"active_seconds": "active", "difference": "test minus first run's", "se": "standard error"}
-HIDDEN = ("best_at", "is_first")
+HEADERS = {"active_seconds": "active", "difference": "test minus first run's", "se": "standard error", "cut": "ended by time limit"}
+HIDDEN = ("best_at", "is_first", "trainings")
 
 Runs = Annotated[list[str], typer.Argument(help="Two or more runs.", show_default=False)]
 
@@ -40,23 +40,26 @@ def compare(runs: Runs, runs_dir: RunsDir = None, json: Json = False) -> None:
     if json:
         emit_json(rows)
         return
-    labels = [f"best @{equal}" if name == "best" else HEADERS.get(name, name.replace("_", " ")) for name in rows[0] if name not in HIDDEN]
-    columns = [_said(row, view.scale) for row, view in zip(rows, views, strict=True)]
+    hidden = HIDDEN if any(row["cut"] for row in rows) else (*HIDDEN, "cut")
+    labels = [f"best @{equal}" if name == "best" else HEADERS.get(name, name.replace("_", " ")) for name in rows[0] if name not in hidden]
+    columns = [_said(row, view.scale, hidden) for row, view in zip(rows, views, strict=True)]
     emit(table([labels[0], *(column[0] for column in columns)], zip(labels[1:], *(column[1:] for column in columns), strict=True)))
     if len({(row["task"], row["protocol"]) for row in rows}) > 1:
         say("tasks or protocols differ: these scores say nothing about each other, and no difference is computed")
 
 
-def _said(row: dict[str, Any], scale: Scale) -> list[Any]:
+def _said(row: dict[str, Any], scale: Scale, hidden: tuple[str, ...]) -> list[Any]:
     """The cells of a run's column; what no model was asked for costs nothing that could be known or unknown."""
     from agentnas.words import money
 
     shown = row | _in_words(row, scale) | {"active_seconds": format_duration(round(row["active_seconds"])), "cost": money(row["cost"])}
+    if row["cut"]:
+        shown["cut"] = f"{row['cut']} of {counted(row['trainings'], 'training')}"
     if not row["calls"]:
         shown |= dict.fromkeys(("calls", "tokens", "cost"), "-")
     if row["is_first"]:
         shown |= dict.fromkeys(("difference", "se", "inside_noise"), "-")
-    return [value for name, value in shown.items() if name not in HIDDEN]
+    return [value for name, value in shown.items() if name not in hidden]
 
 
 def _in_words(row: dict[str, Any], scale: Scale) -> dict[str, Any]:

@@ -78,14 +78,14 @@ def _figures(run: Run) -> Markup:
 
 
 def _verdicts(run: Run) -> Markup:
-    from agentnas.report_verdicts import cut_short, notes, verdict
+    from agentnas.report_verdicts import notes, time_lines, verdict
 
     view = run.view
     if view.test is None:
         return tag("p", "The test is still sealed.", class_="quiet")
     chosen = [f"chosen: {view.winner.reason}"] if view.winner else []
     said = [verdict(kind, pair, view) for kind, pair in view.test.comparison.items()]
-    return tag("ul", *(tag("li", line) for line in (*said, *chosen, *cut_short(view), *notes(view))))
+    return tag("ul", *(tag("li", line) for line in (*said, *chosen, *time_lines(view), *notes(view))))
 
 
 def _drawing(run: Run) -> Markup:

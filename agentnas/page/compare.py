@@ -14,7 +14,7 @@ from agentnas.page.markup import anchor, tag
 from agentnas.page.page import render_template
 from agentnas.page.plots import Curve, curves
 from agentnas.report import profile_text, summarise
-from agentnas.report_verdicts import verdict
+from agentnas.report_verdicts import ended_words, verdict
 from agentnas.tools.scale import Scale
 from agentnas.words import markdown_table, money, plural
 
@@ -69,7 +69,8 @@ def _ranking(group: Group) -> list[list[Any]]:
 
 def _ranked(group: Group, run: Run, row: dict[str, Any]) -> list[Any]:
     view, scale, chosen = run.view, run.view.scale, run.view.winner
-    validation = f"{scale.spread(chosen.val_mean, chosen.val_sd)} ({plural(chosen.seeds, 'seed')})" if chosen else "–"
+    ended = f"; {ended_words(row['cut'], row['trainings'])}" if row["cut"] else ""
+    validation = f"{scale.spread(chosen.val_mean, chosen.val_sd)} ({plural(chosen.seeds, 'seed')}{ended})" if chosen else "–"
     test = f"{scale.spread(row['test'], row['sd'])} ({plural(row['seeds'], 'seed')})" if row["test"] is not None else "sealed"
     against = "–" if row["is_first"] or row["test"] is None else difference_text(difference(view, group.runs[0].view), scale)
     best = "–" if row["best"] is None else scale.number(row["best"])

@@ -62,7 +62,7 @@ def leads(done: Sequence[Training]) -> list[Training]:
 def factors(view: JournalView) -> list[Bar]:
     """Mean gain of children over their parents by the factor that was changed alone, as the agents reckon it, largest first.
 
-    A pair is compared over the seeds that both were trained on in full, against the usual change.
+    A pair is compared over the seeds that both were trained on in full, whole or to their time limit, against the usual change.
     """
     rungs = [Rung(name, 1.0 if view.started and name in view.started.full else 0.5, 1, 1.0) for name in view.rungs if name != CONFIRM]
     found = effects_of(map(partial(_record, view), view.proposals), rungs, higher_is_better=view.higher_is_better)
@@ -72,10 +72,10 @@ def factors(view: JournalView) -> list[Bar]:
 def _record(view: JournalView, trial: str) -> Record:
     """The trial with those of its scores that are numbers."""
     scores: dict[str, dict[int, float]] = defaultdict(dict)
-    for evaluation in view.evaluations(trial):
-        if math.isfinite(evaluation.val):
-            scores[evaluation.rung][evaluation.seed] = evaluation.val
-    return Record(view.proposals[trial], NO_SPEC, scores)
+    done = [evaluation for evaluation in view.evaluations(trial) if math.isfinite(evaluation.val)]
+    for evaluation in done:
+        scores[evaluation.rung][evaluation.seed] = evaluation.val
+    return Record(view.proposals[trial], NO_SPEC, scores, trainings=tuple(done))
 
 
 def family(view: JournalView, trial: str, limit: int) -> tuple[str, dict[str, list[str]]]:

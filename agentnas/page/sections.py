@@ -20,7 +20,7 @@ from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, 
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.report_baselines import baseline_head, baseline_lines, baseline_rows
 from agentnas.report_quality import pooled_bins, quality_tables
-from agentnas.report_verdicts import cut_short, notes, role_of, verdict
+from agentnas.report_verdicts import notes, role_of, time_lines, verdict
 from agentnas.scores import OF, predicted, repeat_of, repeats
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural
@@ -124,7 +124,7 @@ def answer(page: Page) -> dict[str, Any]:
         "proposal": proposal, "chosen": view.winner, "test": summary["test"], "protocol": summary["protocol"],
         "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
-        "verdicts": [*cut_short(view), *_against(view), *baseline_lines(view), *notes(view)],
+        "verdicts": [*time_lines(view), *_against(view), *baseline_lines(view), *notes(view)],
         "baselines": baseline_rows(view), "baseline_head": baseline_head(view), "anchors": _anchors(page), "limits": _limits(page),
         "quality": quality_tables(view), "reliability": reliability(bins) if (bins := pooled_bins(view)) else None,
         "size": profile_text(view.profiles.get(page.winner or "", {}), view), "reading": reading(view), "over": partial(repeats, view),

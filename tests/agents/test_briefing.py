@@ -51,6 +51,17 @@ def section(messages: tuple[Message, ...], heading: str) -> list[str]:
     return found[1].splitlines()
 
 
+def test_where_code_chose_the_batches_the_coder_is_told_so() -> None:
+    """And nowhere else: on most tasks there is nothing to choose."""
+    usual = searched()
+    spec = usual.records[0].spec
+    batched = replace(usual.records[0], spec=spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"batching": "cluster"})}))
+    told = texts(prompts_of(replace(usual, records=(batched, *usual.records[1:]))))
+    line = "recipe.batching is no choice of yours, leave it as it is: code trains on the whole graph"
+    assert [name for name, text in told.items() if line in text] == ["coder", "coder, whole designs"]
+    assert not any(line in text for text in texts(prompts_of(usual)).values())
+
+
 @pytest.mark.parametrize("table", [False, True])
 def test_prompts_are_system_then_user_with_every_placeholder_filled(table: bool) -> None:
     for name, messages in prompts_of(searched(table=table)).items():

@@ -54,8 +54,8 @@ def test_the_leader_is_held_against_the_best_anchor_and_those_near_it() -> None:
     found = situation(anchor, full(2, 83.0, 83.4), full(3, 82.9, 83.1), full(4, 70.0, 70.1))
     assert facts.noise_lines(found)[2:] == [
         "Within twice the noise floor of the leader t0002: t0003.",
-        "The leader t0002 over the best anchor t0001: +3.00, standard error 0.00 over 2 seeds, beyond the noise; being picked as the best"
-        " flatters it.",
+        "The leader t0002 over the best anchor t0001: +3.00, standard error 0.00 over 2 seeds, 2 pairs are too few to tell; being"
+        " picked as the best flatters it.",
     ]
     broken = replace(full(1, 80.0, 80.4), failures={("seeds", 2): "diverged: nan"})
     assert len(facts.noise_lines(situation(broken))) == 2

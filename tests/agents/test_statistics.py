@@ -11,8 +11,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from agentnas.agents.statistics import beyond_noise, early_effects, effects, noise_floor, paired_difference, rounds_without_progress
-from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.agents.statistics import (
+    beyond_noise,
+    early_effects,
+    effects,
+    held,
+    is_beyond,
+    noise_floor,
+    paired_difference,
+    rounds_without_progress,
+)
+from agentnas.memory.events import EvaluationFinished
+from agentnas.tools.evaluate.base import CONFIRM, PLANNED
 from tests.agents.making import record, situation
 
 
@@ -79,6 +89,29 @@ def test_an_effect_is_paired_by_seed_and_what_was_cut_is_apart() -> None:
     assert (early.trials, early.mean, early.early) == (("t0003",), -1.0, True), "-1 on the short rung, beyond which it did not come"
 
 
+def cut(trial: str, rung: str, seed: int, val: float) -> EvaluationFinished:
+    """A training that its time limit ended."""
+    return EvaluationFinished(trial=trial, rung=rung, seed=seed, split=0, val=val, seconds=20.0, epochs=58, details={PLANNED: 400})
+
+
+def test_a_training_that_its_time_limit_ended_is_paired_with_such_a_one_alone() -> None:
+    """The child is cut on the full rung, and its whole short training says what there is to say; two that were cut are alike."""
+    whole = record(1, {"short": {0: 50.0}, "full": {0: 80.0, 1: 81.0}})
+    child = record(2, {"short": {0: 52.0}, "full": {0: 70.0}}, parent="t0001", factor="body.width")
+    ended = replace(child, trainings=(cut("t0002", "full", 0, 70.0),))
+    assert [effect.mean for effect in effects(situation(whole, child))] == [-10.0]
+    assert effects(situation(whole, ended)) == []
+    assert [effect.mean for effect in early_effects(situation(whole, ended))] == [2.0]
+    alike = replace(whole, trainings=(cut("t0001", "full", 0, 80.0),))
+    assert [effect.mean for effect in effects(situation(alike, ended))] == [-10.0]
+
+
+def test_of_several_seeds_those_are_paired_that_ended_alike() -> None:
+    parent = replace(record(1, {"full": {0: 80.0, 1: 60.0}}), trainings=(cut("t0001", "full", 1, 60.0),))
+    child = record(2, {"full": {0: 81.0, 1: 90.0}}, parent="t0001", factor="body.width")
+    assert [effect.mean for effect in effects(situation(parent, child))] == [1.0]
+
+
 def test_the_luck_of_chosen_parents_is_taken_out() -> None:
     """All children fall behind their parent, which was chosen for its score; the factor that falls least comes first."""
     parent = record(1, {"full": {0: 85.0}})
@@ -117,6 +150,35 @@ def test_few_seeds_need_a_larger_difference() -> None:
     assert beyond_noise(3.0, 1.0, 10)
 
 
+@pytest.mark.parametrize(("ours", "theirs"), [((84.4, 84.1), (84.1, 83.8)), ((81.0, 82.0), (80.0, 81.0)), ((81.0, 82.1), (80.0, 81.0))])
+def test_two_pairs_decide_nothing(ours: tuple[float, ...], theirs: tuple[float, ...]) -> None:
+    """Equal but for rounding, equal, and near each other: each would be a gain by its standard error."""
+    found = paired_difference(dict(enumerate(ours)), dict(enumerate(theirs)))
+    assert (found["inside_noise"], "p" in found, is_beyond(found)) == (True, False, False)
+    assert held(found) == "2 pairs are too few to tell"
+
+
+def test_a_gain_that_was_journalled_of_two_pairs_is_none_any_more() -> None:
+    old = {"difference": 0.3, "se": 0.0, "seeds": 2, "inside_noise": False, "p": 0.0}
+    assert not is_beyond(old)
+    assert held(old) == "2 pairs are too few to tell"
+
+
+@pytest.mark.parametrize(("count", "p", "beyond"), [(3, 0.25, False), (5, 0.0625, False), (6, 0.03125, True), (10, 2**-9, True)])
+def test_differences_that_are_all_equal_are_judged_by_their_signs(count: int, p: float, beyond: bool) -> None:
+    found = paired_difference({i: 80.3 + i for i in range(count)}, {i: 80.0 + i for i in range(count)})
+    assert (found["p"], is_beyond(found)) == (p, beyond)
+
+
+def test_equal_scores_differ_by_nothing() -> None:
+    found = paired_difference(dict.fromkeys(range(10), 80.0), dict.fromkeys(range(10), 80.0))
+    assert (found["p"], found["inside_noise"], held(found)) == (1.0, True, "inside the noise")
+
+
+def test_seeds_that_all_came_out_the_same_leave_the_noise_unknown() -> None:
+    assert noise_floor(situation(record(1, {"full": {0: 80.0}, "seeds": {1: 80.0, 2: 80.0}}))) is None
+
+
 def test_pairs_are_made_by_seed_and_not_by_position() -> None:
     pair = paired_difference({100: 90.0, 102: 70.0}, {100: 91.0, 101: 60.0, 102: 71.0})
     assert (pair["difference"], pair["seeds"]) == (-1.0, 2)
@@ -131,7 +193,7 @@ def test_overlapping_splits_make_a_difference_less_certain() -> None:
     assert corrected["p"] > plain["p"]
 
 
-@given(st.lists(st.floats(-5, 5), min_size=2, max_size=12))
+@given(st.lists(st.floats(-5, 5), min_size=3, max_size=12))
 def test_p_is_that_of_the_paired_t_test(differences: list[float]) -> None:
     assume(np.std(differences) > 1e-6)
     found = paired_difference(dict(enumerate(differences)), dict.fromkeys(range(len(differences)), 0.0))

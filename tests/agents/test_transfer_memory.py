@@ -67,6 +67,24 @@ def test_a_trial_that_was_cut_short_is_no_better_than_the_middle_of_those_that_w
     assert scores(past(*full, *cut)) == [[70.0, 72.0, 80.0, 72.0, 50.0]]
 
 
+def test_what_the_time_limit_ended_counts_where_it_is_good_already() -> None:
+    """A slow design that was ended early may be as good as any: at least as good as it scored, and below the middle nothing is known."""
+    whole = [kept(f"a/t{i}", spec_of_width(width), val) for i, (width, val) in enumerate(((8, 70.0), (16, 72.0), (32, 80.0)))]
+    good, slow = kept("a/t5", WIDE, 81.0, cut=True), kept("a/t6", spec_of_width(96), 50.0, cut=True)
+    assert scores(past(*whole, good, slow)) == [[70.0, 72.0, 80.0, 81.0]]
+    assert scores(past(good, slow)) == [[81.0, 50.0]], "where the limit ended all of them, they are alike"
+
+
+def test_the_middle_is_that_of_whole_trainings() -> None:
+    whole, ended = kept("a/t1", NARROW, 70.0), kept("a/t2", spec_of_width(16), 90.0, cut=True)
+    assert scores(past(whole, ended, kept("a/t3", WIDE, 79.0, "short"))) == [[70.0, 90.0, 70.0]]
+
+
+def test_of_one_design_the_whole_training_is_believed() -> None:
+    others = [kept("a/t1", NARROW, 70.0), kept("a/t2", spec_of_width(16), 72.0)]
+    assert scores(past(*others, kept("a/t3", WIDE, 80.0), kept("b/t1", WIDE, 60.0, cut=True))) == [[70.0, 72.0, 80.0]]
+
+
 def test_lower_is_better_where_the_metric_says_so() -> None:
     assert scores(past(kept("a/t1", WIDE, 1.5, higher_is_better=False))) == [[-1.5]]
 

@@ -54,6 +54,22 @@ def test_what_the_time_limit_ended_is_told_with_its_score(tmp_path: Path) -> Non
     assert told["r/t0002"].endswith(", place 1 of 2 in its run")
 
 
+def test_an_edit_that_the_time_limit_ended_is_no_gain_or_loss_over_a_whole_training(tmp_path: Path) -> None:
+    """Where it ended both they are alike again."""
+    view = find(tmp_path, a_finished_run(tmp_path)).view()
+
+    def edits() -> list[str]:
+        found = experience(view, "r")
+        assert found is not None
+        return [finding.id for finding in found.findings if "edit" in finding.id]
+
+    late = [finished(trial, seed=1, val=71.0).model_copy(update={"details": {PLANNED: 400}}) for trial in ("t0001", "t0002")]
+    view.apply(late[0])
+    assert edits() == []
+    view.apply(late[1])
+    assert edits() == ["r/edit-t0002"]
+
+
 def test_test_scores_are_kept_of_the_winner_alone_and_told_to_nobody(tmp_path: Path, fresh: Path) -> None:
     a_finished_run(tmp_path)
     store = Store(str(fresh))

@@ -23,6 +23,7 @@ from agentnas.tools.spec.draft import RESERVED, SpecDraft
 from agentnas.tools.spec.fields import short
 from agentnas.tools.spec.model import ArchitectureSpec, Node
 from agentnas.tools.spec.notation import items, plain
+from agentnas.tools.spec.precomputed import needs_neighbours
 from agentnas.tools.spec.render import cell_text, node_text, value_text
 from agentnas.tools.spec.space import SearchSpace
 from agentnas.tools.spec.vocabulary import edits_help
@@ -66,9 +67,19 @@ def apply_edits(parent: ArchitectureSpec | None, edits: Sequence[Edit], space: S
     if isinstance(space, CellSpace):
         return _cell_edited(parent, given, space)
     draft = SpecDraft.of(parent)
+    on_rows = draft.data["recipe"]["batching"] == "precomputed" and "recipe.batching" not in given
+    if on_rows:
+        draft.data["recipe"]["batching"] = "full"
     for path in sorted(given, key=_turn):
         _apply(draft, path, given[path])
-    return draft.finished()
+    return _on_rows(draft.finished()) if on_rows else draft.finished()
+
+
+def _on_rows(spec: ArchitectureSpec) -> ArchitectureSpec:
+    """The child of a parent that was trained on rows, trained so too, unless its changes ask for neighbours."""
+    if needs_neighbours(spec):
+        return spec
+    return spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"batching": "precomputed"})})
 
 
 def to_edits(parent: ArchitectureSpec | None, child: ArchitectureSpec, space: SearchSpace) -> list[Edit]:

@@ -40,6 +40,11 @@ Examples of edits:
   another operator at the third node of 0,0,1,3 gcn,gat,sage,fc: [cell.op = gcn,gat,gin,fc]
   the same operators in a chain: [cell.links = 0,1,2,3]"""
 
+_ON_ROWS = """\
+  batching precomputed computes propagation once, then trains on rows. All propagation must read the raw features, have no weights and come
+  before the first weights (sgc, appnp and the like, then mlp), and nothing may change it from step to step: no encoder, no input.dropout,
+  drop_edge, drop_node or feature_dropout, and consistency_samples 1."""
+
 
 def edits_help(space: SearchSpace) -> str:
     """How a coder writes proposals as edits in this space, with the values of all that it may name. What an operator does is not told."""
@@ -60,6 +65,8 @@ def _vocabulary(space: BoundedSpace) -> Iterator[str]:
     for part in PARTS:
         if settings := "; ".join(_settings(space, part)):
             yield f"- {part}: {settings}"
+    if "precomputed" in space.values_of("recipe.batching"):
+        yield _ON_ROWS
     yield f"- nodes: {'; '.join(f'{name} {_node_values(space, name)}' for name in NODE_FIELDS)}"
     yield f"- body.jump, how several outputs are joined: {_values(space.values_of('body.jump'))}"
     described = [operator(name) for name in space.allowed_operators()]

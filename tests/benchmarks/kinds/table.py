@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agentnas.agents.statistics import held, is_beyond
 from agentnas.scores import gap_text
 from agentnas.tools.scale import Scale
 from agentnas.words import markdown_table, plural
@@ -89,9 +90,7 @@ def _gap(gap: Mapping[str, Any] | None, scale: Scale) -> str:
     """``+0.52 ± 1.10, inside the noise``."""
     if gap is None:
         return "on other splits"
-    if gap["inside_noise"] is None:
-        return f"{gap_text(gap, scale)}, noise unknown"
-    return f"{gap_text(gap, scale)}, {'inside the noise' if gap['inside_noise'] else 'a gain' if gap['difference'] > 0 else 'a loss'}"
+    return f"{gap_text(gap, scale)}, {('a gain' if gap['difference'] > 0 else 'a loss') if is_beyond(gap) else held(gap)}"
 
 
 def _without_network(row: Row) -> str:
@@ -138,7 +137,7 @@ def reaches(row: Row, bar: Bar) -> bool:
 def is_above(row: Row, name: str) -> bool:
     """Whether the winner is better than this method without a network by more than the noise; not if it was not measured."""
     gaps = [one.get("winner_gains") for one in row["baselines"] if one["name"] == name]
-    return any(gap and gap["inside_noise"] is False and gap["difference"] > 0 for gap in gaps)
+    return any(gap and is_beyond(gap) and gap["difference"] > 0 for gap in gaps)
 
 
 def bars_line(rows: Sequence[Row]) -> str:
@@ -156,7 +155,7 @@ def anchors_line(rows: Sequence[Row]) -> str:
     """On how many tasks the winner's test is at least as good as that of both anchors, and where not, or where that is not known."""
     pairs_of = {row["task"]: [pair for pair in row["anchors"].values() if pair and not pair["is_winner"]] for row in rows}
     behind = {task: [pair for pair in pairs if pair["difference"] < 0] for task, pairs in pairs_of.items()}
-    clear = [task for task, pairs in behind.items() if any(pair["inside_noise"] is False for pair in pairs)]
+    clear = [task for task, pairs in behind.items() if any(map(is_beyond, pairs))]
     noisy = [task for task, pairs in behind.items() if pairs and task not in clear]
     open_ = [row["task"] for row in rows if None in row["anchors"].values() and row["task"] not in (*clear, *noisy)]
     told = f"At least as good as the best anchors: {len(rows) - len(clear) - len(noisy) - len(open_)} of {plural(len(rows), 'task')}"

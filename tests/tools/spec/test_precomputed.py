@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from agentnas.tools.errors import SpecError
+from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.canonical import spec_hash
+from agentnas.tools.spec.edits import Edit, apply_edits, edits_help
 from agentnas.tools.spec.model import parse_spec
 from agentnas.tools.spec.precomputed import precomputed_nodes, propagates_first, same_on_rows
+from agentnas.tools.spec.space import SearchSpace
 
 SGC, MLP = {"id": "a", "op": "sgc"}, {"id": "b", "op": "mlp", "width": 8, "inputs": ["a"]}
 
@@ -56,3 +59,25 @@ def test_what_has_no_effect_on_rows_is_not_in_the_hash() -> None:
     assert spec_hash(first) == spec_hash(second)
     assert spec_hash(first) != spec_hash(parse_spec(data(recipe={"batch_size": 7})))
     assert spec_hash(first) != spec_hash(parse_spec(data(recipe={"batching": "full"})))
+
+
+def test_the_child_of_what_is_trained_on_rows_asks_for_neighbours_where_its_changes_do() -> None:
+    """Who writes edits leaves the batching alone: it is lifted by what cannot do with rows, and stays where rows do."""
+    parent = parse_spec(data(recipe={"batch_size": 300}))
+
+    def child(*lines: str) -> tuple[str, int]:
+        recipe = apply_edits(parent, [Edit.model_validate(line) for line in lines], SearchSpace.default()).recipe
+        return recipe.batching, recipe.batch_size
+
+    assert child("n2.width = 16") == ("precomputed", 300)
+    assert child("n2 = gcn 8 <- n1")[0] == "full"
+    assert child("recipe.drop_edge = 0.2")[0] == "full"
+    assert child("recipe.batching = full", "n2.width = 16")[0] == "full"
+    with pytest.raises(SpecError, match="'precomputed' does not fit: node n2: gcn passes messages"):
+        child("recipe.batching = precomputed", "n2 = gcn 8 <- n1")
+
+
+def test_a_space_that_searches_it_says_what_it_asks_for() -> None:
+    told = "batching precomputed computes propagation once, then trains on rows. All propagation must read the raw features"
+    assert told in edits_help(BoundedSpace(values={"recipe.batching": ("full", "precomputed")}))
+    assert "precomputed" not in edits_help(SearchSpace.default())
