@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def anchors_of(config: Config, task: Task) -> tuple[Anchor, ...]:
     """The anchors of the task; of a space of cells those that are cells."""
     from agentnas.tools.anchors import cell_anchors, large_anchors, plain_anchors, scaled, select_anchors, strong_anchors
-    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors
+    from agentnas.tools.anchors_of_kinds import graph_anchors, link_anchors, structure_anchors, unlike_anchors
     from agentnas.tools.evaluate.fitting import is_large
     from agentnas.tools.spec.kinds import for_kind
 
@@ -36,9 +36,18 @@ def anchors_of(config: Config, task: Task) -> tuple[Anchor, ...]:
         made = graph_anchors() if task.kind == "graph" else link_anchors()
         return select_anchors(made, config.without_anchor)
     first = large_anchors() if is_large(task) else ()
-    anchors = select_anchors((*first, *plain_anchors(), *strong_anchors(), *structure_anchors(task.offers)), config.without_anchor)
+    special = (*structure_anchors(task.offers), *unlike_anchors(_edge_homophily(task)))
+    anchors = select_anchors((*first, *plain_anchors(), *strong_anchors(), *special), config.without_anchor)
     fitting = tuple(replace(anchor, spec=for_kind(anchor.spec, task.kind, task.target)) for anchor in anchors)
     return scaled(fitting, usual_scale_of(task))
+
+
+def _edge_homophily(task: Task) -> float | None:
+    """Share of edges within a class, by labels of training and validation; None where no classes are predicted."""
+    from agentnas.tools.tasks.structure import homophily
+
+    assert task.data is not None
+    return homophily(task.data, task.split(0).seen)["edge_homophily"] if task.target == "classes" else None
 
 
 def usual_scale_of(task: Task) -> str:

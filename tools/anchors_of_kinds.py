@@ -13,6 +13,8 @@ GRAPHS = {
     "batching": "minibatch", "batch_size": 64, "learning_rate": 0.005, "weight_decay": 5e-4, "ema_decay": 0.9,
     "epochs": 100, "patience": 30,
 }  # fmt: skip
+# Share of edges within a class below which neighbours are taken to be unlike.
+UNLIKE = 0.4
 NODES = {"learning_rate": 0.005, "weight_decay": 5e-4, "epochs": 300, "patience": 75}
 PAIRS = {"batching": "minibatch", "batch_size": 1024, "learning_rate": 0.01, "weight_decay": 0.0, "epochs": 300, "patience": 30}
 
@@ -47,6 +49,20 @@ def structure_anchors(offers: Collection[str]) -> tuple[Anchor, ...]:
             Anchor("hgt", "strong", "hgt", _nodes(_chain("hgt", 2, **first), edges="both" if "directions" in offers else "as_given"))
         )
     return tuple(found)
+
+
+def unlike_anchors(edge_homophily: float | None) -> tuple[Anchor, ...]:
+    """Of node tasks whose neighbours seldom share a class, a deeper MLP with more dropout: there what reads no edge is hard to beat.
+
+    ``edge_homophily``: share of edges within a class, of labels that may be seen; None: unknown.
+    """
+    if edge_homophily is None or edge_homophily >= UNLIKE:
+        return ()
+    first, second = _chain("mlp", 2, width=64, dropout=0.5)
+    nodes = [{**first, "activation": "relu"}, {**second, "dropout": 0.8}]
+    body = {"nodes": nodes, "outputs": [second["id"]]}
+    spec = parse_spec({"body": body, "recipe": {"epochs": 400}, "head": {"decoder": "mlp"}})
+    return (Anchor("mlp-deep", "strong", "linkx", spec),)
 
 
 def link_anchors() -> tuple[Anchor, ...]:

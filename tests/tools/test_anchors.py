@@ -7,7 +7,7 @@ import pytest
 from agentnas.config import Config
 from agentnas.memory.cards import shipped_cards
 from agentnas.tools.anchors import Anchor, cell_anchors, large_anchors, plain_anchors, select_anchors, strong_anchors
-from agentnas.tools.anchors_of_kinds import structure_anchors
+from agentnas.tools.anchors_of_kinds import structure_anchors, unlike_anchors
 from agentnas.tools.errors import UsageError
 from agentnas.tools.evaluate.tabular import TabularEvaluator
 from agentnas.tools.profiling import price
@@ -19,7 +19,7 @@ from agentnas.tools.tasks import load_task
 from agentnas.tools.tasks.nasbench import NasBenchTable
 from agentnas.wiring import anchors_of
 
-ALL = (*large_anchors(), *plain_anchors(), *strong_anchors(), *structure_anchors(("directions", "types")))
+ALL = (*large_anchors(), *plain_anchors(), *strong_anchors(), *structure_anchors(("directions", "types")), *unlike_anchors(0.1))
 
 
 def test_the_plain_anchors_are_those_of_the_first_hour() -> None:
@@ -67,3 +67,12 @@ def test_anchors_can_be_left_out_by_name() -> None:
     assert [anchor.name for anchor in select_anchors(plain_anchors(), ("gat", "mlp"))] == ["gcn", "sage", "appnp"]
     with pytest.raises(UsageError, match="--without-anchor gcni: no such anchor; did you mean gcn"):
         select_anchors(ALL, ("gcni",))
+
+
+@pytest.mark.parametrize(("edge_homophily", "names"), [(None, []), (0.8, []), (0.4, []), (0.2, ["mlp-deep"])])
+def test_where_neighbours_are_unlike_a_deeper_mlp_is_an_anchor(edge_homophily: float | None, names: list[str]) -> None:
+    found = unlike_anchors(edge_homophily)
+    assert [anchor.name for anchor in found] == names
+    for anchor in found:
+        assert anchor.kind == "strong"
+        assert SearchSpace.default().contains(anchor.spec) is None
