@@ -137,7 +137,8 @@ def _answer(run: Run) -> str:
         )
     lines += [*_verdicts(view), *(f"- {line}" for line in baseline_lines(view))]
     validation = scale.spread(view.winner.val_mean, view.winner.val_sd)
-    lines.append(f"- validation: {validation}{scale.sign} over {repeats(view, view.winner.seeds)}")
+    shared = " that all compared have" if len(view.evaluations(proposal.trial, CONFIRM)) > view.winner.seeds else ""
+    lines.append(f"- validation: {validation}{scale.sign} over {repeats(view, view.winner.seeds)}{shared}")
     lines.append(f"- choice: {proposal.trial}, {view.winner.reason}")
     lines += [f"- time: {line}" for line in time_lines(view)]
     lines += [f"- note: {line}" for line in notes(view)]
