@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"([-+]?)0*(\d+)(\.0*)?")
 
 
 def form(name: str) -> str:
-    """What is left of a name without case, width and accents' encoding, repeated blanks, zeros in front, the sign of nothing, and decimals of nothing."""
+    """A name without case, ways to encode accents, repeated blanks; a whole number without zeros in front, decimals and the sign of 0."""
     text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
     number = _NUMBER.fullmatch(text)
     if number is None:

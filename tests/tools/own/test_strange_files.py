@@ -249,12 +249,15 @@ def test_a_label_of_graphs_that_stands_with_nodes(tmp_path: Path) -> None:
     chain = np.flatnonzero(owner[:-1] == owner[1:])
     frames(
         tmp_path,
-        nodes={"graph_id": owner, "node_id": within, "kind": some(240, "A", "B"), "target": owner / 2},
+        nodes={"graph_id": owner, "node_id": within, "kind": some(240, "A", "B"), "target": owner / 2, "energy": owner / 3},
         edges={"graph_id": owner[chain], "source": within[chain], "target_node": within[chain] + 1},
     )
-    line = refused(tmp_path, source="source", target="target_node")
-    assert line.startswith("target of nodes.csv is the same for all nodes of a graph_id, so it is a label of graphs; put one row a graph")
-    assert guessed(tmp_path, source="source", target="target_node", kind="node").plan["kind"] == "node"
+    ends = {"source": "source", "target": "target_node"}
+    line = refused(tmp_path, **ends)
+    assert line.startswith("target of nodes.csv is the same for all nodes of a graph_id, as a label of graphs is; put one row a graph in a")
+    assert line.endswith("or say --kind node")
+    assert guessed(tmp_path, **ends, kind="node").plan["kind"] == "node"
+    assert refused(tmp_path, **ends, ignore=("target",)).endswith("(graph_id, energy), or say --kind link")
 
 
 def test_attributes_of_several_values_are_left_out_and_say_so(tmp_path: Path) -> None:
