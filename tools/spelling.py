@@ -8,14 +8,16 @@ from collections.abc import Iterable
 from itertools import islice
 
 MOST_COMPARED = 1_000_000  # names that are looked through for one that was meant
-_NUMBER = re.compile(r"0*(\d+)(\.0*)?")
+_NUMBER = re.compile(r"([-+]?)0*(\d+)(\.0*)?")
 
 
 def form(name: str) -> str:
-    """What is left of a name without case, width and accents' encoding, repeated blanks, zeros in front, and decimals of nothing."""
+    """A name without case, ways to encode accents, repeated blanks; a whole number without zeros in front, decimals and the sign of 0."""
     text = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
     number = _NUMBER.fullmatch(text)
-    return number[1] if number else text
+    if number is None:
+        return text
+    return f"-{number[2]}" if number[1] == "-" and number[2] != "0" else number[2]
 
 
 def meant(seen: str, known: Iterable[str]) -> str | None:

@@ -70,13 +70,13 @@ def _homes(column: Column, tables: Sequence[Seen]) -> list[Seen]:
 
 def check_spelling(ends: Sequence[Column], tables: Sequence[Seen]) -> None:
     """Raise UsageError where a table names as good as all ends, but writes them in another way."""
-    wanted = frozenset(form(value) for column in ends for value in column.values)
+    wanted = {form(value): value for column in ends for value in column.values}
     for table in tables:
         for key in id_columns(table)[:3]:
-            forms = {form(value): value for value in key.values}
-            if share_of(wanted, forms) >= MOSTLY:
-                seen = next(value for value in sorted(ends[0].values) if form(value) in forms)
+            known = {form(value): value for value in key.values}
+            other = next((word for word in sorted(wanted) if word in known and known[word] != wanted[word]), None)
+            if other is not None and share_of(frozenset(wanted), known) >= MOSTLY:
                 raise UsageError(
-                    f"{ends[0].table.where}: {ends[0].name} says {seen[:40]!r} where {key.name} of {table.file.name} says"
-                    f" {forms[form(seen)][:40]!r}; write ids alike in both files"
+                    f"{ends[0].table.where}: {' and '.join(column.name for column in ends)} say {wanted[other][:40]!r} where {key.name} of"
+                    f" {table.file.name} says {known[other][:40]!r}; write ids alike in both files"
                 )

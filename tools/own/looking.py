@@ -16,7 +16,7 @@ from agentnas.tools.own.arrays import Arrays
 from agentnas.tools.own.columns import Holds, holds, parsed
 from agentnas.tools.own.graph import Tables
 from agentnas.tools.own.sources import MARKUP, NPZ, TORCH, read_source
-from agentnas.tools.own.tables import MISSING, PARQUET, PICKLES, TEXTS, Objects, Table, read_table, texts_of
+from agentnas.tools.own.tables import MISSING, PARQUET, PICKLES, SEPARATORS, TEXTS, Objects, Table, read_table, texts_of
 
 TABLES = (*TEXTS, *PARQUET)
 SOURCES = (*MARKUP, *NPZ, *TORCH)
@@ -174,6 +174,8 @@ def look(file: Path, separator: str | None = None, encoding: str = "utf-8") -> S
     if file.suffix.lower() in PICKLES:
         raise DataError(f"{file}: a pickle runs code when it is read, so it is refused; save it as CSV, Parquet, GraphML or .npz")
     table = read_table(file, str(file), separator=separator, encoding=encoding, as_text=lambda header: header)  # as ids are read
+    if len(table.names) == 1 and (inside := next((sign for sign in SEPARATORS if sign in table.names[0]), None)):
+        raise DataError(f"{file}: the first line is {table.names[0][:40]!r}, one column; --separator {inside!r} parts it")
     if len(table.names) == 1 and (parts := table.names[0].split())[1:]:
         raise DataError(f"{file}: the first line is {table.names[0][:40]!r}, one column of {len(parts)} words; --separator ' ' parts them")
     if all(_NUMBER.fullmatch(name) for name in table.names):

@@ -51,15 +51,16 @@ def _only(graphs: Seen, taken: list[str | None]) -> Column:
 
 
 def check_level(roles: Roles, items: Seen | None, answers: list[Column], wishes: Wishes) -> None:
-    """Raise UsageError where the label of nodes is the same all over each graph: it is one of graphs."""
-    if items is None or items is not roles.nodes or roles.owner is None or not answers or wishes.kind == "node":
+    """Raise UsageError where the label of nodes, or what may be one, is the same all over each graph: it is one of graphs."""
+    if items is None or items is not roles.nodes or roles.owner is None or wishes.kind in ("node", "link"):
         return
     owner = items.columns[roles.owner]
-    for column in answers:
+    others = [column for name, column in items.columns.items() if name != roles.owner and len(column.values) > 1]
+    for column in answers or others:
         if 1 < len(owner.values) < items.rows and len(set(zip(owner.texts, column.texts, strict=True))) == len(owner.values):
             raise UsageError(
-                f"{column.name} of {items.file.name} is the same for all nodes of a {owner.name}, so it is a label of graphs; put one row a"
-                f" graph in a file of its own ({owner.name}, {column.name}), or say --kind node"
+                f"{column.name} of {items.file.name} is the same for all nodes of a {owner.name}, as a label of graphs is; put one row a"
+                f" graph in a file of its own ({owner.name}, {column.name}), or say --kind {'node' if answers else 'link'}"
             )
 
 

@@ -57,6 +57,8 @@ def _check_file(path: Path, shown: str) -> None:
     try:
         if path.is_dir():
             raise DataError(f"{shown}: a folder; give a file")
+        if path.is_file() and not path.stat().st_size:
+            raise DataError(f"{shown}: the file is empty")
         if path.is_file():
             return
         missing = no_such_file(path, shown)

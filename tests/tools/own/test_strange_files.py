@@ -106,6 +106,23 @@ def test_separators_by_name_and_none_of_two_characters() -> None:
             separator_of(wrong, "--separator")
 
 
+def test_a_separator_that_does_not_part_the_header(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("source,target\n1,2\n")
+    with pytest.raises(DataError, match=re.escape("the first line is 'source,target', one column; --separator ',' parts it")):
+        look(tmp_path / "edges.csv", separator="tab")
+
+
+@pytest.mark.parametrize("suffix", ["gml", "graphml", "npz", "pt"])
+def test_a_source_without_a_byte(suffix: str, tmp_path: Path) -> None:
+    assert told(write(tmp_path, {"task.yaml": f"source: graph.{suffix}\n", f"graph.{suffix}": b""})) == f"graph.{suffix}: the file is empty"
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_all_integers_are_checked_without_a_warning(tmp_path: Path) -> None:
+    frames(tmp_path, edges=ties(), people=persons(big=[10**30 + i for i in range(COUNT)], vast=RNG.normal(size=COUNT) * 1e30))
+    assert "constant-features" in {problem.code for problem in check_task(loaded(tmp_path, guessed(tmp_path)))}
+
+
 def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "club.gml").mkdir()
     assert told(write(tmp_path, {"task.yaml": "source: club.gml\nnodes: {label: club}\n"})) == "club.gml: a folder; give a file"
@@ -125,7 +142,9 @@ def test_an_end_that_is_written_otherwise_or_not_at_all(change: Any, line: str, 
 
 
 def test_spelling() -> None:
-    assert [form(name) for name in ("007", "7.0", "7", "7.5", "0", "A  b", "ﬁ")] == ["7", "7", "7", "7.5", "0", "a b", "fi"]
+    assert [form(name) for name in ("007", "7.0", "+7", "7.5", "-0", "-07", "A  b", "ﬁ")] == [
+        *("7", "7", "7", "7.5", "0", "-7", "a b", "fi")
+    ]
     assert meant("1", ["002", "001"]) == "001"
     assert meant("3", ["002", "001"]) is None
     assert alike(["Fraud", "ok", "fraud"]) == ("Fraud", "fraud")
@@ -230,12 +249,15 @@ def test_a_label_of_graphs_that_stands_with_nodes(tmp_path: Path) -> None:
     chain = np.flatnonzero(owner[:-1] == owner[1:])
     frames(
         tmp_path,
-        nodes={"graph_id": owner, "node_id": within, "kind": some(240, "A", "B"), "target": owner / 2},
+        nodes={"graph_id": owner, "node_id": within, "kind": some(240, "A", "B"), "target": owner / 2, "energy": owner / 3},
         edges={"graph_id": owner[chain], "source": within[chain], "target_node": within[chain] + 1},
     )
-    line = refused(tmp_path, source="source", target="target_node")
-    assert line.startswith("target of nodes.csv is the same for all nodes of a graph_id, so it is a label of graphs; put one row a graph")
-    assert guessed(tmp_path, source="source", target="target_node", kind="node").plan["kind"] == "node"
+    ends = {"source": "source", "target": "target_node"}
+    line = refused(tmp_path, **ends)
+    assert line.startswith("target of nodes.csv is the same for all nodes of a graph_id, as a label of graphs is; put one row a graph in a")
+    assert line.endswith("or say --kind node")
+    assert guessed(tmp_path, **ends, kind="node").plan["kind"] == "node"
+    assert refused(tmp_path, **ends, ignore=("target",)).endswith("(graph_id, energy), or say --kind link")
 
 
 def test_attributes_of_several_values_are_left_out_and_say_so(tmp_path: Path) -> None:
@@ -322,5 +344,5 @@ def test_a_full_adjacency_matrix(tmp_path: Path) -> None:
     ],
 )
 def test_numbers_of_arrays_whose_type_says_one_thing_and_their_values_another(y: Any, line: str, tmp_path: Path) -> None:
-    np.savez(tmp_path / "graph.npz", edge_index=RNG.integers(600, size=(2, 2000)), y=y)
+    np.savez(tmp_path / "graph.npz", edge_index=RNG.integers(600, size=(2, 2000)), x=RNG.normal(size=(600, 2)), y=y)
     assert line in doubts(guessed(tmp_path))

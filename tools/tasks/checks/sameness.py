@@ -20,6 +20,7 @@ from agentnas.tools.tasks.checks.findings import Problem, Severity, data_of, ite
 
 ROUNDS = 3
 NEAR = 0.01  # standard deviations of a column within which two values are held for one
+FURTHEST = 2.0**62  # steps from 0; beyond, they are no integers of 64 bits
 DISTINCT = 0.9  # share of rows that are the only one of their kind, above which equal rows are no chance
 CHANCE = 3.0  # times as many repeated rows as by chance
 MOST_SHUFFLED = 20_000_000
@@ -49,11 +50,12 @@ def row_codes(data: GraphData) -> Codes:
     drawn = np.random.Generator(np.random.PCG64(0)).integers(1, 2**62, data.num_features) | 1
     if sp.issparse(data.x):
         x = data.x.astype(np.float64).multiply(scale[None, :]).tocsr()
-        x.data = np.round(x.data)
+        x.data = np.clip(np.round(x.data), -FURTHEST, FURTHEST)
         return np.asarray(x.astype(np.int64) @ drawn).astype(np.uint64)
     codes: NDArray[np.int64] = np.zeros(len(data.x), np.int64)
     for column, factor in enumerate(scale):
-        codes += np.round(data.x[:, column].astype(np.float64) * factor).astype(np.int64) * drawn[column]
+        steps = np.clip(np.round(data.x[:, column].astype(np.float64) * factor), -FURTHEST, FURTHEST)
+        codes += steps.astype(np.int64) * drawn[column]
     return codes.astype(np.uint64)
 
 
