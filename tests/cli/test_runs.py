@@ -275,7 +275,7 @@ def test_compare_says_what_is_subtracted_and_how_long_in_seconds(run: Run, runs_
     names = [make_run(runs_dir, 1).name, make_run(runs_dir, 2, shift=2.0).name]
     lines = run("runs", "compare", *names).out.splitlines()
     assert [line.split("  ")[0] for line in lines[-3:]] == ["test minus first run's", "standard error", "inside noise"]
-    assert lines[-1].split()[-2:] == ["-", "False"]
+    assert lines[-1].split()[-2:] == ["-", "True"]
     assert all(isinstance(row["active_seconds"], float) for row in run("runs", "compare", *names, "--json").data)
 
 
