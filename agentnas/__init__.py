@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from agentnas.api import design
     from agentnas.run import Run
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 __all__ = ["Run", "__version__", "design"]
 _HOMES = {"Run": "agentnas.run", "design": "agentnas.api"}
 
