@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ PACKAGES = (
 
 def environment() -> dict[str, Any]:
     """Python, platform, processor and package versions; imports none of the others' packages, reads no environment variable."""
-    from agentnas import __version__  # the code that runs: what was noted when it was installed may be of an earlier state
-
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -25,8 +24,13 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
-        "packages": {"agentnas": __version__} | {name: version for name in PACKAGES if (version := _version(name)) is not None},
+        "packages": {"agentnas": _own_version()} | {name: version for name in PACKAGES if (version := _version(name)) is not None},
     }
+
+
+def _own_version() -> str:
+    """That of the code that runs: what was noted when it was installed may be of an earlier state."""
+    return str(sys.modules[__name__.partition(".")[0]].__version__)
 
 
 def _version(name: str) -> str | None:
