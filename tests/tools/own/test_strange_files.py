@@ -197,6 +197,19 @@ def test_numbers_with_a_comma_between_tabs_are_said(tmp_path: Path) -> None:
     assert "people.tsv: column 'age' holds numbers with a comma" in told(write(tmp_path, {"task.yaml": yaml}))
 
 
+def test_names_of_a_letter_and_a_number_are_no_molecules(tmp_path: Path) -> None:
+    names = [f"C{i}" for i in range(COUNT)]
+    frames(tmp_path, edges={"source": some(200, *names), "target": some(200, *names)}, people=persons(id=names))
+    assert guessed(tmp_path).plan["kind"] == "node"
+
+
+def test_a_year_is_a_time_to_split_by(tmp_path: Path) -> None:
+    frames(tmp_path, edges=ties(), people=persons(year=RNG.integers(1990, 2020, COUNT)))
+    assert "year says a year: if the future is to be predicted, split by time -> split: {kind: time, column: year}" in doubts(
+        guessed(tmp_path)
+    )
+
+
 def test_words_of_a_label_that_are_read_as_empty_are_said(tmp_path: Path) -> None:
     frames(tmp_path, edges=ties(), people=persons(label=["none", "low", "high"] * 20))
     assert "'none' is read as empty, in 20 rows of label; if it is a class, it needs another name" in doubts(guessed(tmp_path))
