@@ -212,8 +212,6 @@ def test_a_year_is_a_time_to_split_by(tmp_path: Path) -> None:
     frames(tmp_path, edges=ties(), people=persons(year=RNG.integers(1990, 2020, COUNT)))
     line = "year says a year: if the future is to be predicted, split by time -> split: {kind: time, column: year}"
     assert line in doubts(guessed(tmp_path))
-        guessed(tmp_path)
-    )
 
 
 def test_words_of_a_label_that_are_read_as_empty_are_said(tmp_path: Path) -> None:
