@@ -7,17 +7,17 @@ from pathlib import Path
 # First bytes of a file -> what it is and what to do; nothing but these bytes is read.
 _BEGINS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "is packed by gzip; unpack it first (gunzip)"),
-    (b"BZh", "is packed by bzip2; unpack it first (bunzip2)"),
+    *((b"BZh%d1AY&SY" % level, "is packed by bzip2; unpack it first (bunzip2)") for level in range(1, 10)),
     (b"\xfd7zXZ", "is packed by xz; unpack it first (unxz)"),
     (b"\x28\xb5\x2f\xfd", "is packed by zstd; unpack it first (unzstd)"),
     (b"PK\x03\x04", "is a zip archive or an Excel workbook; unpack it, or save its sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "is an Excel workbook of the old format; save its sheet as CSV"),
-    (b"PAR1", "is a Parquet file; let its name end in .parquet"),
+    (b"PAR1\x15", "is a Parquet file; let its name end in .parquet"),
     (b"SQLite format 3", "is an SQLite database; save its tables as CSV"),
     (b"%PDF", "is a PDF; save its table as CSV"),
-    (b"\xff\xfe", "is UTF-16; save it as UTF-8, or give its encoding: utf-16"),
-    (b"\xfe\xff", "is UTF-16; save it as UTF-8, or give its encoding: utf-16"),
-    *((bytes((0x80, protocol)), "is a pickle, which runs code when it is read, so it is refused; save the table as CSV or Parquet")
+    (b"\xff\xfe", "is UTF-16; save it as UTF-8, or give encoding: utf-16 where it is a table"),
+    (b"\xfe\xff", "is UTF-16; save it as UTF-8, or give encoding: utf-16 where it is a table"),
+    *((bytes((0x80, protocol)), "is a pickle, which runs code when it is read, so it is refused; save what it holds as CSV or Parquet")
       for protocol in range(2, 6)),
 )  # fmt: skip
 _ENDINGS = {
@@ -32,7 +32,7 @@ def what_it_is(path: Path) -> str | None:
     """What the first bytes of a file say that it is, and what to do; None where they say nothing."""
     with path.open("rb") as file:
         begin = file.read(16)
-    return next((told for bytes_, told in _BEGINS if begin.startswith(bytes_)), None)
+    return next((told for known, told in _BEGINS if begin.startswith(known)), None)
 
 
 def way_out(suffix: str) -> str:

@@ -358,10 +358,15 @@ def _usual_split(guess: Guess, items: Seen, columns: list[Column]) -> None:
         )
     labelled = items.rows - (columns[0].empty if columns else 0)
     guess.say("split.kind", *_by_size(labelled), "--split")
-    if times := [name for name, column in items.columns.items() if column.holds == "dates"]:
-        guess.doubt(
-            "split", f"{times[0]} is a date: if the future is to be predicted, split by time", f"split: {{kind: time, column: {times[0]}}}"
-        )
+    answers = [column.name for column in columns]
+    if times := [name for name, column in items.columns.items() if name not in answers and _is_time(column)]:
+        what = "is a date" if items.columns[times[0]].holds == "dates" else "says a year"
+        text = f"{times[0]} {what}: if the future is to be predicted, split by time"
+        guess.doubt("split", text, f"split: {{kind: time, column: {times[0]}}}")
+
+
+def _is_time(column: Column) -> bool:
+    return column.holds == "dates" or (column.whole and "year" in column.words and len(column.values) > 2)
 
 
 def _by_size(labelled: int) -> tuple[str, str]:

@@ -107,8 +107,14 @@ class Column:
         some = [text for text in self.texts[:200] if text not in MISSING]
         if self.holds not in ("names", "categories", "text") or len(some) < 3:
             return False
-        written = np.mean([bool(_SMILES.fullmatch(text)) for text in some])
+        written = np.mean([bool(_SMILES.fullmatch(text)) and _closed(text) for text in some])
         return bool(written > 0.98 and np.mean([bool(_BONDED.search(text)) for text in some]) > 0.6)
+
+
+def _closed(text: str) -> bool:
+    """Whether rings and branches that are opened are closed, as in ``C1CC1`` and not in the name ``C12``."""
+    bare = re.sub(r"\[[^\]]*\]|%\d\d", "", text)  # charges and isotopes stand in brackets
+    return bare.count("(") == bare.count(")") and all(bare.count(digit) % 2 == 0 for digit in "0123456789")
 
 
 _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")

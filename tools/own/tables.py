@@ -160,6 +160,8 @@ def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: 
     from pandas import read_csv
     from pandas.errors import EmptyDataError, ParserError
 
+    if encoding != "utf-16" and (told := what_it_is(path)):
+        raise DataError(f"{shown}: {told}")
     header, separator, begin, rows = _looked_through(path, shown, separator, encoding)
     written = set(as_text(header))
     kept = {number: str for number, name in enumerate(header) if name in written}
@@ -198,8 +200,7 @@ def _looked_through(path: Path, shown: str, separator: str | None, encoding: str
     except UnicodeError:
         raise DataError(_not_text(path, shown, encoding)) from None
     except csv.Error as error:
-        told = what_it_is(path) or f"line {reader.line_num}: {short(error)}; expected a table with one row a line"
-        raise DataError(f"{shown}: {told}") from None
+        raise DataError(f"{shown}: line {reader.line_num}: {short(error)}; expected a table with one row a line") from None
     except OSError as error:
         raise DataError(f"{shown}: cannot be read ({error.strerror or error})") from None
     if not rows:
@@ -254,9 +255,7 @@ def _name_it(number: int, count: int) -> str:
 
 
 def _not_text(path: Path, shown: str, encoding: str) -> str:
-    """What the file is instead, or where the first byte stands that is no text."""
-    if told := what_it_is(path):
-        return f"{shown}: {told}"
+    """Where the first byte stands that is no text."""
     named = "UTF-8" if encoding == "utf-8-sig" else encoding
     decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
