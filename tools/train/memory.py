@@ -7,6 +7,7 @@ operator needs no formula of its own, and what a backward pass makes and drops a
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +34,7 @@ from agentnas.tools.train.views import MOST_ROWS
 MOST_PROBED = 2**24  # weights beyond which a probe would take longer than it is worth
 WEIGHT_COPIES = 5  # the weights, their gradients, two moments of the optimiser, the chosen epoch
 Moments = Callable[[Network, Recipe, tuple[int, ...], bool], Tensor]
+COUNTED_EDGE_BYTES, COUNTED_PAIR_BYTES = 16, 512  # where surroundings are counted: of an edge, and of a pair with the perceptron on it
 LOOKED_AT_BYTES = 64  # of an edge at the end of a pair, while common neighbours are looked for
 WORKSPACE_MIB = 72.0  # of the matrix libraries: 66 on an H100, by the first training of a process
 
@@ -75,23 +77,35 @@ def _work(network: Network, sizes: Sizes) -> float:
 def steps_on_pairs(network: Network, sizes: Sizes) -> tuple[float, float]:
     """Bytes of a training step and of a pass where pairs are predicted: messages pass along all edges whatever the batch, which decides
     how many pairs are scored."""
+    head, network = network.spec.head, _without_counts(network)
     recipe, sparse, whole = network.spec.recipe, sizes.nnz is not None, (sizes.num_nodes, sizes.num_edges, sizes.nnz or 0)
     half = -(-sizes.pairs // 4)  # as many edges as a step takes out of the messages at most; as many other pairs stand beside them
     trained = 2 * (half if recipe.batching == "full" else min(recipe.batch_size, half))
     scored = min(sizes.validated, MOST_SCORED)
     step = _extended(network, recipe, (*whole, trained), sparse)
     inference = _extended(network, recipe, (*whole, scored), sparse, inference_moments)
-    head, at_once = network.spec.head, LOOKED_AT_BYTES * min(sizes.looked_at * scored, MOST_LOOKED_AT)
     if head.decoder == "common_neighbour":
         step += LOOKED_AT_BYTES * sizes.looked_at * trained
-        inference += at_once
+        inference += LOOKED_AT_BYTES * min(sizes.looked_at * scored, MOST_LOOKED_AT)
     return (step, inference) if head.pair_features == "none" else (step + _counting(sizes, trained), inference + _counting(sizes, scored))
 
 
+def _without_counts(network: Network) -> Network:
+    """The network with the decoder alone as its head: edges that are counted around a pair grow with the square of degrees, which tiny
+    graphs do not foretell; see ``_counting``."""
+    if network.spec.head.pair_features == "none":
+        return network
+    plain = copy.copy(network)
+    plain._modules = {**network._modules, "head": network.get_submodule("head.head")}
+    return plain
+
+
 def _counting(sizes: Sizes, pairs: int) -> float:
-    """Bytes while walks between the ends of pairs are counted: edges that are looked up, or three blocks of walks of all nodes to some."""
+    """Bytes while the surroundings of pairs are counted, of edges that are looked up or of three blocks of walks of all nodes to some, and
+    of what is read of them."""
     looked_up = LOOKED_AT_BYTES * min(sizes.looked_at**2 * pairs, 2 * MOST_LOOKED_AT)
-    return max(looked_up, 12.0 * min(sizes.num_nodes * min(sizes.num_nodes, pairs), MOST_COUNTED))
+    multiplied = 12.0 * min(sizes.num_nodes * min(sizes.num_nodes, pairs), MOST_COUNTED)
+    return max(looked_up, multiplied) + COUNTED_EDGE_BYTES * sizes.num_edges + COUNTED_PAIR_BYTES * pairs
 
 
 def steps_on_rows(network: Network, sizes: Sizes, labelled: int) -> tuple[float, float]:

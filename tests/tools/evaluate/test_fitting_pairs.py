@@ -59,7 +59,7 @@ def test_a_step_grows_with_its_pairs_and_a_pass_does_not() -> None:
     heads = [resident(spec(decoder), LARGE) for decoder in ("mlp", "common_neighbour")]
     assert heads[0].step < heads[1].step
     beside = resident(small(256, "structure"), LARGE)
-    assert steps[0] < beside.step < steps[0] + 200, "walks are counted for few pairs at a time"
+    assert steps[0] + 64 < beside.step < steps[0] + 300, "walks are counted for few pairs at a time"
 
 
 def test_what_does_not_fit_at_once_learns_in_minibatches_and_says_so(task: Task) -> None:

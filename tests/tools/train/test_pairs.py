@@ -135,7 +135,7 @@ def test_training_learns_and_predictions_repeat_its_scores(decoder: str, structu
     prepared = PreparedTask.from_task(task)
     result = train(design, prepared, split=1, seed=0)
     scores = predict(design, prepared, 1, result.state_dict)
-    assert result.val > 80
+    assert result.val > (80 if structure == "none" else 75)  # within a block nothing tells an edge; numbers are not learned by heart
     assert prepared.val_score(scores, 1) == pytest.approx(result.val)
     assert prepared.test_score(scores, 1) > 75
     parts = task.split(1)
