@@ -33,7 +33,7 @@ def sampled(count: int) -> list[ArchitectureSpec]:
 
 
 def test_anchors_are_designs_for_pairs_that_the_space_holds() -> None:
-    assert [anchor.name for anchor in link_anchors()] == ["mlp", "gae", "sage", "ncn"]
+    assert [anchor.name for anchor in link_anchors()] == ["mlp", "gae", "sage", "ncn", "sage-structure"]
     assert {anchor.kind for anchor in link_anchors()} == {"plain", "strong"}
     for anchor in link_anchors():
         assert anchor.spec.head.kind == "link"
