@@ -111,8 +111,7 @@ def test_validation_that_runs_ahead_of_the_test_is_said_to() -> None:
     )
     alike = JournalView([*events, *trained(2, CONFIRM, s100=90.0), opened(s100=94.0, s101=93.5, s102=95.0)])
     assert (
-        reading(alike)[1]
-        == "the winner has the highest of several confirmed means, so its validation is likely too high; the test is not"
+        reading(alike)[1] == "the winner has the highest of several confirmed means, so its validation is likely too high; the test is not"
     )
 
 
