@@ -174,8 +174,8 @@ def _luck(view: JournalView, winner: str) -> list[str]:
     if len(scores) < 2:
         return []
     if scores.get(winner) == (max if view.higher_is_better else min)(scores.values()):
-        return [f"the winner has the {most} of several confirmed means, so its validation is a little too {off}; the test is not"]
-    return [f"the winner was chosen by its validation, which may be a little too {off} for that; the test is not"]
+        return [f"the winner has the {most} of several confirmed means, so its validation is likely too {off}; the test is not"]
+    return [f"the winner was chosen by its validation, which may be too {off} for that; the test is not"]
 
 
 def _excess(view: JournalView, winner: str) -> Mapping[str, Any] | None:

@@ -111,8 +111,7 @@ def test_validation_that_runs_ahead_of_the_test_is_said_to() -> None:
     )
     alike = JournalView([*events, *trained(2, CONFIRM, s100=90.0), opened(s100=94.0, s101=93.5, s102=95.0)])
     assert (
-        reading(alike)[1]
-        == "the winner has the highest of several confirmed means, so its validation is a little too high; the test is not"
+        reading(alike)[1] == "the winner has the highest of several confirmed means, so its validation is likely too high; the test is not"
     )
 
 
@@ -120,7 +119,7 @@ def test_a_winner_that_gave_way_to_nobody_is_not_said_to_lead() -> None:
     others = [*trained(1, CONFIRM, s100=90.0, s101=91.0), *trained(2, CONFIRM, s100=92.0, s101=91.0)]
     told = reading(JournalView([begun(), drafted(trial(1), trial(2)), *others, won()]))
     assert told[0].startswith("scores are mean ± standard deviation over folds;")
-    assert told[1] == "the winner was chosen by its validation, which may be a little too high for that; the test is not"
+    assert told[1] == "the winner was chosen by its validation, which may be too high for that; the test is not"
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_the_answer_comes_first_with_scores_noise_and_protocol(live_run: Run) ->
     proposal = view.proposals[view.winner.trial]
     assert answer.startswith(f"**{proposal.text}**")
     mean, sd = mean_and_sd(live_run.test_scores[view.winner.trial])
-    assert f"test: **{spread(mean, sd)}** % over 2 seeds" in answer
-    assert f"validation: {spread(view.winner.val_mean, view.winner.val_sd)} % over 2 seeds" in answer
+    assert f"test: **{spread(mean, sd)}** % over 2 splits" in answer
+    assert f"validation: {spread(view.winner.val_mean, view.winner.val_sd)} % over 2 splits" in answer
     assert "10 random splits, 20/30/rest per class" in answer
     assert f"{view.profiles[proposal.trial]['parameters']:,} parameters" in answer
     assert answer.count("against the best") + answer.count("the search returned its own") == 2
