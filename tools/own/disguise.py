@@ -15,9 +15,9 @@ _BEGINS: tuple[tuple[bytes, str], ...] = (
     (b"PAR1\x15", "is a Parquet file; let its name end in .parquet"),
     (b"SQLite format 3", "is an SQLite database; save its tables as CSV"),
     (b"%PDF", "is a PDF; save its table as CSV"),
-    (b"\xff\xfe", "is UTF-16; save it as UTF-8, or give its encoding: utf-16"),
-    (b"\xfe\xff", "is UTF-16; save it as UTF-8, or give its encoding: utf-16"),
-    *((bytes((0x80, protocol)), "is a pickle, which runs code when it is read, so it is refused; save the table as CSV or Parquet")
+    (b"\xff\xfe", "is UTF-16; save it as UTF-8, or give encoding: utf-16 where it is a table"),
+    (b"\xfe\xff", "is UTF-16; save it as UTF-8, or give encoding: utf-16 where it is a table"),
+    *((bytes((0x80, protocol)), "is a pickle, which runs code when it is read, so it is refused; save what it holds as CSV or Parquet")
       for protocol in range(2, 6)),
 )  # fmt: skip
 _ENDINGS = {

@@ -18,6 +18,7 @@ from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.own.arrays import Arrays, renamed
 from agentnas.tools.own.code import called
 from agentnas.tools.own.damage import DAMAGE, short
+from agentnas.tools.own.disguise import what_it_is
 from agentnas.tools.own.graph import Tables
 from agentnas.tools.own.tables import PICKLES, Table, check_names, no_such_file, with_several
 
@@ -89,6 +90,8 @@ def _text(path: Path, shown: str) -> str:
             raise DataError(
                 f"{shown}: {path.stat().st_size / 2**20:.0f} MiB; allowed: {LARGEST_MARKUP // 2**20} MiB; save nodes and edges as CSV"
             )
+        if told := what_it_is(path):
+            raise DataError(f"{shown}: {told}")
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
@@ -169,10 +172,15 @@ def _torch(path: Path, shown: str) -> dict[str, Any]:
             warnings.simplefilter("ignore")  # of what it suspects in files that it then refuses
             found = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGE as error:
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"asks for {refused[1][:80]}, which is not plain data" if refused else f"no saved tensors, or damaged ones: {short(error)}"
-        raise DataError(f"{shown}: {reason}; expected torch.save(data.to_dict(), ...), nothing was executed") from None
+        raise DataError(f"{shown}: {_not_plain(error)}; expected torch.save(data.to_dict(), ...), nothing was executed") from None
     return as_arrays(found, shown)
+
+
+def _not_plain(error: BaseException) -> str:
+    """Why PyTorch's reader of weights refused a file, without its advice to let the file run code."""
+    if refused := re.search(r"GLOBAL (\S+)", str(error)):
+        return f"asks for {refused[1][:80]}, which is not plain data"
+    return "no saved tensors, or damaged ones" + ("" if "weights_only" in str(error) else f": {short(error)}")
 
 
 def _plain_classes() -> list[Any]:

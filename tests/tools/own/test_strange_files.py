@@ -60,7 +60,7 @@ def packed() -> bytes:
         (packed(), "is a zip archive or an Excel workbook; unpack it, or save its sheet as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "is an Excel workbook of the old format"),
         (b"PAR1\x15\x00\xff\xff", "is a Parquet file; let its name end in .parquet"),
-        ("id,label\n1,a\n".encode("utf-16"), "is UTF-16; save it as UTF-8, or give its encoding: utf-16"),
+        ("id,label\n1,a\n".encode("utf-16"), "is UTF-16; save it as UTF-8, or give encoding: utf-16 where it is a table"),
         (pickle.dumps({"id": 1}), "is a pickle, which runs code when it is read, so it is refused"),
         (b"SQLite format 3\x00" + bytes(99), "is an SQLite database"),
     ],
@@ -110,6 +110,11 @@ def test_a_separator_that_does_not_part_the_header(tmp_path: Path) -> None:
     (tmp_path / "edges.csv").write_text("source,target\n1,2\n")
     with pytest.raises(DataError, match=re.escape("the first line is 'source,target', one column; --separator ',' parts it")):
         look(tmp_path / "edges.csv", separator="tab")
+
+
+def test_a_pickle_in_place_of_tensors_is_refused_without_advice_to_run_it(tmp_path: Path) -> None:
+    line = told(write(tmp_path, {"task.yaml": "source: graph.pt\n", "graph.pt": pickle.dumps({"x": 1})}))
+    assert "weights_only" not in line
 
 
 @pytest.mark.parametrize("suffix", ["gml", "graphml", "npz", "pt"])
@@ -205,9 +210,8 @@ def test_names_of_a_letter_and_a_number_are_no_molecules(tmp_path: Path) -> None
 
 def test_a_year_is_a_time_to_split_by(tmp_path: Path) -> None:
     frames(tmp_path, edges=ties(), people=persons(year=RNG.integers(1990, 2020, COUNT)))
-    assert "year says a year: if the future is to be predicted, split by time -> split: {kind: time, column: year}" in doubts(
-        guessed(tmp_path)
-    )
+    line = "year says a year: if the future is to be predicted, split by time -> split: {kind: time, column: year}"
+    assert line in doubts(guessed(tmp_path))
 
 
 def test_words_of_a_label_that_are_read_as_empty_are_said(tmp_path: Path) -> None:
