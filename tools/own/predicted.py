@@ -55,7 +55,8 @@ def check_level(roles: Roles, items: Seen | None, answers: list[Column], wishes:
     if items is None or items is not roles.nodes or roles.owner is None or wishes.kind in ("node", "link"):
         return
     owner = items.columns[roles.owner]
-    others = [column for name, column in items.columns.items() if name != roles.owner and len(column.values) > 1]
+    left = [column for name, column in items.columns.items() if name not in (roles.owner, *wishes.ignore)]
+    others = [column for column in left if len(column.values) > 1]
     for column in answers or others:
         if 1 < len(owner.values) < items.rows and len(set(zip(owner.texts, column.texts, strict=True))) == len(owner.values):
             raise UsageError(
