@@ -39,7 +39,8 @@ def _ordered(rows: Sequence[Row]) -> list[Row]:
 
 def _of_rule(rule: str, rows: Sequence[Row]) -> str:
     table = markdown_table(HEAD, [cells(row) for row in rows])
-    return "\n\n".join([f"### {rule}", _setting(rule, rows), table, *([] if rule == QUICK else [bars_line(rows), anchors_line(rows)])])
+    below = () if rule == QUICK else filter(None, (bars_line(rows), anchors_line(rows)))
+    return "\n\n".join([f"### {rule}", _setting(rule, rows), table, *below])
 
 
 def _setting(rule: str, rows: Sequence[Row]) -> str:
@@ -141,9 +142,11 @@ def is_above(row: Row, name: str) -> bool:
 
 
 def bars_line(rows: Sequence[Row]) -> str:
-    """How many bars are met, and on which tasks they are not."""
+    """How many bars are met, and on which tasks they are not; nothing where no task has one."""
     asked = {row["task"]: (row, BARS[row["task"]]) for row in rows if row["task"] in BARS}
     met = [task for task, (row, bar) in asked.items() if _meets(row, bar)]
+    if not asked:
+        return ""
     return f"Bars: {len(met)} of {len(asked)} met; not met: {', '.join(task for task in asked if task not in met) or 'none'}."
 
 
