@@ -131,7 +131,8 @@ def test_a_design_is_told_with_its_head_and_its_encodings() -> None:
     assert beside(parse_spec(walks)) == ["random_walk 8", "edges both"]
     read = {"head": {"kind": "link", "decoder": "dot", "pair_features": "structure"}}
     assert beside(parse_spec(read)) == ["dot head", "pair_features structure"]
-    assert [beside(anchor.spec)[-1] for anchor in link_anchors()] == ["mlp head", "dot head", "mlp head", "common_neighbour head"]
+    heads = ["mlp head", "dot head", "mlp head", "common_neighbour head", "pair_features structure"]
+    assert [beside(anchor.spec)[-1] for anchor in link_anchors()] == heads
 
 
 def test_tasks_of_every_kind_have_a_place_and_bars_are_of_the_tasks() -> None:

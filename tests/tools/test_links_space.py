@@ -11,7 +11,7 @@ from agentnas.tools.spec.ablations import ablations
 from agentnas.tools.spec.bounded import BoundedSpace
 from agentnas.tools.spec.canonical import canonical_json, spec_hash
 from agentnas.tools.spec.diff import diff
-from agentnas.tools.spec.kinds import for_kind
+from agentnas.tools.spec.kinds import for_kind, reads_edges
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.spec.render import render
 from agentnas.tools.spec.wire import from_wire, to_wire
@@ -72,6 +72,13 @@ def test_what_a_head_reads_of_pairs_is_varied_crossed_and_taken_back() -> None:
     assert {SPACE.crossover(plain, other, rng).head.pair_features for _ in range(20)} == {"none", "structure"}
     assert [spec_hash(found.spec) for found in ablations(other) if found.factor == "head.pair_features"] == [spec_hash(plain)]
     assert spec_hash(from_wire(to_wire(other))) == spec_hash(other)
+
+
+def test_features_alone_are_read_where_neither_body_nor_head_looks_at_edges() -> None:
+    found = {anchor.name: reads_edges(anchor.spec) for anchor in link_anchors()}
+    assert found == {"mlp": False, "gae": True, "sage": True, "ncn": True, "sage-structure": True}
+    alone = next(anchor.spec for anchor in link_anchors() if anchor.name == "mlp")
+    assert all(map(reads_edges, SPACE.options(alone, "head.pair_features"))), "what the head counts around a pair is of its edges"
 
 
 def test_nothing_is_read_of_pairs_where_there_are_none() -> None:

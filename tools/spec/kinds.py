@@ -61,10 +61,11 @@ def for_kind(spec: ArchitectureSpec, kind: str, target: str = "classes") -> Arch
 
 
 def reads_edges(spec: ArchitectureSpec) -> bool:
-    """Whether edges have any part in what the network says: by messages, encodings, common neighbours or post-processing."""
-    known = operators()
+    """Whether edges have any part in what the network says: by messages, encodings, what the head reads of pairs, or post-processing."""
+    known, head = operators(), spec.head
     messages = any(known[node.op].kind != "pointwise" for node in spec.body.nodes)
-    return messages or bool(spec.input.encodings) or spec.head.decoder == "common_neighbour" or spec.post.kind != "none"
+    around_pairs = head.kind == "link" and (head.decoder == "common_neighbour" or head.pair_features != "none")
+    return messages or bool(spec.input.encodings) or around_pairs or spec.post.kind != "none"
 
 
 def _head(spec: ArchitectureSpec, kind: str) -> dict[str, Any]:

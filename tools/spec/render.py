@@ -200,6 +200,7 @@ def _head_in_short(head: Head) -> list[str]:
         return []
     sizes = [f"{name} {value}" for name, value in _unusual(head) if name in ("width", "layers")]
     words = [" ".join([f"{head.decoder} head", *sizes])]
+    words += [f"pair_features {head.pair_features}"] if head.pair_features != "none" else []
     words += [f"pooling {head.pooling}"] if head.kind == "graph" else []
     return words + (["virtual node"] if head.virtual_node else [])
 

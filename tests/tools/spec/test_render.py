@@ -76,6 +76,7 @@ def test_graphs_are_told_with_their_readout_and_pairs_with_what_judges_them() ->
     pairs = {anchor.name: render_line(anchor.spec) for anchor in link_anchors()}
     assert pairs["sage"] == "sage128 > sage128 · mlp head, dropout 0.5, lr 0.01, wd 0, batching minibatch"
     assert pairs["ncn"].startswith("sage128 > sage128 · common_neighbour head, dropout 0.5")
+    assert pairs["sage-structure"].startswith("sage128 > sage128 · mlp head, pair_features structure, dropout 0.5")
     assert "pooling mean" in render(graph_anchors()[2].spec)
     input_ = {"encodings": [{"kind": "random_walk", "dim": 8}], "edges": "both"}
     assert "random_walk 8, edges both" in render_line(parse_spec({"input": input_}))
