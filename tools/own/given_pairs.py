@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from agentnas.tools.errors import DataError
+from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.own.arrays import MASKS, Arrays
 from agentnas.tools.tasks.base import GraphData, Index, Split, distinct
 from agentnas.tools.tasks.pairs import MOST_PAIRS, no_edges, pair_codes
@@ -16,10 +16,14 @@ def given_pairs(data: GraphData, read: Arrays, where: str) -> tuple[GraphData, S
     """The data with pairs as its items, the split of the source, and the line that describes it.
 
     Training gets as many pairs without an edge as it has edges, drawn once; trainings draw fresh ones. An edge may be in two parts, as in
-    ogbl-collab, where people write together again.
+    ogbl-collab, where people write together again; one that the training part has several times is there once, for a training step that
+    learns it takes it out of the messages. Raises UsageError where the file says that edges have a direction.
     """
+    if data.directed:
+        raise UsageError(f"{where}: directed does not fit kind link, which predicts whether two nodes are joined; leave it out")
     pairs, y = np.asarray(read["pairs"], np.int64), np.asarray(read["pair_y"], np.int64)
     train, val, test = (np.flatnonzero(read[name]) for name in MASKS)
+    train = train[np.sort(np.unique(pair_codes(pairs[:, train], data.num_nodes), return_index=True)[1])]
     if len(y) + len(train) > MOST_PAIRS:
         raise DataError(f"{where}: {len(y) + len(train):,} pairs with those that training needs; allowed: {MOST_PAIRS:,}")
     drawn = _drawn(data, pairs, len(train), where)

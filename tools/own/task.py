@@ -35,7 +35,7 @@ def own_task(reference: str, *, data_dir: Path | None = None, split: str | None 
         read = _read(file, path.parent, data_dir, allow_code)
         built = _built(file, read, path.name)
         data, parts, protocol = _split(file, built, read, split, path.name)
-        chosen = _metric(file, data, parts, path.name, usual_metric(read))
+        chosen = _metric(file, data, parts, path.name, _usual_metric(file, read))
     except MemoryError:
         raise DataError(f"{reference}: its data do not fit the memory of this machine; give fewer rows or columns") from None
     asked = split or file.split.rule or "usual"
@@ -170,9 +170,11 @@ def _links(
     return linked, made, protocol(made, edges, negatives)
 
 
-def usual_metric(read: Tables | Arrays) -> str | None:
-    """The metric that a benchmark judges by, where the source is one."""
-    return str(read["metric"]) if not isinstance(read, Tables) and "metric" in read else None
+def _usual_metric(file: TaskFile, read: Tables | Arrays) -> str | None:
+    """The metric that a benchmark judges by, where the source is one and links are predicted only if they are what it is for."""
+    if isinstance(read, Tables) or "metric" not in read or _is_link(file, read) != ("pairs" in read):
+        return None
+    return str(read["metric"])
 
 
 def _metric(file: TaskFile, data: GraphData, splits: tuple[Split, ...], where: str, usual: str | None) -> Metric:

@@ -221,6 +221,8 @@ def test_what_the_file_says_goes_before_what_the_publishers_do(tmp_path: Path, m
     assert (task.metric.name, task.num_splits) == ("macro_f1", 2)
     valued = loaded(source(tmp_path, "ogbn-made", "target: value\n"), data_dir=tmp_path)
     assert valued.metric.name == "rmse", "accuracy does not fit a value"
+    linked = loaded(source(tmp_path, "ogbn-made", "kind: link\n"), data_dir=tmp_path)
+    assert (linked.kind, linked.metric.name) == ("link", "roc_auc"), "the publishers' metric is of what they predict"
 
 
 @pytest.mark.parametrize("version", [None, 1, 99])

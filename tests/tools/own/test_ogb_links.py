@@ -10,6 +10,7 @@ import pytest
 
 from agentnas.tools.errors import DataError, UsageError
 from agentnas.tools.tasks.pairs import training_edges
+from agentnas.tools.train.data import PreparedTask
 from tests.tools.own.test_ogb import instead_of_ogb, loaded, source
 
 
@@ -47,6 +48,15 @@ class Pairs:
         return found
 
 
+class Repeated(Pairs):
+    """As ogbl-collab, where training has edges several times, in either order of their ends."""
+
+    def get_edge_split(self) -> dict[str, Any]:
+        made = super().get_edge_split()
+        edges = made["train"]["edge"]
+        return {**made, "train": {"edge": np.concatenate([edges, edges[:30], edges[:20, ::-1]])}}
+
+
 class Ranked(Pairs):
     """As ogbl-citation2, where each edge has pairs of its own."""
 
@@ -68,6 +78,23 @@ def test_links_of_ogb_are_the_pairs_of_its_parts(tmp_path: Path, monkeypatch: py
     assert {tuple(pair) for pair in training_edges(data, split).T if pair[0] < pair[1]} == {tuple(pair) for pair in _edges()[1:100]}
     codes = data.pairs.min(axis=0) * 40 + data.pairs.max(axis=0)
     assert len(np.unique(codes)) == len(codes), "no pair is in two parts, drawn ones among them"
+
+
+def test_an_edge_that_training_has_several_times_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a step that learns it would take one of several out of the messages and see the others."""
+    (tmp_path / "OGB").mkdir()
+    instead_of_ogb(monkeypatch, Repeated)
+    task = loaded(source(tmp_path, "ogbl-ddi"), data_dir=tmp_path)
+    assert task.protocol == "1 split of the source by target, 99/10/10 edges, 15 and 25 pairs without one in validation and test"
+    prepared = PreparedTask.from_task(task)
+    assert prepared.messages(0).num_edges == len(prepared.messages(0).pattern.keys.unique()) == 2 * 99
+
+
+def test_links_have_no_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "OGB").mkdir()
+    instead_of_ogb(monkeypatch, Pairs)
+    with pytest.raises(UsageError, match="directed does not fit kind link"):
+        loaded(source(tmp_path, "ogbl-ddi", "directed: true\n"), data_dir=tmp_path)
 
 
 def test_other_splits_of_links_are_drawn_where_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
