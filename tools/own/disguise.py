@@ -29,9 +29,12 @@ _ENDINGS = {
 
 
 def what_it_is(path: Path) -> str | None:
-    """What the first bytes of a file say that it is, and what to do; None where they say nothing."""
-    with path.open("rb") as file:
-        begin = file.read(16)
+    """What the first bytes of a file say that it is, and what to do; None where they say nothing, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(16)
+    except OSError:
+        return None
     return next((told for known, told in _BEGINS if begin.startswith(known)), None)
 
 

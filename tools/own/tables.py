@@ -160,7 +160,7 @@ def _csv(path: Path, shown: str, separator: str | None, encoding: str, as_text: 
     from pandas import read_csv
     from pandas.errors import EmptyDataError, ParserError
 
-    if encoding != "utf-16" and (told := what_it_is(path)):
+    if encoding not in ("utf-16", "utf-32") and (told := what_it_is(path)):
         raise DataError(f"{shown}: {told}")
     header, separator, begin, rows = _looked_through(path, shown, separator, encoding)
     written = set(as_text(header))
