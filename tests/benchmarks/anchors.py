@@ -27,7 +27,7 @@ from agentnas.tools.train import trainer
 from agentnas.tools.train.choice import FEW_ITEMS_WINDOW
 from agentnas.tools.train.data import PreparedTask
 from agentnas.wiring import anchors_of
-from tests.benchmarks.links import changed
+from tests.benchmarks.links import changed, told
 
 
 class Scored(NamedTuple):
@@ -93,10 +93,6 @@ def with_held(task: Task) -> Task:
             raise UsageError(f"--held: the splits of {task.name} are no folds; leave --held out")
         splits.append(Split(np.setdiff1d(split.train, held), split.val, held))
     return replace(task, splits=tuple(splits), protocol=task.protocol + HELD)
-
-
-def told(scores: list[float]) -> str:
-    return f"{np.mean(scores):.1f} ± {np.std(scores, ddof=min(1, len(scores) - 1)):.1f}"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -80,9 +81,13 @@ def trained(spec: ArchitectureSpec, prepared: PreparedTask, split: int, validati
 
 
 def row(name: str, found: list[tuple[float, ...]], seconds: float | None) -> None:
-    columns = list(zip(*found, strict=True))
-    val, *test = (f"{np.mean(scores):.1f} ± {np.std(scores, ddof=min(1, len(scores) - 1)):.1f}" for scores in columns)
+    val, *test = map(told, zip(*found, strict=True))
     print(f"| {name} | {val} | {''.join(test)} | {'' if seconds is None else f'{seconds:.1f}'} |", flush=True)
+
+
+def told(scores: Sequence[float]) -> str:
+    """Mean and standard deviation over splits."""
+    return f"{np.mean(scores):.1f} ± {np.std(scores, ddof=min(1, len(scores) - 1)):.1f}"
 
 
 if __name__ == "__main__":
