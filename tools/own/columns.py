@@ -142,7 +142,7 @@ def days(table: Table, name: str, key: str) -> NDArray[np.float64]:
         else:
             cells = texts_of(series)
             missing = np.array([cell in MISSING for cell in cells], dtype=bool)
-            first = _order(cells)
+            first = _order(set(cells))
             if first in ("unclear", "both"):
                 row = next(row for row, cell in enumerate(cells) if _DAY.fullmatch(cell))
                 why = "may begin with the day or the month" if first == "unclear" else "is of a column where day and month change places"
