@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from agentnas.tools.nn.network import build_network
+from agentnas.tools.nn.pairs import pair_structure
 from agentnas.tools.operators.base import operators
 from agentnas.tools.spec.model import ArchitectureSpec, parse_spec
 from agentnas.tools.tasks.base import Task
@@ -17,7 +18,8 @@ from agentnas.tools.train.outcome import Diverged
 from agentnas.tools.train.trainer import Session, seeded, train
 from agentnas.tools.workers import Job, TaskRef, WorkerPool
 from tests.tools import candidates
-from tests.tools.nn.making import FEATURES, features, graph, scores_and_gradients, sparse
+from tests.tools.nn.making import FEATURES, NODES, features, graph, scores_and_gradients, sparse
+from tests.tools.nn.test_pairs import EVERY, both_ways, looked_up
 from tests.tools.train.conftest import make_task
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -56,6 +58,15 @@ def test_operators_equal_those_of_the_cpu(op: str) -> None:
     for ours, theirs in zip(found, wanted, strict=True):
         for a, b in zip(ours, theirs, strict=True):
             assert float((a.cpu() - b).norm() / b.norm().clamp(min=1e-9)) < 1e-4
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_edges_around_a_pair_say_what_they_say_on_the_cpu(always: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up(monkeypatch, always)
+    g = graph(undirected=True)
+    out = both_ways(g, torch.rand(NODES * NODES, generator=torch.Generator().manual_seed(0)) < 0.3)
+    found = pair_structure(g.to(CUDA)._mask(~out.to(CUDA)), EVERY.to(CUDA))
+    torch.testing.assert_close(found.cpu(), pair_structure(g._select(~out), EVERY))
 
 
 @pytest.mark.parametrize("op", list(operators()))
