@@ -61,11 +61,11 @@ def for_kind(spec: ArchitectureSpec, kind: str, target: str = "classes") -> Arch
 
 
 def reads_edges(spec: ArchitectureSpec) -> bool:
-    """Whether edges have any part in what the network says: by messages, encodings, what the head reads of pairs, or post-processing."""
-    known, head = operators(), spec.head
+    """Whether edges have any part in what the network says: by messages, encodings, what surrounds a pair, or post-processing."""
+    known = operators()
     messages = any(known[node.op].kind != "pointwise" for node in spec.body.nodes)
-    around_pairs = head.kind == "link" and (head.decoder == "common_neighbour" or head.pair_features != "none")
-    return messages or bool(spec.input.encodings) or around_pairs or spec.post.kind != "none"
+    around = spec.head.decoder == "common_neighbour" or spec.head.pair_features != "none"
+    return messages or bool(spec.input.encodings) or around or spec.post.kind != "none"
 
 
 def _head(spec: ArchitectureSpec, kind: str) -> dict[str, Any]:
