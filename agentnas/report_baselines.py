@@ -105,8 +105,9 @@ def _score(scores: Mapping[str, float], scale: Scale) -> str:
 
 
 def _cell(scores: Mapping[str, float], scale: Scale) -> str:
-    """A score in a table, whose heading says of what."""
-    return scale.spread(*mean_and_sd(list(scores.values())))
+    """A score in a table, whose heading says of what; on one split a baseline has one score, and no noise to speak of."""
+    mean, sd = mean_and_sd(list(scores.values()))
+    return scale.number(mean) if sd is None else scale.spread(mean, sd)
 
 
 def _gap_cell(c: Compared, view: JournalView) -> str:
@@ -117,23 +118,19 @@ def _gap_cell(c: Compared, view: JournalView) -> str:
     return f"{view.scale.gap(c.gap['difference'])}{noise}" + (f", {held(c.gap)}" if c.gap["inside_noise"] is True else "")
 
 
-def _difference(c: Compared, scale: Scale) -> str:
-    return "?" if c.gap is None else gap_text(c.gap, scale)
-
-
 def _gain(c: Compared, view: JournalView) -> str:
     """What the network gains, after a colon; of an error by how much it is better."""
     if c.gap is None:
         return ""
-    scale = view.scale
+    difference = gap_text(c.gap, view.scale)
     if c.gap["inside_noise"] is True:
-        return f": the network's difference of {_difference(c, scale)} is {_noise(c.gap, view)}"
+        return f": the network's difference of {difference} is {_noise(c.gap, view)}"
     if c.gap["difference"] == 0:
         return ": the network reaches the same"
     better = c.gap["difference"] > 0
-    if scale.is_error:
-        return f": the network is {'better' if better else 'worse'}, {_difference(c, scale)}"
-    return f": the network {'gains' if better else 'loses'} {_difference(c, scale).lstrip('-')}"
+    if view.scale.is_error:
+        return f": the network is {'better' if better else 'worse'}, {difference}"
+    return f": the network {'gains' if better else 'loses'} {difference.lstrip('-')}"
 
 
 def _noise(gap: Mapping[str, Any], view: JournalView) -> str:

@@ -52,12 +52,14 @@ def unread_edges(view: JournalView) -> list[str]:
 def ended_early(view: JournalView) -> list[str]:
     """One line where the analyst ended the search before its limits did: why, and what was left of the time."""
     last = view.findings[max(view.findings)] if view.findings else None
-    if last is None or last.verdict != "stop" or view.finished is None or view.started is None:
+    if last is None or last.verdict != "stop" or view.finished is None:
+        return []
+    if (trials := view.config.get("trials")) is not None and view.num_tried >= trials:
         return []
     said = f"the analyst ended the search after {plural(last.round + 1, 'round')}{f': {last.reason}' if last.reason else ''}"
-    limit = view.started.config.get("time_s")
+    limit = view.config.get("time_s")
     left = 0.0 if limit is None else limit - view.active_seconds
-    return [f"{said}; {left:.0f} of {limit:.0f} s were not used" if left > 0 else said]
+    return [f"{said}; {left:.0f} of {limit:.0f} s were not used" if left >= 1 else said]
 
 
 def cut_trainings(done: Iterable[EvaluationFinished]) -> list[EvaluationFinished]:

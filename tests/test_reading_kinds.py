@@ -129,6 +129,7 @@ def test_a_winner_that_gave_way_to_nobody_is_not_said_to_lead() -> None:
         (MLP, ["the winner reads no edges: it predicts from the features of nodes alone"]),
         ({**MLP, "input": {"encodings": [{"kind": "degree", "dim": 8}]}}, []),
         ({**MLP, "head": {"kind": "link", "decoder": "common_neighbour"}}, []),
+        ({**MLP, "head": {"kind": "link", "decoder": "mlp", "pair_features": "structure"}}, []),
     ],
 )
 def test_a_winner_that_reads_no_edges_says_so(spec: dict[str, Any], told: list[str]) -> None:
@@ -140,6 +141,11 @@ def test_a_search_that_its_analyst_ended_says_what_was_left() -> None:
     ended = ev.RunFinished(t=302.0, outcome="designed", exit_code=0)
     (line,) = notes(JournalView([begun(), drafted(trial(1)), found, won(), ended]))
     assert line == ("the analyst ended the search after 13 rounds: no gain beyond the noise for 12 rounds; 298 of 600 s were not used")
+    longer = ev.RunResumed(config={"time_s": 900.0})
+    (resumed,) = notes(JournalView([begun(), longer, drafted(trial(1)), found, won(), ended]))
+    assert resumed.endswith("; 598 of 900 s were not used")
+    by_trials = begun().model_copy(update={"config": {"trials": 1}})
+    assert notes(JournalView([by_trials, drafted(trial(1)), *trained(1, "full", s0=90.0), found, won(), ended])) == []
     went_on = found.model_copy(update={"verdict": "go_on"})
     assert notes(JournalView([begun(), drafted(trial(1)), went_on, won(), ended])) == []
 
@@ -152,9 +158,11 @@ def test_a_table_of_errors_says_whose_difference_it_is() -> None:
     ]  # fmt: skip
     view = JournalView(events)
     assert baseline_head(view)[-1] == "RMSE of the network minus it"
-    assert baseline_rows(view) == [["ridge regression", "0.78 ± 0.03", "0.79 ± 0.01", "-0.21 ± 0.01"]]
+    assert baseline_rows(view) == [["ridge regression", "0.78 ± 0.03", "0.79 ± 0.01", "-0.21 ± 0.01, 2 pairs are too few to tell"]]
     accuracy = JournalView([begun(), *events[1:]])
     assert baseline_head(accuracy)[-1] == "the network's gain"
+    once = measured.model_copy(update={"val": {"0": 60.0}, "test": {"0": 60.0}})
+    assert baseline_rows(JournalView([begun(), *events[1:-1], once])) == [["ridge regression", "60.00", "60.00", "+10.00"]]
 
 
 def test_metrics_are_written_as_people_do() -> None:
