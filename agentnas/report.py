@@ -296,7 +296,10 @@ def _cited(view: JournalView, trial: str) -> str:
 
 def _one_line(text: str, limit: int = 300) -> str:
     flat = " ".join(text.split())
-    return flat if len(flat) <= limit else f"{flat[: limit - 3].rpartition(' ')[0]}..."
+    if len(flat) <= limit:
+        return flat
+    kept = flat[: limit - 3]
+    return f"{kept.rpartition(' ')[0] or kept}..."  # one long word, such as a path, is cut itself
 
 
 def _task(view: JournalView) -> str:
