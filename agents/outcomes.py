@@ -43,16 +43,18 @@ def nothing_to_choose(house: House) -> AgentNASError:
         reason = view.failures(failed[0])[0]
         longer = "; give more --trial-time" if reason.kind == "timeout" else ""
         return RunError(f"all {len(failed)} trials failed, the first by {reason.kind}: {reason.reason}{longer}")
-    searched = "design of the space that is searched" if view.num_evaluations else "training"
-    what = f"before one {searched} was over{f' ({len(failed)} failed)' if failed else ''}"
-    if house.budget.seconds is None:
+    what = "before one design of the space that is searched was scored" if view.num_evaluations else "before one training was over"
+    what += f" ({len(failed)} failed)" if failed else ""
+    seconds, is_over = house.budget.seconds, house.search_over()
+    if seconds is None or (house.trials_left() == 0 and not is_over):
         return BudgetEndedError(f"the budget of trials ended {what}; give more --trials and resume")
-    return BudgetEndedError(f"the time of {house.budget.seconds:g} s ended {what}: {_time_needed(house)}")
+    return BudgetEndedError(f"the time of {seconds:g} s ended {what}: {_time_needed(house, seconds)}")
 
 
-def _time_needed(house: House) -> str:
-    """How far the time went, and what would have been enough for one training, its confirmation and the end of the run."""
+def _time_needed(house: House, seconds: float) -> str:
+    """How far the time went, and what would have been enough for one training, its confirmation and the end of the run: more than
+    the ``seconds`` that it had."""
     spent, limit = house.journal.active_seconds, house.trial_time_s
     one = f", and one training may take {limit:.0f} s" if math.isfinite(limit) else ""
-    least = spent + (2 * limit if math.isfinite(limit) else spent) + CLOSING_S
+    least = max(spent, seconds) + (2 * limit if math.isfinite(limit) else spent) + CLOSING_S
     return f"{spent:.0f} s went into what comes before{one}; give --time {10 * math.ceil(least / 10)}s or more and resume"
