@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from agentnas.agents.statistics import held
+from agentnas.agents.statistics import held, mean_and_sd, paired_difference
 from agentnas.memory.rundir import RunDirectory
 from agentnas.memory.view import JournalView
 from agentnas.run import Run
@@ -110,8 +110,6 @@ def winner_test(view: JournalView) -> dict[str, Any] | None:
     scores = list(_test_scores(view).values())
     if not scores:
         return None
-    from agentnas.agents.statistics import mean_and_sd
-
     mean, sd = mean_and_sd(scores)
     return with_error({"mean": mean, "sd": sd, "seeds": len(scores)}, view.scale)
 
@@ -129,8 +127,6 @@ def difference(view: JournalView, first: JournalView) -> dict[str, Any] | None:
     ours, theirs = _test_scores(view), _test_scores(first)
     if view is first or not ours.keys() & theirs.keys() or not _same_protocol(view, first):
         return None
-    from agentnas.agents.statistics import paired_difference
-
     return paired_difference(ours, theirs, view.started.test_to_train if view.started else 0.0)
 
 
