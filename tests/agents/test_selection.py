@@ -167,11 +167,12 @@ def on_nodes(number: int, right: list[list[int]], **fields: Any) -> Record:
 
 
 def swapped(wins: int, losses: int, common: int) -> tuple[list[list[int]], list[list[int]]]:
-    """Two designs over 100 nodes and three seeds: ``common`` right by both, then those that one of them alone gets right."""
+    """Two designs over 100 nodes and six seeds, the fewest whose equal differences are no noise: ``common`` right by both, then those
+    that one of them alone gets right."""
     rest = 100 - common - wins - losses
     first = [1] * common + [1] * wins + [0] * (losses + rest)
     second = [1] * common + [0] * wins + [1] * losses + [0] * rest
-    return [first] * 3, [second] * 3
+    return [first] * 6, [second] * 6
 
 
 def test_an_anchor_gives_way_to_its_cheaper_setting_that_the_validation_nodes_cannot_tell_from_it() -> None:
@@ -180,7 +181,7 @@ def test_an_anchor_gives_way_to_its_cheaper_setting_that_the_validation_nodes_ca
     choice = choose(situation(on_nodes(1, far, **GRAND), on_nodes(2, near, **NEAR)), ["t0001", "t0002"])
     assert (choice.trial, choice.mean) == ("t0002", 68.0)
     assert choice.reason == (
-        "the same method as t0001 in a cheaper setting, 3 fresh seeds each; t0001 leads it by 2.00 ± 4.26 over the 100 validation nodes, "
+        "the same method as t0001 in a cheaper setting, 6 fresh seeds each; t0001 leads it by 2.00 ± 4.26 over the 100 validation nodes, "
         "less than one standard error"
     )
 
@@ -209,7 +210,7 @@ def test_a_lead_that_every_seed_shows_and_the_nodes_do_not_leaves_the_anchor_in_
     choice = choose(situation(on_nodes(1, found), on_nodes(2, anchor, **GRAND)), ["t0001", "t0002"])
     assert choice.trial == "t0002"
     assert choice.reason == (
-        "best anchor over 3 fresh seeds among 2 confirmed trials; t0001 leads it by 2.00 ± 4.26 over the 100 validation nodes, "
+        "best anchor over 6 fresh seeds among 2 confirmed trials; t0001 leads it by 2.00 ± 4.26 over the 100 validation nodes, "
         "less than one standard error, which is no gain"
     )
 

@@ -132,7 +132,7 @@ def test_where_what_climbed_fails_the_best_short_training_is_confirmed(evaluator
 def test_time_that_is_over_before_any_training_tells_how_much_is_needed(evaluator: SlowEvaluator, tmp_path: Path) -> None:
     evaluator.now = 95.0
     needed = "95 s went into what comes before, and one training may take 20 s; give --time 150s or more and resume"
-    with pytest.raises(BudgetEndedError, match=f"^the time of 60 s ended before one training was over: {needed}"):
+    with pytest.raises(BudgetEndedError, match=f"(?m)^the time of 60 s ended before one training was over: {needed}$"):
         design(tmp_path, "1m")
     evaluator.now = 95.0
     run = agentnas.design(resume="latest", runs_dir=tmp_path, time="150s")

@@ -378,4 +378,4 @@ def test_a_jobs_own_limit_of_time_is_kept_to_the_second(tmp_path: Path) -> None:
     assert ended.exit_code == 5
     state = read_view(ended.folder).jobs["digits"]
     assert (state.outcome, state.attempts) == ("budget_ended", 1)
-    assert "the budget ended before one trial finished (time 1 s)" in state.message
+    assert "the time of 1 s ended before one training was over" in state.message
