@@ -123,7 +123,7 @@ RULES: tuple[tuple[str, float, float, str], ...] = (
     (rf"reciprocity[^\d\n-]{{0,20}}{NUMBER}", 0.0, 0.5, "directed edge direction"),
     (rf"diameter[^\d\n-]{{0,20}}{NUMBER}", 20, 1e12, "long-range over-squashing"),
     (rf"{NUMBER} of all pairs", 0.0, 1.0, "link-level link prediction pair common neighbours"),
-    (rf"edge attributes[^\d\n-]{{0,4}}{NUMBER}", 1, 1e12, "edge-features edge attributes"),
+    (rf"{NUMBER} edge attributes?", 1, 1e12, "edge-features edge attributes"),
     (rf"{NUMBER} types of edges", 2, 1e12, "heterogeneous typed relations"),
     (rf"mean degree[^\d\n-]{{0,20}}{NUMBER}", 0.0, 3.0, "low degree few neighbours"),
 )

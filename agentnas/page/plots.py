@@ -11,7 +11,7 @@ from agentnas.page.axes import Axis, apart, axis, tick_text, usual_range
 from agentnas.page.markup import anchor, tag
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 300, 62, 14, 14, 46
-LONGEST = 40  # letters of a label that stands upright
+LONGEST = 34  # letters of a label that stands upright
 BAR = 26  # pixels from one bar to the next
 
 

@@ -180,7 +180,7 @@ def test_time_that_ends_before_a_result_is_5_and_says_how_to_go_on(run: Run) -> 
     printed = run("design", "--task", "nasbench:cora", "--time", "0.001s")
     assert printed.code == 5
     name = find(Path("runs"), "latest").name
-    assert printed.err.splitlines()[-2].endswith("give more --time and resume")
+    assert re.search(r"one training may take \d+ s; give --time \d+s or more and resume$", printed.err.splitlines()[-2])
     assert printed.err.splitlines()[-1] == f"to go on: agentnas design --resume {name}"
     assert run("design", "--resume", name, "--time", "1h", "--trials", "5").code == 0
 

@@ -35,7 +35,7 @@ def edge_lines(card: TaskCard) -> Lines:
         told.append(f"directed, reciprocity {card.reciprocity:.2f}" + (f", {card.direction}" if card.direction else ""))
         told.append("degree, shape and propagation on this card take edges both ways and say nothing of direction")
     if card.edge_attributes:
-        told.append(f"{card.edge_attributes} {'attribute' if card.edge_attributes == 1 else 'attributes'} an edge")
+        told.append(f"{card.edge_attributes} edge {'attribute' if card.edge_attributes == 1 else 'attributes'}")
     if card.types is not None and card.types != (1, 1):
         told.append(f"heterogeneous: {card.types[0]} types of nodes, {card.types[1]} types of edges (relations)")
     return [("edges", "; ".join(told))] if told else []

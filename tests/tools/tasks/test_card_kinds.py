@@ -96,7 +96,7 @@ def test_what_a_card_of_graphs_says() -> None:
         "task: made, graph classification, accuracy, made up",
         f"size: 40 graphs of 5 to 11 nodes (median 8), together {card.nodes} nodes, {card.edges} edges, 2 features, 2 classes",
     ]
-    assert "edges: 3 attributes an edge" in card.text()
+    assert "edges: 3 edge attributes" in card.text()
     assert card.probe_structure == 100.0
     assert "homophily" not in card.text()
 
