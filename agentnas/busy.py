@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agentnas.memory import events as ev
 from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import CONFIRM
+from agentnas.tools.evaluate.race import behind
 from agentnas.words import plural
 
 # A result is journalled a moment after its worker was free again.
@@ -103,8 +104,7 @@ def race_lines(view: JournalView) -> list[str]:
 
 def _behind(event: ev.SeedsStopped, view: JournalView) -> str:
     """Why, as the metric is shown: the event's own words have percent of any metric."""
-    shared = f"{event.seeds} shared seeds" if event.seeds > 1 else "the first seed"
-    return f"behind {event.rival} by {view.scale.lead(-event.difference, event.se)} over {shared}"
+    return behind(event.rival, view.scale.lead(-event.difference, event.se), event.seeds)
 
 
 def _seeds(view: JournalView, event: ev.SeedsStopped) -> int:

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentnas.agents.statistics import mean_and_sd, paired_difference
+from agentnas.agents.statistics import paired_difference
 from agentnas.busy import busy_line
 from agentnas.memory.events import Proposal
 from agentnas.memory.view import JournalView
@@ -16,9 +16,9 @@ from agentnas.report_baselines import baseline_lines, baselines_section, baselin
 from agentnas.report_front import front_section
 from agentnas.report_quality import quality_section
 from agentnas.report_search import factors_section, order_text, progress_text, race_section, rungs_section
-from agentnas.report_verdicts import cut_anywhere, notes, of_winner, role_of, time_lines, verdict
+from agentnas.report_verdicts import anchor_rows, change_text, cut_anywhere, notes, of_winner, time_lines, verdict
 from agentnas.run import Run
-from agentnas.scores import asked, item_of, items_of, repeat_of, repeats, scores_summary, with_error
+from agentnas.scores import asked, item_of, items_of, repeat_of, repeats, repeats_of_winner, scores_summary, with_error
 from agentnas.tools.evaluate.base import CONFIRM
 from agentnas.tools.spec.render import shortened
 from agentnas.words import markdown_table, plural
@@ -149,8 +149,8 @@ def _answer(run: Run) -> str:
 def reading(view: JournalView) -> list[str]:
     """How to read the numbers above."""
     assert view.started is not None
-    each = f"{repeat_of(view, view.winner.seeds if view.winner else 1)}s"
-    lines = [f"scores are mean ± standard deviation over {each}; a difference is inside the noise where zero lies in its 95 % interval"]
+    noise = "a difference is inside the noise where zero lies in its 95 % interval"
+    lines = [f"scores are mean ± standard deviation over {repeats_of_winner(view)}; {noise}"]
     if view.winner is not None and view.winner.seeds > 1:
         lines += _luck(view, view.winner.trial)
     if view.started.test_to_train:
@@ -209,14 +209,7 @@ def _verdicts(view: JournalView) -> list[str]:
 def _against_anchors(view: JournalView) -> str:
     if view.test is None or view.winner is None:
         return ""
-    rows = []
-    for trial, scores in view.test.scores.items():
-        proposal = view.proposals[trial]
-        role = "winner" if trial == view.winner.trial else role_of(proposal)
-        confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
-        shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
-        rows.append([trial, role, change_text(proposal), *shown])
-    return "## Against the anchors\n\n" + markdown_table(["trial", "role", "what", "validation", "test"], rows)
+    return "## Against the anchors\n\n" + markdown_table(["trial", "role", "what", "validation", "test"], anchor_rows(view))
 
 
 def _architecture(run: Run) -> str:
@@ -276,13 +269,6 @@ def _step(view: JournalView, proposal: Proposal) -> str:
     change = change_text(proposal)
     cited = f" [{', '.join(proposal.evidence)}]" if proposal.evidence else ""
     return f"1. {proposal.trial} ({proposal.author}): {change}; validation {score}. {proposal.hypothesis}{cited}"
-
-
-def change_text(proposal: Proposal) -> str:
-    """What makes a proposal what it is: the factor and its change, the anchor's name, or nothing but chance."""
-    if proposal.factor and proposal.change and proposal.factor not in proposal.change:
-        return f"{proposal.factor}: {proposal.change}"
-    return proposal.change or proposal.name or "fresh sample"
 
 
 def _cited(view: JournalView, trial: str) -> str:

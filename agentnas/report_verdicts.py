@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agentnas.agents.statistics import held, is_beyond, is_few
+from agentnas.agents.statistics import held, is_beyond, is_few, mean_and_sd
 from agentnas.config import format_duration
 from agentnas.memory.events import EvaluationFinished, Proposal
 from agentnas.memory.view import JournalView
@@ -121,3 +121,22 @@ def role_of(proposal: Proposal) -> str:
     """What an anchor is in a table of scores."""
     role = "your start" if proposal.anchor == "start" else f"best {proposal.anchor} anchor"
     return f"{role}, outside the space" if proposal.reference else role
+
+
+def change_text(proposal: Proposal) -> str:
+    """What makes a proposal what it is: the factor and its change, the anchor's name, or nothing but chance."""
+    if proposal.factor and proposal.change and proposal.factor not in proposal.change:
+        return f"{proposal.factor}: {proposal.change}"
+    return proposal.change or proposal.name or "fresh sample"
+
+
+def anchor_rows(view: JournalView) -> list[list[str]]:
+    """Trial, role, what it is, validation and test of each design on which the test was opened; none while it is sealed."""
+    rows = []
+    for trial, scores in view.test.scores.items() if view.test else ():
+        proposal = view.proposals[trial]
+        role = "winner" if view.winner and trial == view.winner.trial else role_of(proposal)
+        confirmed = [e.val for e in view.evaluations(trial, CONFIRM)] or [e.val for e in view.evaluations(trial)]
+        shown = (view.scale.spread(*mean_and_sd(part)) for part in (confirmed, list(scores.values())))
+        rows.append([trial, role, change_text(proposal), *shown])
+    return rows

@@ -52,6 +52,11 @@ def repeats(view: JournalView, count: int) -> str:
     return plural(count, repeat_of(view, count))
 
 
+def repeats_of_winner(view: JournalView) -> str:
+    """``seeds``, ``splits`` or ``folds``: what the scores of the winner's confirmation are of."""
+    return f"{repeat_of(view, view.winner.seeds if view.winner else 1)}s"
+
+
 def full_scores(view: JournalView, trial: str) -> dict[int, float]:
     """Validation of a trial by seed, of trainings of all epochs; confirmation apart."""
     full = view.started.full if view.started else ()

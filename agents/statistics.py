@@ -11,14 +11,13 @@ from typing import Any
 
 from agentnas.agents.situation import MANY, Record, Situation
 from agentnas.tools.evaluate.base import Rung
+from agentnas.tools.scale import EQUAL
 
 # Standard errors that a difference of two scores must exceed to be decided; where the noise is unknown, points.
 DECIDED_AT = 2.0
 TIE = 1.0
 # Below so many pairs nothing is decided: two differences are often near each other by luck, and their standard error says next to nothing.
 FEWEST_PAIRS = 3
-# Points below which differences are equal but for rounding.
-EQUAL = 1e-9
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from agentnas.memory.memory import finding_records, global_id, was_cut
 from agentnas.memory.records import FindingRecord, TrialRecord
 from agentnas.memory.view import JournalView
 from agentnas.tools.evaluate.base import PLANNED
+from agentnas.tools.scale import EQUAL
 from agentnas.tools.spec.model import parse_spec
 from agentnas.tools.spec.vectors import vector, vector_names
 from agentnas.tools.tasks.card import NODES, TaskCard
 
 RULES = "/rules"  # how the names of rule-based agents end: their findings repeat, and the last round's hold for all
 MOST_EDITS = 40
-EQUAL = 1e-9  # points below which gains differ by rounding
 PROFILE = ("parameters", "flops", "latency_ms_p50", "memory_mb", "train_memory_mb")
 
 

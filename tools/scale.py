@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+EQUAL = 1e-9  # points below which scores and their differences are equal but for rounding
 ERRORS = ("mae", "rmse")
 ITEMS = {"node": "node", "graph": "graph", "link": "pair"}  # kind of task -> what one item of it is called
 SHORT = {

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from agentnas.agents.statistics import mean_and_sd
 from agentnas.busy import busy_line, race_lines, spans
 from agentnas.memory.events import MEMORY_NOTE, Proposal
 from agentnas.memory.view import JournalView
 from agentnas.page.markup import anchor, joined, tag
 from agentnas.page.reliability import reliability
 from agentnas.page.timeline import timeline
-from agentnas.report import OTHER_MEMORY, ancestry, change_text, command_again, profile_text, reading, summarise
+from agentnas.report import OTHER_MEMORY, ancestry, command_again, profile_text, reading, summarise
 from agentnas.report_agents import SPENDING_HEAD, cost_line, spending_rows
 from agentnas.report_baselines import baseline_head, baseline_lines, baseline_rows
 from agentnas.report_quality import pooled_bins, quality_tables
-from agentnas.report_verdicts import notes, role_of, time_lines, verdict
-from agentnas.scores import OF, predicted, repeat_of, repeats
+from agentnas.report_verdicts import anchor_rows, change_text, notes, time_lines, verdict
+from agentnas.scores import OF, predicted, repeats, repeats_of_winner
 from agentnas.tools.evaluate.base import Limits
 from agentnas.words import plural
 
@@ -125,10 +124,11 @@ def answer(page: Page) -> dict[str, Any]:
         "metric": view.scale.with_direction, "scale": view.scale,
         "standing": view.standing(page.winner) if page.winner else None, "drawing": _drawing(page),
         "verdicts": [*time_lines(view), *_against(view), *baseline_lines(view), *notes(view)],
-        "baselines": baseline_rows(view), "baseline_head": baseline_head(view), "anchors": _anchors(page), "limits": _limits(page),
+        "baselines": baseline_rows(view), "baseline_head": baseline_head(view),
+        "anchors": [[page.link(trial), *cells] for trial, *cells in anchor_rows(view)], "limits": _limits(page),
         "quality": quality_tables(view), "reliability": reliability(bins) if (bins := pooled_bins(view)) else None,
         "size": profile_text(view.profiles.get(page.winner or "", {}), view), "reading": reading(view), "over": partial(repeats, view),
-        "each": f"{repeat_of(view, view.winner.seeds if view.winner else 1)}s",
+        "each": repeats_of_winner(view),
     }  # fmt: skip
 
 
@@ -143,20 +143,6 @@ def _drawing(page: Page) -> dict[str, Any] | None:
     from agentnas.tools.spec.render import render
 
     return {"svg": draw(page.run.best), "text": render(page.run.best), "wide": is_wide(page.run.best)}
-
-
-def _anchors(page: Page) -> list[list[Any]]:
-    view = page.view
-    if view.test is None:
-        return []
-    rows = []
-    for trial, scores in view.test.scores.items():
-        proposal = view.proposals[trial]
-        role = "winner" if trial == page.winner else role_of(proposal)
-        confirmed = [e.val for e in view.evaluations(trial, "confirm")] or [e.val for e in view.evaluations(trial)]
-        tests = view.scale.spread(*mean_and_sd(list(scores.values())))
-        rows.append([page.link(trial), role, change_text(proposal), view.scale.spread(*mean_and_sd(confirmed)), tests])
-    return rows
 
 
 def _limits(page: Page) -> list[dict[str, str]]:

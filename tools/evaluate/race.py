@@ -44,8 +44,12 @@ class Stopped:
 
     @property
     def reason(self) -> str:
-        seeds = f"{self.seeds} shared seeds" if self.seeds > 1 else "the first seed"
-        return f"behind {self.rival} by {-self.difference:.2f} ± {self.se:.2f} over {seeds}"
+        return behind(self.rival, f"{-self.difference:.2f} ± {self.se:.2f}", self.seeds)
+
+
+def behind(rival: str, lead: str, seeds: int) -> str:
+    """Why a race was ended, in words; ``lead`` as the metric is shown where that is known."""
+    return f"behind {rival} by {lead} over {f'{seeds} shared seeds' if seeds > 1 else 'the first seed'}"
 
 
 def gap(ours: Mapping[int, float], theirs: Mapping[int, float], noise: float) -> tuple[float, float, int] | None:

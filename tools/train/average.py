@@ -19,15 +19,14 @@ class WeightAverage:
     def __init__(self, network: Network, decay: float) -> None:
         self.network = deepcopy(network).requires_grad_(False)
         averages, currents = (list(one.state_dict(keep_vars=True).values()) for one in (self.network, network))
-        pairs = list(zip(averages, currents, strict=True))
-        self._moving = [pair for pair in pairs if pair[1].is_floating_point()]
-        self._counting = [pair for pair in pairs if not pair[1].is_floating_point()]
+        self._averages, self._currents = ([tensor for tensor in one if tensor.is_floating_point()] for one in (averages, currents))
+        self._counts = [pair for pair in zip(averages, currents, strict=True) if not pair[1].is_floating_point()]
         self._share = 1.0 - decay
 
     @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the weights as they are."""
-        if self._moving:
-            torch._foreach_lerp_([average for average, _ in self._moving], [current for _, current in self._moving], self._share)
-        for average, current in self._counting:
+        if self._averages:
+            torch._foreach_lerp_(self._averages, self._currents, self._share)
+        for average, current in self._counts:
             average.copy_(current)

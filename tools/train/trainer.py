@@ -230,8 +230,9 @@ class Session:
 
     def _go_back(self) -> None:
         """To the weights of the chosen epoch."""
-        for network in (self.network, self.judged):
-            network.load_state_dict(self.choice.state)
+        self.network.load_state_dict(self.choice.state)
+        if self._average:
+            self._average.network.load_state_dict(self.choice.state)
 
     def _adopt_pseudo_labels(self) -> None:
         """Go back to the chosen epoch and add its confident predictions to the training labels."""
